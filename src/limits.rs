@@ -1,3 +1,82 @@
 //! Every bound of the program, with its reason, related to each other where they depend.
 //!
 //! Imports nothing. A number that limits what a caller may do belongs here and nowhere else.
+
+/// Deepest nesting of a JSON body: ours need 4, and deep ones only cost.
+pub const JSON_DEPTH_MAX: usize = 32;
+
+/// Longest text of a phone number in bytes; libphonenumber reads no more than 250 characters.
+pub const NUMBER_BYTES_MAX: usize = 1_000;
+
+/// Most topics named in one opt-in or opt-out.
+pub const TOPICS_MAX: usize = 64;
+
+/// Most members of an evidence object.
+pub const EVIDENCE_MEMBERS_MAX: usize = 32;
+
+/// Longest text of one member of evidence, of a source or of a reason, in bytes.
+pub const TEXT_BYTES_MAX: usize = 2_048;
+
+/// Longest text of a statement in one language, in bytes.
+pub const STATEMENT_BYTES_MAX: usize = 16_384;
+
+/// Most recipients of one batch question.
+pub const RECIPIENTS_MAX: usize = 10_000;
+
+/// Most numbers of one look-up request: each may cost one call to a provider.
+pub const LOOKUPS_MAX: usize = 100;
+
+/// Most rows of one page.
+pub const PAGE_MAX: usize = 200;
+
+/// Rows of a page when nobody says.
+pub const PAGE_DEFAULT: usize = 50;
+
+/// Longest identity hash in bytes: WhatsApp's are about 12 characters, and opaque.
+pub const HASH_BYTES_MAX: usize = 256;
+
+/// Longest message id in bytes: WhatsApp's are under 130 characters.
+pub const MESSAGE_ID_BYTES_MAX: usize = 512;
+
+/// Longest business-scoped user id in bytes. Source: Meta, "Business-scoped user IDs" (2 + 1 +
+/// 128 characters, a little more for a parent's).
+pub const USER_ID_BYTES_MAX: usize = 160;
+
+/// Longest idempotency key in bytes, as is usual.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Decisions made under one hold of the state: about half a millisecond.
+pub const DECISIONS_AT_ONCE: usize = 512;
+
+/// Longest line of an NDJSON question in bytes.
+pub const LINE_BYTES_MAX: usize = 65_536;
+
+const _: () = assert!(PAGE_DEFAULT <= PAGE_MAX);
+const _: () = assert!(NUMBER_BYTES_MAX < LINE_BYTES_MAX);
+/// Bytes of a look-up provider's reply that are read at most. An answer about one number is a few
+/// hundred bytes; a megabyte of error page is not worth the memory.
+pub const PROVIDER_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Shortest total time a look-up may be given, in milliseconds: below this even a healthy
+/// provider nearby would be called faulty.
+pub const PROVIDER_TIMEOUT_MS_MIN: u32 = 50;
+
+/// Longest total time a look-up may be given, in milliseconds.
+pub const PROVIDER_TIMEOUT_MS_MAX: u32 = 120_000;
+
+/// Longest pause a provider can order with `Retry-After`, in milliseconds: one day. Asking once a
+/// day is polite, and one absurd header must not end look-ups for good.
+pub const PROVIDER_PAUSE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// Characters of the longest text read as a phone number.
+///
+/// Source: libphonenumber, `MAX_INPUT_STRING_LENGTH`.
+pub const NUMBER_TEXT_CHARS_MAX: usize = 250;
+
+/// Bytes of the longest line `izin normalize` reads.
+///
+/// Room for a number of the greatest length with every character escaped as a JSON pair, and for
+/// the fields around it; what is longer is no number and is not kept in memory.
+pub const NORMALIZE_LINE_BYTES_MAX: usize = 64 * 1024;
+
+const _: () = assert!(NORMALIZE_LINE_BYTES_MAX > 12 * NUMBER_TEXT_CHARS_MAX);

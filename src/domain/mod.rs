@@ -3,5 +3,23 @@
 //! Nothing here performs I/O, reads a clock, draws randomness or awaits: given the same
 //! arguments, every function returns the same value on every machine. Replay depends on it.
 
+pub mod access;
+pub mod command;
+pub mod consent;
+pub mod contact;
+pub mod decide;
+pub mod eligibility;
+pub mod entry;
+pub mod event;
+pub mod governor;
+pub mod identity;
 pub mod ids;
+pub mod key;
+pub mod names;
+pub mod phone;
+pub mod reason;
+pub mod refusal;
+pub mod registry;
+pub mod state;
+pub mod ticket;
 pub mod time;

@@ -36,6 +36,9 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 pub struct NotATimestamp;
 
 impl Timestamp {
+    /// A moment that never comes: stands for "does not run out" where memory is tight.
+    pub const NEVER: Self = Self(i64::MAX);
+
     /// Makes a timestamp from milliseconds since the Unix epoch.
     pub const fn from_unix_ms(unix_ms: i64) -> Self {
         Self(unix_ms)

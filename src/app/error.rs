@@ -1,0 +1,151 @@
+//! Why the program cannot do what it was started for, and how it ends then.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    domain::refusal::Refusal,
+    ledger::{
+        handle::SubmitError, journal::OpenError, lock::LockError, sealer::SealError,
+        vault::VaultError,
+    },
+    providers::{BreakerSettingsError, BuildError, SettingsError},
+    runtime::random::NoEntropy,
+    secrets::SecretsError,
+    store::StoreError,
+};
+
+/// Why the program cannot do what it was started for.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A file or a socket failed.
+    #[error("failed to {doing}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has the data directory.
+    #[error("failed to take the data directory {}", dir.display())]
+    Lock {
+        /// Which.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: LockError,
+    },
+    /// The secrets cannot be used.
+    #[error("failed to read the secrets")]
+    Secrets(#[from] SecretsError),
+    /// The operating system gave no chance.
+    #[error("failed to draw random bytes")]
+    NoEntropy(#[from] NoEntropy),
+    /// The key vault cannot be used.
+    #[error("failed to open the key vault")]
+    Vault(#[from] VaultError),
+    /// There is a journal and no vault.
+    #[error("the journal is there and the key vault {} is not: nothing in it can be read", path.display())]
+    VaultMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The journal is refused.
+    #[error("refused to open the ledger")]
+    Journal(#[from] OpenError),
+    /// An entry cannot be read.
+    #[error("failed to read the ledger")]
+    Entry(#[from] SealError),
+    /// The database cannot be used.
+    #[error("failed to open the database")]
+    Store(#[from] StoreError),
+    /// The database does not say what the ledger says.
+    #[error("{different} of {compared} contacts differ between the ledger and the database")]
+    Differs {
+        /// Contacts that differ.
+        different: u64,
+        /// Contacts compared.
+        compared: u64,
+    },
+    /// A provider's setting makes no sense.
+    #[error("failed to set the look-up provider up")]
+    ProviderSettings(#[from] SettingsError),
+    /// The breaker's settings make no sense.
+    #[error("failed to set the look-up provider's breaker up")]
+    Breaker(#[from] BreakerSettingsError),
+    /// A provider cannot be built.
+    #[error("failed to build the look-up provider")]
+    Provider(#[from] BuildError),
+    /// The ledger took no entry.
+    #[error("failed to record")]
+    Submit(#[source] SubmitError),
+    /// The rules said no.
+    #[error("refused")]
+    Refused(#[source] Box<Refusal>),
+    /// The service answered with a problem.
+    #[error("the service answered {status}: {body}")]
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The problem.
+        body: String,
+    },
+    /// The service could not be asked.
+    #[error("failed to ask the service at {addr}")]
+    Ask {
+        /// Where it was asked.
+        addr: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Nobody knows the admin key.
+    #[error("the admin key is neither in IZIN_ADMIN_KEY nor in {}", path.display())]
+    NoAdminKey {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+}
+
+impl AppError {
+    /// Names a failed operation.
+    pub(super) const fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+
+    /// Returns the exit status. Source: `sysexits.h`: 65 is bad data, 75 is "try again later".
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Journal(_)
+            | Self::Vault(_)
+            | Self::VaultMissing { .. }
+            | Self::Entry(_)
+            | Self::Differs { .. } => 65,
+            Self::Lock { .. } => 75,
+            Self::Io { .. }
+            | Self::Secrets(_)
+            | Self::NoEntropy(_)
+            | Self::Store(_)
+            | Self::ProviderSettings(_)
+            | Self::Breaker(_)
+            | Self::Provider(_)
+            | Self::Submit(_)
+            | Self::Refused(_)
+            | Self::Answer { .. }
+            | Self::Ask { .. }
+            | Self::NoAdminKey { .. } => 1,
+        }
+    }
+}
+
+impl From<SubmitError> for AppError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Refused(refusal) => Self::Refused(refusal),
+            error @ (SubmitError::Busy
+            | SubmitError::ReadOnly
+            | SubmitError::Unknown
+            | SubmitError::Closed) => Self::Submit(error),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The composition root: opens what there is, wires it together, starts and stops it in order.
+//!
+//! No rules live here; every line connects two layers that do not know each other.
+
+mod check;
+mod error;
+mod first;
+mod keys;
+mod open;
+mod serve;
+mod service;
+
+pub use check::{check, rebuild};
+pub use error::AppError;
+pub use keys::{Ask, ask, health};
+pub use serve::{block_on, serve};
+pub use service::{Service, start};

@@ -1,0 +1,43 @@
+//! `izin serve`: runs until it is told to stop, then stops in order.
+
+use crate::{
+    app::{
+        AppError,
+        service::{Service, start, system_clock},
+    },
+    config::Config,
+    runtime::shutdown::{Shutdown, StopSignal, StopSignals},
+};
+
+/// Serves until a signal comes. Returns the exit status.
+///
+/// # Errors
+///
+/// [`AppError`] when the service cannot start, or its listener fails.
+pub async fn serve(config: &Config, recovers: bool) -> Result<i32, AppError> {
+    let Service { addr, handle, run, behind } = start(config, system_clock(), recovers).await?;
+    tracing::info!(http.addr = %addr, "listening");
+    let signals = StopSignals::listen().map_err(AppError::io("listen for signals"))?;
+    let shutdown = Shutdown::default();
+    let begun = shutdown.clone();
+    let second = actix_web::rt::spawn(async move { signals.drive(&begun).await });
+    actix_web::rt::spawn(async move {
+        shutdown.begun().await;
+        handle.stop(true).await;
+    });
+    tokio::select! {
+        served = run.serve() => served.map_err(AppError::io("serve"))?,
+        signal = second => {
+            return Ok(signal.map_or(1, StopSignal::exit_code));
+        }
+    }
+    // The server is gone, and with it everyone who could still submit.
+    behind.finish();
+    tracing::info!("stopped");
+    Ok(0)
+}
+
+/// Runs a future to its end on the runtime that everything here needs.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}

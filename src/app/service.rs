@@ -1,0 +1,242 @@
+//! Everything that runs, wired together: writer, database, effects and server.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+
+use crate::{
+    app::{
+        AppError, first,
+        open::{OpenedLedger, open, store_path},
+    },
+    config::{self, Config},
+    domain::{
+        decide::Rules,
+        eligibility::SessionPolicy,
+        governor::LookupPolicy,
+        time::{DAY_MS, MINUTE_MS, SECOND_MS},
+    },
+    effects::lookups::Lookups,
+    http::{
+        auth::{Gate, OperatorKey},
+        body::BodyBudget,
+        edge::{Edge, EdgeSettings},
+        server::{self, Bound, BoundRun, ServerSettings},
+    },
+    keys::{
+        guard::{GuessGuard, GuessLimits},
+        hash::KeyHasher,
+    },
+    ledger::{
+        index::Indexer,
+        lock::DirLock,
+        log::EventLog,
+        views::Views,
+        writer::{Parts, Writer},
+    },
+    numbers::Region,
+    providers::{
+        BreakerSettings, LookupTimeout, Provider, ProviderKind, ProviderUrl, SessionName, Settings,
+        SharedBreaker, Token,
+    },
+    runtime::{
+        blocking::BlockingPool,
+        clock::{Clock, SystemClock},
+        ids::{IdSource, RequestIds, UuidV7Source},
+        random,
+    },
+    store::{Applier, Following, Store},
+};
+
+/// Blocking work that may be under way at once.
+const BLOCKING_MAX: usize = 256;
+
+/// How long requests under way may take to finish when the service stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Stops the server.
+    pub handle: ServerHandle,
+    /// Runs the server until it is stopped.
+    pub run: BoundRun,
+    /// What has to be stopped after it.
+    pub behind: Behind,
+}
+
+/// What stands behind the server, in the order it is stopped.
+#[derive(Debug)]
+pub struct Behind {
+    writer: JoinHandle<()>,
+    following: Following,
+    listen_file: PathBuf,
+    _lock: DirLock,
+}
+
+impl Behind {
+    /// Waits for the writer's last group and the database's last batch. Call it when nobody holds
+    /// the ledger any more.
+    pub fn finish(self) {
+        let Self { writer, following, listen_file, _lock } = self;
+        if writer.join().is_err() {
+            tracing::error!("the writer ended in a panic; what was acknowledged is on disk");
+        }
+        following.stop();
+        if let Err(error) = fs::remove_file(&listen_file) {
+            tracing::debug!(%error, "the address file was not there any more");
+        }
+    }
+}
+
+/// Starts everything. The server is bound and answers once [`BoundRun::serve`] runs.
+///
+/// # Errors
+///
+/// [`AppError`]; nothing is left running.
+pub async fn start(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    recovers: bool,
+) -> Result<Service, AppError> {
+    let OpenedLedger { lock, secrets, sealer, journal, state } = open(config, recovers)?;
+    let mut chance = random::from_os()?;
+    let log = journal.reader();
+    let views = Arc::new(Views::new(state));
+    let ids: Arc<dyn IdSource> = Arc::new(UuidV7Source::new(Arc::clone(&clock)));
+    let (ledger, writer) = Writer::new(Parts {
+        log: journal,
+        views,
+        sealer: sealer.clone(),
+        rules: rules(config),
+        clock: Arc::clone(&clock),
+        random: random::from_os()?,
+        group_len_max: config.ledger.group_len_max,
+        queue_len: config.ledger.queue_len,
+    });
+    let writer = thread::Builder::new().name("writer".into()).spawn(move || writer.run());
+    let writer = writer.map_err(AppError::io("start the writer"))?;
+    let (store, _) = Store::open(&store_path(config), config.store.cache_bytes, &*log)?;
+    let lag = store.lag(&*log);
+    let applier = Applier::new(
+        store.clone(),
+        Arc::clone(&log),
+        sealer.clone(),
+        random::from_os()?,
+        config.store.batch_len,
+    )?;
+    let following = applier.spawn().map_err(AppError::io("start the database's follower"))?;
+    let hasher = KeyHasher::new(secrets.pepper().expose());
+    first::begin(config, &ledger, &hasher, &*ids).await?;
+    let lookups = Lookups::new(ledger.clone(), Arc::clone(&clock), provider(config)?);
+    lookups.conclude_interrupted().await;
+    let edge = Edge {
+        log,
+        store: store.reader(sealer.clone()),
+        sealer,
+        lag,
+        indexer: Indexer::from_bytes(*secrets.index().expose()),
+        gate: gate(config, hasher),
+        rules: rules(config),
+        lookups,
+        clock,
+        ids,
+        blocking: BlockingPool::new(BLOCKING_MAX),
+        bodies: BodyBudget::new(config.http.in_flight_bytes_max),
+        settings: edge_settings(config),
+        ledger: ledger.clone(),
+    };
+    drop(ledger);
+    let request_ids = Arc::new(RequestIds::start(&mut chance));
+    let bound = server::bind(&server_settings(config), Arc::new(edge), request_ids);
+    let Bound { addr, handle, run } = bound.map_err(AppError::io("listen"))?;
+    let listen_file = config.data_dir.join("listen.addr");
+    fs::write(&listen_file, format!("{addr}\n")).map_err(AppError::io("write listen.addr"))?;
+    let behind = Behind { writer, following, listen_file, _lock: lock };
+    Ok(Service { addr, handle, run, behind })
+}
+
+fn rules(config: &Config) -> Rules {
+    let verification = &config.verification;
+    Rules {
+        session: SessionPolicy { margin_ms: i64::from(config.sends.session_margin_s) * SECOND_MS },
+        lookup: LookupPolicy {
+            window_ms: i64::from(verification.window_days) * DAY_MS,
+            starting_allowance: verification.starting_allowance,
+            cache_ms: i64::from(verification.cache_days) * DAY_MS,
+            requires_opt_in: true,
+        },
+        skew_ms: 5 * MINUTE_MS,
+    }
+}
+
+fn gate(config: &Config, hasher: KeyHasher) -> Gate {
+    let guard = GuessGuard::new(GuessLimits {
+        per_network: config.keys.failures_per_minute_ip,
+        per_key: config.keys.failures_per_minute_key,
+    });
+    let operator = config.keys.admin_key.as_ref().map(|key| OperatorKey::new(key.expose()));
+    Gate::new(hasher, guard, operator)
+}
+
+fn edge_settings(config: &Config) -> EdgeSettings {
+    // The settings know two letters; whether they name a country is for the numbers to say.
+    let region = config.numbers.default_region.as_ref();
+    EdgeSettings {
+        body_bytes_max: config.http.body_bytes_max,
+        batch_bytes_max: config.http.batch_body_bytes_max,
+        request_deadline: Duration::from_secs(u64::from(config.http.request_deadline_s)),
+        default_region: region.and_then(|region| Region::parse(region.as_str()).ok()),
+        ticket_ttl_ms: i64::from(config.sends.ticket_ttl_s) * SECOND_MS,
+        ticket_ttl_ms_max: i64::from(config.sends.ticket_ttl_s_max) * SECOND_MS,
+        key_overlap_ms: DAY_MS,
+    }
+}
+
+fn server_settings(config: &Config) -> ServerSettings {
+    ServerSettings {
+        listen: config.http.listen,
+        workers: config.http.workers,
+        keep_alive: Duration::from_secs(u64::from(config.http.keep_alive_s)),
+        header_deadline: Duration::from_secs(5),
+        connections_max: config.http.connections_max,
+        drain: DRAIN,
+    }
+}
+
+fn provider(config: &Config) -> Result<Option<(Provider, SharedBreaker)>, AppError> {
+    let verification = &config.verification;
+    let Some(provider) = &verification.provider else { return Ok(None) };
+    let token = provider.token.as_ref().map(|token| Token::parse(token.expose())).transpose()?;
+    let built = Provider::build(Settings {
+        kind: match provider.kind {
+            config::ProviderKind::ContactsApi => ProviderKind::ContactsApi,
+            config::ProviderKind::Waha => ProviderKind::Waha,
+        },
+        url: ProviderUrl::parse(provider.url.as_str())?,
+        token,
+        timeout: LookupTimeout::from_ms(verification.timeout_ms)?,
+        session: SessionName::parse(&provider.session)?,
+    })?;
+    let breaker = BreakerSettings::new(
+        NonZeroU32::new(verification.breaker_failures).unwrap_or(NonZeroU32::MIN),
+        verification.breaker_open_s.saturating_mul(1_000),
+        verification.breaker_open_s_max.saturating_mul(1_000),
+    )?;
+    Ok(Some((built, SharedBreaker::new(breaker))))
+}
+
+/// Returns the clock a service runs by.
+pub(super) fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::start())
+}

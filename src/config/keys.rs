@@ -1,0 +1,36 @@
+//! `[keys]`: the first key, and the brake on guessing keys.
+//!
+//! All other keys are made through the API and live in the ledger.
+
+use std::num::NonZeroU32;
+
+use crate::config::{
+    reader::{Name, Reader},
+    secret::Secret,
+};
+
+/// The first key, and the brake on guessing keys.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The admin key to use instead of one made at first start.
+    pub admin_key: Option<Secret<String>>,
+    /// Wrong keys heard per minute from one network of callers.
+    pub failures_per_minute_ip: NonZeroU32,
+    /// Wrong keys heard per minute under one key id.
+    pub failures_per_minute_key: NonZeroU32,
+}
+
+impl Keys {
+    pub(super) fn read(from: &mut Reader) -> Self {
+        Self {
+            admin_key: from.secret(Name::fixed("keys.admin_key", "IZIN_ADMIN_KEY"), 16),
+            failures_per_minute_ip: per_minute(from, "keys.failures_per_minute_ip", 20),
+            failures_per_minute_key: per_minute(from, "keys.failures_per_minute_key", 10),
+        }
+    }
+}
+
+/// The upper bound is one of memory: each failure of the last minute is remembered.
+fn per_minute(from: &mut Reader, name: &'static str, default: u32) -> NonZeroU32 {
+    NonZeroU32::new(from.whole(name, default, 1..=1_000)).unwrap_or(NonZeroU32::MIN)
+}

@@ -1,0 +1,196 @@
+//! What a document says about each consent: the act that decides, and where it came from.
+//!
+//! Holds no rule of its own about which act decides: it asks the domain's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    documents::ContactDocument,
+    domain::{
+        consent::{Act, Consent, ConsentStatus, Consents, FullStop, Standing, TopicIx},
+        entry::Seq,
+        event::{OptedIn, OptedOut, Source, StatementShown},
+        names::TopicId,
+        time::Timestamp,
+    },
+};
+
+/// Documents know topics by name; the domain's rule is asked about one topic at a time.
+const THE_TOPIC: TopicIx = TopicIx(0);
+
+/// The act that decides where one consent stands, with what proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentRecord {
+    /// About which topic.
+    pub topic: TopicId,
+    /// What the person did.
+    pub act: Act,
+    /// When the person did it.
+    pub at: Timestamp,
+    /// When the ledger recorded it.
+    pub recorded_at: Timestamp,
+    /// When the agreement runs out, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Where the act came from.
+    pub source: Source,
+    /// What the person was shown last; a withdrawal leaves it as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<StatementShown>,
+    /// The last agreement that decided; a withdrawal leaves it as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Agreement>,
+    /// The entry of the act.
+    pub seq: Seq,
+}
+
+/// A person agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// When.
+    pub at: Timestamp,
+    /// The entry that recorded it.
+    pub seq: Seq,
+}
+
+/// A withdrawal from everything, present and future topics alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FullStopRecord {
+    /// When the person said so.
+    pub at: Timestamp,
+    /// When the ledger recorded it.
+    pub recorded_at: Timestamp,
+    /// Where it came from.
+    pub source: Source,
+    /// The entry that recorded it.
+    pub seq: Seq,
+}
+
+impl ConsentRecord {
+    /// Returns where the consent stands at `now`.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        self.as_consent().standing(now)
+    }
+
+    fn as_consent(&self) -> Consent {
+        Consent {
+            topic: THE_TOPIC,
+            act: self.act,
+            at: self.at,
+            expires_at: self.expires_at.unwrap_or(Timestamp::NEVER),
+            seq: self.seq,
+        }
+    }
+}
+
+impl FullStopRecord {
+    const fn as_full_stop(&self) -> FullStop {
+        FullStop { at: self.at, seq: self.seq }
+    }
+}
+
+impl ContactDocument {
+    /// Returns the record about a topic, if anything was recorded about this very topic.
+    pub fn consent(&self, topic: &TopicId) -> Option<&ConsentRecord> {
+        self.consents.iter().find(|known| known.topic == *topic)
+    }
+
+    /// Returns where the consent for `topic` stands at `now`.
+    pub fn standing(&self, topic: &TopicId, now: Timestamp) -> Standing {
+        self.rule(topic).standing(THE_TOPIC, now)
+    }
+
+    pub(super) fn fold_opt_in(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedIn) {
+        let at = event.captured_at;
+        let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
+        // An act that decided nothing is in the ledger, and changes nothing here.
+        for outcome in event.topics.iter().filter(|outcome| outcome.seq.is_none()) {
+            if !self.rule(&outcome.topic).would_decide(THE_TOPIC, act, at) {
+                continue;
+            }
+            let before = self.consent(&outcome.topic).and_then(|known| known.agreed);
+            let agreed = if act == Act::Agreed { Some(Agreement { at, seq }) } else { before };
+            self.put(ConsentRecord {
+                topic: outcome.topic.clone(),
+                act,
+                at,
+                recorded_at,
+                expires_at: outcome.expires_at,
+                source: event.source.clone(),
+                statement: event.statement.clone(),
+                agreed,
+                seq,
+            });
+        }
+    }
+
+    pub(super) fn fold_opt_out(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedOut) {
+        if event.everything {
+            self.fold_full_stop(seq, recorded_at, event);
+            return;
+        }
+        let at = event.captured_at;
+        for outcome in &event.topics {
+            if outcome.status == ConsentStatus::Withdrawn
+                && self.rule(&outcome.topic).would_decide(THE_TOPIC, Act::TookBack, at)
+            {
+                let known = self.consent(&outcome.topic);
+                let record = took_back(known, &outcome.topic, seq, recorded_at, event);
+                self.put(record);
+            }
+        }
+    }
+
+    fn fold_full_stop(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedOut) {
+        let at = event.captured_at;
+        for known in &mut self.consents {
+            if at >= known.at {
+                *known = took_back(Some(known), &known.topic, seq, recorded_at, event);
+            }
+        }
+        if self.full_stop.as_ref().is_none_or(|known| at >= known.at) {
+            let source = event.source.clone();
+            self.full_stop = Some(FullStopRecord { at, recorded_at, source, seq });
+        }
+    }
+
+    fn put(&mut self, record: ConsentRecord) {
+        match self.consents.iter_mut().find(|known| known.topic == record.topic) {
+            Some(known) => *known = record,
+            None => self.consents.push(record),
+        }
+    }
+
+    /// Returns what the domain knows when it knows what this document does about one topic.
+    fn rule(&self, topic: &TopicId) -> Consents {
+        let mut consents = Consents::default();
+        // Nothing known about a topic is older than a withdrawal from everything.
+        if let Some(stop) = &self.full_stop {
+            consents.fold_full_stop(stop.as_full_stop());
+        }
+        if let Some(known) = self.consent(topic) {
+            consents.fold_act(known.as_consent());
+        }
+        consents
+    }
+}
+
+fn took_back(
+    known: Option<&ConsentRecord>,
+    topic: &TopicId,
+    seq: Seq,
+    recorded_at: Timestamp,
+    event: &OptedOut,
+) -> ConsentRecord {
+    ConsentRecord {
+        topic: topic.clone(),
+        act: Act::TookBack,
+        at: event.captured_at,
+        recorded_at,
+        expires_at: None,
+        source: event.source.clone(),
+        statement: known.and_then(|known| known.statement.clone()),
+        agreed: known.and_then(|known| known.agreed),
+        seq,
+    }
+}

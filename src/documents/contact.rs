@@ -1,0 +1,193 @@
+//! The document of one contact and its fold.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    documents::{ConsentRecord, EntryList, FullStopRecord},
+    domain::{
+        entry::Seq,
+        event::{Event, Record},
+        ids::ContactId,
+        phone::PhoneNumber,
+        time::Timestamp,
+    },
+};
+
+/// Everything the database keeps of one contact. Personal data: stored sealed, and `Debug` shows
+/// nothing but the contact's id.
+///
+/// The serde form is the stored form. It may change freely with the store's format version: a
+/// store of another version is folded again from the ledger.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactDocument {
+    /// The contact's id.
+    pub id: ContactId,
+    /// Its number, canonical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PhoneNumber>,
+    /// Whether the number has the shape of one that is in use in its country.
+    #[serde(default)]
+    pub number_valid: bool,
+    /// Its business-scoped user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Box<str>>,
+    /// The number as WhatsApp last wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wa_id: Option<Box<str>>,
+    /// When the ledger first heard of it.
+    pub first_seen: Timestamp,
+    /// The consents, in the order their topics came up.
+    #[serde(default)]
+    pub consents: Vec<ConsentRecord>,
+    /// The latest withdrawal from everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_stop: Option<FullStopRecord>,
+    /// Set while an operator blocks the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<BlockRecord>,
+    /// What is known of the identity behind the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityRecord>,
+    /// The entries about the contact.
+    pub entries: EntryList,
+}
+
+/// An operator's block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRecord {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+    /// The entry that recorded it.
+    pub seq: Seq,
+}
+
+/// What is known of the identity behind a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRecord {
+    /// The latest hash, as WhatsApp sent it.
+    pub hash: Box<str>,
+    /// When it was observed.
+    pub observed_at: Timestamp,
+    /// When it last became another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// The entry that recorded the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_seq: Option<Seq>,
+    /// When someone last vouched that it is still the same person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+}
+
+impl IdentityRecord {
+    /// Returns whether a change awaits re-registration: no confirmation came since.
+    pub fn has_open_change(&self) -> bool {
+        self.changed_at.is_some_and(|changed| self.confirmed_at.is_none_or(|at| at < changed))
+    }
+}
+
+impl ContactDocument {
+    /// Makes the document of a contact from its first entry; `None` for any other entry.
+    pub fn begin(seq: Seq, record: &Record) -> Option<Self> {
+        let Event::ContactAdded { contact, number, number_valid, user_id, .. } = &record.event
+        else {
+            return None;
+        };
+        let mut document = Self {
+            id: *contact,
+            number: number.clone(),
+            number_valid: *number_valid,
+            user_id: user_id.clone(),
+            wa_id: None,
+            first_seen: record.at,
+            consents: Vec::new(),
+            full_stop: None,
+            blocked: None,
+            identity: None,
+            entries: EntryList::default(),
+        };
+        document.entries.push(seq);
+        Some(document)
+    }
+
+    /// Folds a later entry of the contact in. Knows no rules and cannot fail.
+    pub fn fold(&mut self, seq: Seq, record: &Record) {
+        self.entries.push(seq);
+        match &record.event {
+            Event::IdentifierLinked { number, number_valid, user_id, .. } => {
+                if self.number.is_none() && number.is_some() {
+                    self.number.clone_from(number);
+                    self.number_valid = *number_valid;
+                }
+                if self.user_id.is_none() {
+                    self.user_id.clone_from(user_id);
+                }
+            }
+            Event::OptedIn(event) => self.fold_opt_in(seq, record.at, event),
+            Event::OptedOut(event) => self.fold_opt_out(seq, record.at, event),
+            Event::IdentityObserved { .. }
+            | Event::IdentityChanged { .. }
+            | Event::IdentityConfirmed { .. } => self.fold_identity(seq, &record.event),
+            Event::ContactBlocked { reason } => {
+                self.blocked = Some(BlockRecord { at: record.at, reason: reason.clone(), seq });
+            }
+            Event::ContactUnblocked => self.blocked = None,
+            Event::LookupConcluded { wa_id, .. } => {
+                if wa_id.is_some() {
+                    self.wa_id.clone_from(wa_id);
+                }
+            }
+            Event::ContactAdded { .. }
+            | Event::TrafficSeen { .. }
+            | Event::TicketReserved(_)
+            | Event::TicketCommitted { .. }
+            | Event::TicketReleased { .. }
+            | Event::TicketVoided { .. }
+            | Event::LookupRequested { .. }
+            | Event::LedgerOpened { .. }
+            | Event::TopicPut { .. }
+            | Event::StatementPut { .. }
+            | Event::TemplatePut { .. }
+            | Event::SenderPut { .. }
+            | Event::PortfolioPut { .. }
+            | Event::KeyCreated { .. }
+            | Event::KeyRotated { .. }
+            | Event::KeyRevoked { .. } => {}
+        }
+    }
+
+    fn fold_identity(&mut self, seq: Seq, event: &Event) {
+        if let Event::IdentityObserved { hash, observed_at } = event {
+            self.identity = Some(IdentityRecord {
+                hash: hash.clone(),
+                observed_at: *observed_at,
+                changed_at: None,
+                changed_seq: None,
+                confirmed_at: None,
+            });
+        } else if let Event::IdentityChanged { hash, observed_at } = event {
+            self.identity = Some(IdentityRecord {
+                hash: hash.clone(),
+                observed_at: *observed_at,
+                changed_at: Some(*observed_at),
+                changed_seq: Some(seq),
+                confirmed_at: self.identity.as_ref().and_then(|known| known.confirmed_at),
+            });
+        } else if let Event::IdentityConfirmed { confirmed_at, .. } = event
+            && let Some(known) = &mut self.identity
+        {
+            known.confirmed_at = Some(*confirmed_at);
+        }
+    }
+}
+
+impl fmt::Debug for ContactDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContactDocument").field("id", &self.id).finish_non_exhaustive()
+    }
+}

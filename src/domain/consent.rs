@@ -1,0 +1,281 @@
+//! What a person agreed to, in which order, and where that stands now.
+
+use smallvec::SmallVec;
+
+use crate::domain::{entry::Seq, time::Timestamp};
+
+/// Place of a topic in the registry, in the order topics were first put. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TopicIx(pub u16);
+
+/// Where a consent stands. Stable names: they are part of the API.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentStatus {
+    /// Nothing was ever recorded.
+    NeverAsked,
+    /// The person was asked to confirm and has not yet.
+    Pending,
+    /// The person agreed.
+    Granted,
+    /// The person agreed, and the agreement has run out.
+    Expired,
+    /// The person took it back.
+    Withdrawn,
+}
+
+/// What an act of a person says about one topic. Stable names: views store them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Asked, not yet confirmed.
+    Asked,
+    /// Agreed.
+    Agreed,
+    /// Took it back.
+    TookBack,
+}
+
+/// The act that decides where one consent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consent {
+    /// About which topic.
+    pub topic: TopicIx,
+    /// What the person did.
+    pub act: Act,
+    /// When the person did it; the order of acts, not of their arrival, decides.
+    pub at: Timestamp,
+    /// When the agreement runs out; [`Timestamp::NEVER`] if it does not.
+    pub expires_at: Timestamp,
+    /// The entry that recorded it.
+    pub seq: Seq,
+}
+
+/// A consent as seen at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Where it stands.
+    pub status: ConsentStatus,
+    /// When the deciding act happened; `None` when there was none.
+    pub at: Option<Timestamp>,
+    /// When the agreement runs out, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// The entry that recorded the deciding act.
+    pub seq: Option<Seq>,
+}
+
+/// A withdrawal from everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FullStop {
+    /// When the person said so.
+    pub at: Timestamp,
+    /// The entry that recorded it.
+    pub seq: Seq,
+}
+
+/// All consents of one contact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Consents {
+    by_topic: SmallVec<[Consent; 1]>,
+    full_stop: Option<FullStop>,
+}
+
+impl Standing {
+    /// Nothing was ever recorded.
+    pub const NEVER_ASKED: Self =
+        Self { status: ConsentStatus::NeverAsked, at: None, expires_at: None, seq: None };
+}
+
+impl Consents {
+    /// Returns where the consent for `topic` stands at `now`.
+    pub fn standing(&self, topic: TopicIx, now: Timestamp) -> Standing {
+        match self.by_topic.iter().find(|consent| consent.topic == topic) {
+            Some(consent) => consent.standing(now),
+            None => self.full_stop.map_or(Standing::NEVER_ASKED, |stop| Standing {
+                status: ConsentStatus::Withdrawn,
+                at: Some(stop.at),
+                expires_at: None,
+                seq: Some(stop.seq),
+            }),
+        }
+    }
+
+    /// Returns the topics anything was recorded about, in the order they came.
+    pub fn topics(&self) -> impl Iterator<Item = TopicIx> + '_ {
+        self.by_topic.iter().map(|consent| consent.topic)
+    }
+
+    /// Returns the withdrawal from everything, if there ever was one.
+    pub const fn full_stop(&self) -> Option<FullStop> {
+        self.full_stop
+    }
+
+    /// Returns whether a consent is in force at `now` that was given after `since`.
+    pub fn has_granted_since(&self, since: Option<Timestamp>, now: Timestamp) -> bool {
+        self.by_topic.iter().any(|consent| {
+            consent.standing(now).status == ConsentStatus::Granted
+                && since.is_none_or(|since| consent.at > since)
+        })
+    }
+
+    /// Returns whether the person withdrew from everything and agreed to nothing since.
+    pub fn has_left(&self, now: Timestamp) -> bool {
+        self.full_stop.is_some() && !self.has_granted_since(None, now)
+    }
+
+    /// Returns whether `act` at `at` would decide where `topic` stands.
+    ///
+    /// The later act wins, whatever the order of arrival; of two at the same moment the
+    /// withdrawal. Being asked again never takes away what was agreed.
+    pub fn would_decide(&self, topic: TopicIx, act: Act, at: Timestamp) -> bool {
+        let known = self.by_topic.iter().find(|consent| consent.topic == topic);
+        let (before, known_at) = match (known, self.full_stop) {
+            (Some(consent), _) => (consent.act, consent.at),
+            (None, Some(stop)) => (Act::TookBack, stop.at),
+            (None, None) => return true,
+        };
+        match (before, act) {
+            (Act::Agreed, Act::Asked) => false,
+            (Act::TookBack, Act::Asked | Act::Agreed) => at > known_at,
+            (Act::Asked, Act::Asked | Act::Agreed | Act::TookBack)
+            | (Act::Agreed, Act::Agreed | Act::TookBack)
+            | (Act::TookBack, Act::TookBack) => at >= known_at,
+        }
+    }
+
+    /// Folds one act in, if it decides.
+    pub(crate) fn fold_act(&mut self, consent: Consent) {
+        if !self.would_decide(consent.topic, consent.act, consent.at) {
+            return;
+        }
+        match self.by_topic.iter_mut().find(|known| known.topic == consent.topic) {
+            Some(known) => *known = consent,
+            None => self.by_topic.push(consent),
+        }
+    }
+
+    /// Folds a withdrawal from everything in: every consent given before it ends.
+    pub(crate) fn fold_full_stop(&mut self, stop: FullStop) {
+        for known in &mut self.by_topic {
+            if stop.at >= known.at {
+                *known = Consent {
+                    topic: known.topic,
+                    act: Act::TookBack,
+                    at: stop.at,
+                    expires_at: Timestamp::NEVER,
+                    seq: stop.seq,
+                };
+            }
+        }
+        if self.full_stop.is_none_or(|known| stop.at >= known.at) {
+            self.full_stop = Some(stop);
+        }
+    }
+}
+
+impl Consent {
+    /// Returns how this act is seen at `now`.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let status = match self.act {
+            Act::Asked => ConsentStatus::Pending,
+            Act::Agreed if self.expires_at <= now => ConsentStatus::Expired,
+            Act::Agreed => ConsentStatus::Granted,
+            Act::TookBack => ConsentStatus::Withdrawn,
+        };
+        Standing {
+            status,
+            at: Some(self.at),
+            expires_at: (self.expires_at != Timestamp::NEVER).then_some(self.expires_at),
+            seq: Some(self.seq),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PROMOTIONS: TopicIx = TopicIx(0);
+
+    fn consent(act: Act, at: i64, seq: u64) -> Consent {
+        Consent {
+            topic: PROMOTIONS,
+            act,
+            at: Timestamp::from_unix_ms(at),
+            expires_at: Timestamp::NEVER,
+            seq: Seq(seq),
+        }
+    }
+
+    fn status(consents: &Consents, now: i64) -> ConsentStatus {
+        consents.standing(PROMOTIONS, Timestamp::from_unix_ms(now)).status
+    }
+
+    #[test]
+    fn an_opt_in_that_arrives_late_does_not_beat_a_later_withdrawal() {
+        let mut consents = Consents::default();
+        consents.fold_act(consent(Act::TookBack, 20, 1));
+        consents.fold_act(consent(Act::Agreed, 10, 2));
+        assert_eq!(status(&consents, 30), ConsentStatus::Withdrawn);
+        consents.fold_act(consent(Act::Agreed, 21, 3));
+        assert_eq!(status(&consents, 30), ConsentStatus::Granted);
+    }
+
+    #[test]
+    fn being_asked_again_keeps_what_was_agreed() {
+        let mut consents = Consents::default();
+        consents.fold_act(consent(Act::Agreed, 10, 1));
+        consents.fold_act(consent(Act::Asked, 20, 2));
+        assert_eq!(status(&consents, 30), ConsentStatus::Granted);
+    }
+
+    #[test]
+    fn a_full_stop_covers_topics_never_asked_about_and_a_later_yes_lifts_only_its_topic() {
+        let mut consents = Consents::default();
+        consents.fold_full_stop(FullStop { at: Timestamp::from_unix_ms(10), seq: Seq(1) });
+        assert!(consents.has_left(Timestamp::from_unix_ms(11)));
+        assert_eq!(status(&consents, 11), ConsentStatus::Withdrawn);
+        consents.fold_act(consent(Act::Agreed, 12, 2));
+        assert_eq!(status(&consents, 13), ConsentStatus::Granted);
+        let other = consents.standing(TopicIx(1), Timestamp::from_unix_ms(13));
+        assert_eq!(other.status, ConsentStatus::Withdrawn);
+        assert!(!consents.has_left(Timestamp::from_unix_ms(13)));
+    }
+
+    #[test]
+    fn an_agreement_runs_out_at_its_moment_and_not_before() {
+        let mut consents = Consents::default();
+        let ends =
+            Consent { expires_at: Timestamp::from_unix_ms(50), ..consent(Act::Agreed, 10, 1) };
+        consents.fold_act(ends);
+        assert_eq!(status(&consents, 49), ConsentStatus::Granted);
+        assert_eq!(status(&consents, 50), ConsentStatus::Expired);
+    }
+
+    proptest! {
+        #[test]
+        fn agreements_and_withdrawals_end_the_same_in_any_order(
+            mut acts in prop::collection::vec((any::<bool>(), 0_i64..6), 1..8),
+            rotate in 0_usize..8,
+        ) {
+            let run = |acts: &[(bool, i64)]| {
+                let mut consents = Consents::default();
+                for (agreed, at) in acts {
+                    let act = if *agreed { Act::Agreed } else { Act::TookBack };
+                    consents.fold_act(consent(act, *at, 0));
+                }
+                status(&consents, 100)
+            };
+            let before = run(&acts);
+            let middle = rotate % acts.len();
+            acts.rotate_left(middle);
+            prop_assert_eq!(run(&acts), before);
+            acts.reverse();
+            prop_assert_eq!(run(&acts), before);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One person as reachable by this business: the compact facts a decision needs.
+//!
+//! Personal data stays out: identifiers are keyed hashes, and what was said is in the ledger.
+
+use smallvec::SmallVec;
+
+use crate::domain::{
+    consent::Consents,
+    entry::Seq,
+    identity::Identity,
+    ids::{ContactId, LookupId, TicketId},
+    key::ContactKey,
+    time::Timestamp,
+};
+
+/// Place of a sender in the registry, in the order senders were first put. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SenderIx(pub u16);
+
+/// What memory holds of one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// The contact's id.
+    pub id: ContactId,
+    /// Finds it by number: the keyed hash of the canonical spelling.
+    pub number_key: Option<ContactKey>,
+    /// Finds it by business-scoped user id.
+    pub user_key: Option<ContactKey>,
+    /// What it agreed to.
+    pub consents: Consents,
+    details: Option<Box<Details>>,
+}
+
+/// What most contacts do not have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// What is known of the identity behind the contact.
+    pub identity: Option<Identity>,
+    /// Since when, and by which entry, an operator blocked the contact.
+    pub blocked: Option<(Timestamp, Seq)>,
+    /// What traffic showed.
+    pub traffic: Traffic,
+    /// The last look-up.
+    pub lookup: Option<Lookup>,
+    /// Tickets reserved and not yet closed, oldest first.
+    pub tickets: Vec<TicketId>,
+}
+
+/// What traffic with a contact showed. Times are the events' own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// The last message from the person to each sender.
+    pub inbound: SmallVec<[(SenderIx, Timestamp); 1]>,
+    /// The last sign that the number is on WhatsApp: a message from it, or one delivered to it.
+    pub reached_at: Option<Timestamp>,
+    /// The last sign that it is not, and the entry that recorded it.
+    pub failed: Option<(Timestamp, Seq)>,
+}
+
+/// What the last look-up of a contact said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The look-up under way, if one is.
+    pub pending: Option<LookupId>,
+    /// The last answer, and when it came.
+    pub answer: Option<(LookupState, Timestamp)>,
+    /// Whether a message was sent since the number was first looked up.
+    pub was_contacted: bool,
+}
+
+/// What a provider says about a number. Stable names: they are part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookupState {
+    /// The number is on WhatsApp.
+    Registered,
+    /// The number is not on WhatsApp.
+    NotRegistered,
+    /// The provider is still looking.
+    InProgress,
+    /// Nobody knows: a time-out, a limit, a fault. Never counted as "not on WhatsApp".
+    Unknown,
+}
+
+static NO_DETAILS: Details = Details {
+    identity: None,
+    blocked: None,
+    traffic: Traffic { inbound: SmallVec::new_const(), reached_at: None, failed: None },
+    lookup: None,
+    tickets: Vec::new(),
+};
+
+impl Contact {
+    /// A contact nothing is known of yet.
+    pub(crate) fn new(
+        id: ContactId,
+        number_key: Option<ContactKey>,
+        user_key: Option<ContactKey>,
+    ) -> Self {
+        Self { id, number_key, user_key, consents: Consents::default(), details: None }
+    }
+
+    /// Returns what most contacts do not have, empty if this one has none of it.
+    pub fn details(&self) -> &Details {
+        self.details.as_deref().unwrap_or(&NO_DETAILS)
+    }
+
+    /// Returns the same to be changed.
+    pub(crate) fn details_mut(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
+    }
+
+    /// Returns since when, and by which entry, agreements are suspended by a change of identity.
+    pub fn identity_changed(&self) -> Option<crate::domain::identity::Change> {
+        self.details().identity.as_ref().and_then(Identity::open_change)
+    }
+}
+
+impl Traffic {
+    /// Returns when the person last wrote to `sender`.
+    pub fn last_inbound(&self, sender: SenderIx) -> Option<Timestamp> {
+        self.inbound.iter().find(|(known, _)| *known == sender).map(|(_, at)| *at)
+    }
+
+    /// Returns since when, and by which entry, the number is suspected to be unreachable: a
+    /// failure that no later sign of life has answered.
+    pub fn unreachable(&self) -> Option<(Timestamp, Seq)> {
+        self.failed.filter(|(at, _)| self.reached_at.is_none_or(|reached| reached < *at))
+    }
+
+    /// Folds a sign of life in.
+    pub(crate) fn fold_reached(&mut self, at: Timestamp) {
+        self.reached_at = self.reached_at.max(Some(at));
+    }
+
+    /// Folds a message from the person in.
+    pub(crate) fn fold_inbound(&mut self, sender: SenderIx, at: Timestamp) {
+        self.fold_reached(at);
+        match self.inbound.iter_mut().find(|(known, _)| *known == sender) {
+            Some((_, last)) => *last = at.max(*last),
+            None => self.inbound.push((sender, at)),
+        }
+    }
+
+    /// Folds a sign that the number is not on WhatsApp in.
+    pub(crate) fn fold_failed(&mut self, at: Timestamp, seq: Seq) {
+        if self.failed.is_none_or(|(known, _)| known < at) {
+            self.failed = Some((at, seq));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    #[test]
+    fn a_later_sign_of_life_lifts_the_suspicion_and_an_earlier_one_does_not() {
+        let mut traffic = Traffic::default();
+        traffic.fold_failed(at(10), Seq(1));
+        traffic.fold_reached(at(9));
+        assert_eq!(traffic.unreachable(), Some((at(10), Seq(1))));
+        traffic.fold_reached(at(11));
+        assert_eq!(traffic.unreachable(), None);
+    }
+
+    #[test]
+    fn messages_that_arrive_out_of_order_keep_the_latest_moment() {
+        let mut traffic = Traffic::default();
+        traffic.fold_inbound(SenderIx(0), at(20));
+        traffic.fold_inbound(SenderIx(0), at(10));
+        traffic.fold_inbound(SenderIx(1), at(5));
+        assert_eq!(traffic.last_inbound(SenderIx(0)), Some(at(20)));
+        assert_eq!(traffic.last_inbound(SenderIx(1)), Some(at(5)));
+    }
+
+    #[test]
+    fn a_contact_stays_small_because_a_million_of_them_are_held() {
+        assert!(size_of::<Contact>() <= 176, "{}", size_of::<Contact>());
+    }
+}

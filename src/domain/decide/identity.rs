@@ -1,0 +1,57 @@
+//! Rules about who is behind a number.
+
+use crate::domain::{
+    command::ContactRef,
+    decide::{Events, find, void_tickets},
+    event::{Event, Evidence},
+    identity::{Identity, Report},
+    refusal::Refusal,
+    state::Draft,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// A change suspends everything at once and takes back the open tickets; a late or repeated
+/// report does nothing.
+pub(super) fn report(
+    draft: &Draft<'_>,
+    contact: ContactRef,
+    hash: &str,
+    observed_at: Timestamp,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    let (subject, known) = find(draft, contact)?;
+    let hash = Box::from(hash);
+    Ok(match Identity::judge(known.details().identity.as_ref(), &hash, observed_at) {
+        Report::NothingNew => Vec::new(),
+        Report::First => vec![(subject, Event::IdentityObserved { hash, observed_at })],
+        Report::Changed => {
+            let mut events = vec![(subject, Event::IdentityChanged { hash, observed_at })];
+            void_tickets(draft, subject, VoidCause::IdentityChanged, now, |_| true, &mut events);
+            events
+        }
+    })
+}
+
+/// Only the hash that was last observed can be vouched for.
+pub(super) fn confirm(
+    draft: &Draft<'_>,
+    contact: ContactRef,
+    hash: &str,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    let (subject, known) = find(draft, contact)?;
+    let identity = known.details().identity.as_ref().ok_or(Refusal::IdentityHashMismatch)?;
+    if identity.hash() != hash {
+        return Err(Refusal::IdentityHashMismatch);
+    }
+    let Some(change) = identity.open_change() else { return Ok(Vec::new()) };
+    let event = Event::IdentityConfirmed {
+        hash: hash.into(),
+        // The observer's clock may be a little ahead of ours.
+        confirmed_at: now.max(change.at),
+        evidence: evidence.clone(),
+    };
+    Ok(vec![(subject, event)])
+}

@@ -1,0 +1,161 @@
+//! The rules: a draft and a command become events or a refusal. Changes nothing itself.
+//!
+//! Repeating what is already so is no error and makes no event. Rules may change; what was once
+//! accepted stays accepted, because the fold never asks again.
+
+mod consent;
+mod identity;
+mod lookup;
+mod registry;
+mod send;
+#[cfg(test)]
+mod tests;
+
+pub use lookup::{LookupPlan, plan_lookup};
+
+use crate::domain::{
+    command::{Command, ContactRef},
+    eligibility::SessionPolicy,
+    entry::Subject,
+    event::{Event, TrafficKind},
+    governor::LookupPolicy,
+    names::SenderId,
+    refusal::Refusal,
+    state::Draft,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// What the rules may be told by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// About windows.
+    pub session: SessionPolicy,
+    /// About look-ups.
+    pub lookup: LookupPolicy,
+    /// How far in the future a caller's clock may be, in milliseconds.
+    pub skew_ms: i64,
+}
+
+/// Events, each with whom it is about, in the order they happen.
+pub type Events = Vec<(Subject, Event)>;
+
+/// Decides one command at `now`.
+///
+/// # Errors
+///
+/// [`Refusal`] says what the caller can do about it.
+pub fn decide(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    match command {
+        Command::Registry(command) => registry::decide(draft, command),
+        Command::Keys(command) => registry::decide_key(draft, command, now),
+        Command::OptIn(opt_in) => consent::opt_in(draft, rules, opt_in, now),
+        Command::OptOut(opt_out) => consent::opt_out(draft, rules, opt_out, now),
+        Command::ReportIdentity { contact, hash, observed_at } => {
+            let observed_at = not_future(*observed_at, rules, now)?;
+            identity::report(draft, *contact, hash, observed_at, now)
+        }
+        Command::ConfirmIdentity { contact, hash, evidence } => {
+            identity::confirm(draft, *contact, hash, evidence, now)
+        }
+        Command::Block { contact, reason } => block(draft, *contact, reason.as_deref(), now),
+        Command::Unblock { contact } => unblock(draft, *contact),
+        Command::ReportTraffic { contact, kind, sender, happened_at } => {
+            let happened_at = not_future(*happened_at, rules, now)?;
+            traffic(draft, *contact, *kind, sender.as_ref(), happened_at)
+        }
+        Command::ReserveSend(reserve) => send::reserve(draft, rules, reserve, now),
+        Command::CommitSend { ticket, message_id, message } => {
+            send::commit(draft, *ticket, message_id, *message)
+        }
+        Command::ReleaseSend { ticket } => send::release(draft, *ticket),
+        Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
+        Command::ConcludeLookup { lookup, state, cause, wa_id } => {
+            lookup::conclude(draft, *lookup, *state, cause.as_deref(), wa_id.as_deref())
+        }
+    }
+}
+
+fn block(
+    draft: &Draft<'_>,
+    contact: ContactRef,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    let (subject, known) = find(draft, contact)?;
+    if known.details().blocked.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut events = vec![(subject, Event::ContactBlocked { reason: reason.map(Box::from) })];
+    void_tickets(draft, subject, VoidCause::Blocked, now, |_| true, &mut events);
+    Ok(events)
+}
+
+fn unblock(draft: &Draft<'_>, contact: ContactRef) -> Result<Events, Refusal> {
+    let (subject, known) = find(draft, contact)?;
+    let is_blocked = known.details().blocked.is_some();
+    Ok(if is_blocked { vec![(subject, Event::ContactUnblocked)] } else { Vec::new() })
+}
+
+fn traffic(
+    draft: &Draft<'_>,
+    contact: ContactRef,
+    kind: TrafficKind,
+    sender: Option<&SenderId>,
+    happened_at: Timestamp,
+) -> Result<Events, Refusal> {
+    let (subject, _) = find(draft, contact)?;
+    if let Some(sender) = sender
+        && draft.registry().sender(sender).is_none()
+    {
+        return Err(Refusal::SenderUnknown);
+    }
+    let sender = sender.cloned();
+    Ok(vec![(subject, Event::TrafficSeen { kind, sender, happened_at })])
+}
+
+/// Finds a contact that must be known.
+fn find<'a>(
+    draft: &'a Draft<'_>,
+    contact: ContactRef,
+) -> Result<(Subject, &'a crate::domain::contact::Contact), Refusal> {
+    let subject = draft.find_ref(contact).ok_or(Refusal::ContactUnknown)?;
+    let known = draft.contact(subject).ok_or(Refusal::ContactUnknown)?;
+    Ok((subject, known))
+}
+
+/// Takes a caller's moment, or now; refuses what lies further ahead than clocks may differ.
+fn not_future(
+    moment: Option<Timestamp>,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    match moment {
+        Some(moment) if moment.ms_since(now) > rules.skew_ms => {
+            Err(Refusal::InTheFuture { allowed_ms: rules.skew_ms })
+        }
+        Some(moment) => Ok(moment),
+        None => Ok(now),
+    }
+}
+
+/// Takes back every open ticket of a contact that `applies`.
+fn void_tickets(
+    draft: &Draft<'_>,
+    subject: Subject,
+    cause: VoidCause,
+    now: Timestamp,
+    applies: impl Fn(&crate::domain::ticket::Ticket) -> bool,
+    events: &mut Events,
+) {
+    let Some(contact) = draft.contact(subject) else { return };
+    let open = contact.details().tickets.iter().filter_map(|id| draft.ticket(*id));
+    for ticket in open.filter(|ticket| ticket.is_open(now) && applies(ticket)) {
+        events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+    }
+}

@@ -1,0 +1,82 @@
+//! Rules about tickets: judged and reserved in one step.
+
+use crate::domain::{
+    command::ReserveSend,
+    decide::{Events, Rules},
+    eligibility::Question,
+    event::{Event, TicketReserved},
+    ids::TicketId,
+    key::MessageKey,
+    refusal::{Refusal, RefusedSend},
+    state::Draft,
+    ticket::TicketState,
+    time::Timestamp,
+};
+
+/// Reserves if, at this very moment, the message may be sent.
+pub(super) fn reserve(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    reserve: &ReserveSend,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    let question = Question {
+        kind: reserve.kind,
+        template: reserve.template.clone(),
+        language: reserve.language.clone(),
+        topic: None,
+        sender: Some(reserve.sender.clone()),
+    };
+    let resolved = question.resolve(draft.registry())?;
+    let subject = draft.find_ref(reserve.recipient);
+    let contact = subject.and_then(|subject| draft.contact(subject));
+    let verdict = resolved.judge(contact, rules.session, now);
+    let contact_id = contact.map(|contact| contact.id);
+    let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
+        let refused = RefusedSend { resolved, verdict, contact: contact_id };
+        return Err(Refusal::SendRefused(Box::new(refused)));
+    };
+    let identity = contact.details().identity.as_ref();
+    let event = TicketReserved {
+        ticket: reserve.ticket,
+        sender: reserve.sender.clone(),
+        kind: reserve.kind,
+        template: resolved.template().cloned(),
+        topic: resolved.topic().cloned(),
+        recipient: reserve.number.clone(),
+        identity_hash: identity.map(|identity| identity.hash().into()),
+        expires_at: now.plus_ms(reserve.ttl_ms),
+    };
+    Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
+}
+
+/// A report that the message went out is a fact: it is taken late too, but not for a ticket that
+/// was taken back or given back.
+pub(super) fn commit(
+    draft: &Draft<'_>,
+    id: TicketId,
+    message_id: &str,
+    message: MessageKey,
+) -> Result<Events, Refusal> {
+    let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
+    match ticket.state {
+        TicketState::Reserved => {
+            let message_id = message_id.into();
+            Ok(vec![(ticket.contact, Event::TicketCommitted { ticket: id, message_id, message })])
+        }
+        TicketState::Committed { message: known } if known == message => Ok(Vec::new()),
+        TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
+        TicketState::Released => Err(Refusal::TicketReleased),
+        TicketState::Voided { cause } => Err(Refusal::TicketVoided { cause }),
+    }
+}
+
+/// Gives a ticket back; a ticket that is closed already stays as it is unless it was used.
+pub(super) fn release(draft: &Draft<'_>, id: TicketId) -> Result<Events, Refusal> {
+    let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
+    match ticket.state {
+        TicketState::Reserved => Ok(vec![(ticket.contact, Event::TicketReleased { ticket: id })]),
+        TicketState::Released | TicketState::Voided { .. } => Ok(Vec::new()),
+        TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
+    }
+}

@@ -1,0 +1,109 @@
+//! Why the domain says no to a command. One variant per thing a caller can act on.
+
+use crate::domain::{
+    eligibility::{QuestionError, Resolved, Verdict},
+    ids::ContactId,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// A command the rules do not allow. Expected, and the caller's to act on.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// Neither a number nor a user id.
+    #[error("a person needs a number or a user id")]
+    PersonUnnamed,
+    /// The number and the user id belong to two contacts.
+    #[error("the number and the user id belong to two contacts")]
+    IdentifiersConflict,
+    /// The contact is not known.
+    #[error("the contact is not known")]
+    ContactUnknown,
+    /// No more contacts fit.
+    #[error("the ledger holds as many contacts as it can")]
+    ContactsFull,
+    /// A topic nobody put; the place in the caller's list.
+    #[error("the topic is not known")]
+    TopicUnknown {
+        /// Place in the list, from 0; `None` where the command names only one.
+        place: Option<usize>,
+    },
+    /// A statement nobody put.
+    #[error("the statement is not known")]
+    StatementUnknown,
+    /// A portfolio nobody put.
+    #[error("the portfolio is not known")]
+    PortfolioUnknown,
+    /// A sender nobody put.
+    #[error("the sender is not known")]
+    SenderUnknown,
+    /// No more topics or senders fit.
+    #[error("the registry holds as many of these as it can")]
+    RegistryFull,
+    /// The act lies in the future.
+    #[error("the moment lies more than {allowed_ms} ms in the future")]
+    InTheFuture {
+        /// How far ahead clocks may be.
+        allowed_ms: i64,
+    },
+    /// The hash is not the one that was last observed.
+    #[error("the hash is not the one last observed for this contact")]
+    IdentityHashMismatch,
+    /// The question makes no sense.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// The message may not be sent.
+    #[error("the message may not be sent")]
+    SendRefused(Box<RefusedSend>),
+    /// The ticket is not known.
+    #[error("the ticket is not known")]
+    TicketUnknown,
+    /// The ticket was taken back.
+    #[error("the ticket was voided")]
+    TicketVoided {
+        /// Why.
+        cause: VoidCause,
+    },
+    /// The ticket was given back.
+    #[error("the ticket was released")]
+    TicketReleased,
+    /// The ticket was already used for another message.
+    #[error("the ticket was already used")]
+    TicketCommitted,
+    /// The look-up is not under way.
+    #[error("the look-up is not under way")]
+    LookupUnknown,
+    /// The budget does not cover the look-ups.
+    #[error("the look-up budget is spent")]
+    LookupBudget {
+        /// How many are needed.
+        wanted: u64,
+        /// How many are left.
+        left: u64,
+        /// When enough are left, if waiting alone gets there.
+        frees_at: Option<Timestamp>,
+    },
+    /// The API key is not known.
+    #[error("the API key is not known")]
+    KeyUnknown,
+    /// The API key ended.
+    #[error("the API key was revoked")]
+    KeyRevoked,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    OnceReused,
+    /// The ledger is already open.
+    #[error("the ledger is already open")]
+    LedgerOpen,
+}
+
+/// A send that was refused, and everything to explain it with.
+#[derive(Debug, Clone)]
+pub struct RefusedSend {
+    /// The question.
+    pub resolved: Resolved,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The contact, if there is one.
+    pub contact: Option<ContactId>,
+}

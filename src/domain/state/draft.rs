@@ -1,0 +1,163 @@
+//! What a group of commands has changed so far, on top of what is durable.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::domain::{
+    command::ContactRef,
+    contact::Contact,
+    entry::{Seq, Subject},
+    governor::Governor,
+    ids::{ContactId, LookupId, TicketId},
+    key::{CommandId, ContactKey},
+    registry::Registry,
+    state::{Done, State},
+    ticket::Ticket,
+    time::Timestamp,
+};
+
+/// A draft on top of a [`State`].
+#[derive(Debug)]
+pub struct Draft<'a> {
+    base: &'a State,
+    pub(super) changes: Changes,
+    added: BTreeMap<ContactKey, Subject>,
+    added_ids: BTreeMap<ContactId, Subject>,
+    next_contact: Subject,
+}
+
+/// What a draft changed, ready to be applied.
+#[derive(Debug)]
+pub struct Changes {
+    pub(super) next: Seq,
+    pub(super) last_at: Timestamp,
+    pub(super) contacts: BTreeMap<Subject, Contact>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) governor: Arc<Governor>,
+    pub(super) tickets: BTreeMap<TicketId, Ticket>,
+    pub(super) lookups: BTreeMap<LookupId, Option<Subject>>,
+    pub(super) commands: BTreeMap<CommandId, Done>,
+}
+
+impl<'a> Draft<'a> {
+    /// Starts a draft that has changed nothing.
+    pub fn new(base: &'a State) -> Self {
+        Self {
+            base,
+            changes: Changes {
+                next: base.next,
+                last_at: base.last_at,
+                contacts: BTreeMap::new(),
+                registry: Arc::clone(&base.registry),
+                governor: Arc::clone(&base.governor),
+                tickets: BTreeMap::new(),
+                lookups: BTreeMap::new(),
+                commands: BTreeMap::new(),
+            },
+            added: BTreeMap::new(),
+            added_ids: BTreeMap::new(),
+            next_contact: base.contacts.next(),
+        }
+    }
+
+    /// Ends the draft and hands out what it changed.
+    pub fn into_changes(self) -> Changes {
+        self.changes
+    }
+
+    /// Returns the position the next entry will have.
+    pub const fn next(&self) -> Seq {
+        self.changes.next
+    }
+
+    /// Returns the time of the last entry.
+    pub const fn last_at(&self) -> Timestamp {
+        self.changes.last_at
+    }
+
+    /// Returns the place the next new contact takes.
+    pub const fn next_contact(&self) -> Subject {
+        self.next_contact
+    }
+
+    /// Returns the registry.
+    pub fn registry(&self) -> &Registry {
+        &self.changes.registry
+    }
+
+    /// Returns the look-up budget's marks.
+    pub fn governor(&self) -> &Governor {
+        &self.changes.governor
+    }
+
+    /// Returns a contact by place.
+    pub fn contact(&self, subject: Subject) -> Option<&Contact> {
+        self.changes.contacts.get(&subject).or_else(|| self.base.contacts.get(subject))
+    }
+
+    /// Returns the place of the contact with this number or user key.
+    pub fn find(&self, key: ContactKey) -> Option<Subject> {
+        self.added.get(&key).copied().or_else(|| self.base.contacts.find(key))
+    }
+
+    /// Returns the place of a contact.
+    pub fn find_ref(&self, contact: ContactRef) -> Option<Subject> {
+        match contact {
+            ContactRef::Key(key) => self.find(key),
+            ContactRef::Id(id) => {
+                self.added_ids.get(&id).copied().or_else(|| self.base.contacts.find_id(id))
+            }
+        }
+    }
+
+    /// Returns a ticket.
+    pub fn ticket(&self, id: TicketId) -> Option<&Ticket> {
+        self.changes.tickets.get(&id).or_else(|| self.base.tickets.get(&id))
+    }
+
+    /// Returns whom a look-up under way is about.
+    pub fn lookup(&self, id: LookupId) -> Option<Subject> {
+        match self.changes.lookups.get(&id) {
+            Some(changed) => *changed,
+            None => self.base.lookups.get(&id).copied(),
+        }
+    }
+
+    /// Returns what became of a command.
+    pub fn done(&self, id: CommandId) -> Option<Done> {
+        self.changes.commands.get(&id).or_else(|| self.base.commands.get(&id)).copied()
+    }
+
+    /// Returns a contact to be changed, as it is in this draft.
+    pub(super) fn contact_mut(&mut self, subject: Subject) -> Option<&mut Contact> {
+        if !self.changes.contacts.contains_key(&subject) {
+            let known = self.base.contacts.get(subject)?.clone();
+            self.changes.contacts.insert(subject, known);
+        }
+        self.changes.contacts.get_mut(&subject)
+    }
+
+    /// Returns a ticket to be changed, as it is in this draft.
+    pub(super) fn ticket_mut(&mut self, id: TicketId) -> Option<&mut Ticket> {
+        if !self.changes.tickets.contains_key(&id) {
+            let known = self.base.tickets.get(&id)?.clone();
+            self.changes.tickets.insert(id, known);
+        }
+        self.changes.tickets.get_mut(&id)
+    }
+
+    /// Adds a contact at its place.
+    pub(super) fn add_contact(&mut self, subject: Subject, contact: Contact) {
+        self.added_ids.insert(contact.id, subject);
+        self.index(subject, contact.number_key);
+        self.index(subject, contact.user_key);
+        self.changes.contacts.insert(subject, contact);
+        self.next_contact = self.next_contact.max(Subject(subject.0.saturating_add(1)));
+    }
+
+    /// Makes a contact found by a key it just got.
+    pub(super) fn index(&mut self, subject: Subject, key: Option<ContactKey>) {
+        if let Some(key) = key {
+            self.added.insert(key, subject);
+        }
+    }
+}

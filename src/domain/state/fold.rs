@@ -1,0 +1,294 @@
+//! The fold: a draft and an entry become the next draft. Knows no rules and cannot fail.
+//!
+//! Whatever was once accepted is folded, whether or not today's rules would accept it again.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    consent::{Act, Consent, ConsentStatus, FullStop},
+    contact::{Contact, Lookup, LookupState},
+    entry::{Seq, Subject},
+    event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+    identity::Identity,
+    ids::{LookupId, TicketId},
+    registry::{Put, Registry, StatementVersion},
+    state::{Done, Draft},
+    ticket::{Ticket, TicketState},
+    time::Timestamp,
+};
+
+impl Draft<'_> {
+    /// Folds one entry in.
+    pub fn fold(&mut self, seq: Seq, subject: Subject, record: &Record) {
+        self.changes.next = seq.next();
+        self.changes.last_at = record.at.max(self.changes.last_at);
+        if let Some(mark) = record.command {
+            let done = Done {
+                fingerprint: mark.fingerprint,
+                first: seq,
+                entries: mark.entries,
+                at: record.at,
+            };
+            self.changes.commands.insert(mark.id, done);
+        }
+        if subject.is_contact() {
+            self.fold_contact(seq, subject, record);
+        } else {
+            self.fold_registry(seq, record);
+        }
+    }
+
+    fn fold_registry(&mut self, seq: Seq, record: &Record) {
+        let registry: &mut Registry = Arc::make_mut(&mut self.changes.registry);
+        match &record.event {
+            Event::TopicPut { id, topic } => {
+                registry.fold_topic(id, Put { value: topic.clone(), seq });
+            }
+            Event::StatementPut { id, digest, statement } => {
+                let (digest, value) = (digest.clone(), statement.clone());
+                registry.fold_statement(id, StatementVersion { digest, value, seq });
+            }
+            Event::TemplatePut { id, template } => {
+                registry.fold_template(id, Put { value: template.clone(), seq });
+            }
+            Event::SenderPut { id, sender } => {
+                registry.fold_sender(id, Put { value: sender.clone(), seq });
+            }
+            Event::PortfolioPut { id, portfolio } => {
+                registry.fold_portfolio(id, Put { value: portfolio.clone(), seq });
+            }
+            Event::KeyCreated { key } => registry.fold_key(key.clone()),
+            Event::KeyRotated { id, live, old_until } => {
+                registry.fold_key_rotation(id, live.clone(), *old_until);
+            }
+            Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),
+            Event::LedgerOpened { .. }
+            | Event::ContactAdded { .. }
+            | Event::IdentifierLinked { .. }
+            | Event::OptedIn(_)
+            | Event::OptedOut(_)
+            | Event::IdentityObserved { .. }
+            | Event::IdentityChanged { .. }
+            | Event::IdentityConfirmed { .. }
+            | Event::ContactBlocked { .. }
+            | Event::ContactUnblocked
+            | Event::TrafficSeen { .. }
+            | Event::TicketReserved(_)
+            | Event::TicketCommitted { .. }
+            | Event::TicketReleased { .. }
+            | Event::TicketVoided { .. }
+            | Event::LookupRequested { .. }
+            | Event::LookupConcluded { .. } => {}
+        }
+    }
+
+    fn fold_contact(&mut self, seq: Seq, subject: Subject, record: &Record) {
+        match &record.event {
+            Event::ContactAdded { contact, number_key, user_key, .. } => {
+                self.add_contact(subject, Contact::new(*contact, *number_key, *user_key));
+            }
+            Event::IdentifierLinked { number_key, user_key, .. } => {
+                if let Some(contact) = self.contact_mut(subject) {
+                    contact.number_key = contact.number_key.or(*number_key);
+                    contact.user_key = contact.user_key.or(*user_key);
+                }
+                self.index(subject, *number_key);
+                self.index(subject, *user_key);
+            }
+            Event::OptedIn(event) => self.fold_opt_in(seq, subject, event),
+            Event::OptedOut(event) => self.fold_opt_out(seq, subject, event),
+            Event::TicketReserved(event) => {
+                self.fold_reservation(seq, subject, record.at, event);
+            }
+            Event::TicketCommitted { ticket, message, .. } => {
+                let state = TicketState::Committed { message: *message };
+                self.fold_ticket_end(subject, *ticket, state);
+                self.fold_contacted(subject, record.at);
+            }
+            Event::TicketReleased { ticket } => {
+                self.fold_ticket_end(subject, *ticket, TicketState::Released);
+            }
+            Event::TicketVoided { ticket, cause } => {
+                self.fold_ticket_end(subject, *ticket, TicketState::Voided { cause: *cause });
+            }
+            Event::LookupRequested { lookup } => {
+                self.fold_lookup_request(subject, *lookup, record.at);
+            }
+            Event::LookupConcluded { lookup, state, .. } => {
+                self.fold_lookup_end(subject, *lookup, *state, record.at);
+            }
+            Event::IdentityObserved { .. }
+            | Event::IdentityChanged { .. }
+            | Event::IdentityConfirmed { .. }
+            | Event::ContactBlocked { .. }
+            | Event::ContactUnblocked
+            | Event::TrafficSeen { .. } => self.fold_details(seq, subject, record),
+            Event::LedgerOpened { .. }
+            | Event::TopicPut { .. }
+            | Event::StatementPut { .. }
+            | Event::TemplatePut { .. }
+            | Event::SenderPut { .. }
+            | Event::PortfolioPut { .. }
+            | Event::KeyCreated { .. }
+            | Event::KeyRotated { .. }
+            | Event::KeyRevoked { .. } => {}
+        }
+    }
+
+    fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
+        let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
+        for outcome in &event.topics {
+            // An act that decided nothing is in the ledger, and changes nothing here.
+            if outcome.seq.is_some() {
+                continue;
+            }
+            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
+            let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
+            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq };
+            if let Some(contact) = self.contact_mut(subject) {
+                contact.consents.fold_act(consent);
+            }
+        }
+    }
+
+    fn fold_opt_out(&mut self, seq: Seq, subject: Subject, event: &OptedOut) {
+        let at = event.captured_at;
+        if event.everything {
+            if let Some(contact) = self.contact_mut(subject) {
+                contact.consents.fold_full_stop(FullStop { at, seq });
+            }
+            return;
+        }
+        for outcome in &event.topics {
+            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
+            let expires_at = Timestamp::NEVER;
+            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq };
+            if outcome.status == ConsentStatus::Withdrawn
+                && let Some(contact) = self.contact_mut(subject)
+            {
+                contact.consents.fold_act(consent);
+            }
+        }
+    }
+
+    fn fold_details(&mut self, seq: Seq, subject: Subject, record: &Record) {
+        let sender_ix = if let Event::TrafficSeen { sender: Some(sender), .. } = &record.event {
+            self.registry().sender(sender).map(|(ix, _)| ix)
+        } else {
+            None
+        };
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let details = contact.details_mut();
+        if let Event::IdentityObserved { hash, observed_at } = &record.event {
+            details.identity = Some(Identity::first(hash.clone(), *observed_at));
+        } else if let Event::IdentityChanged { hash, observed_at } = &record.event {
+            details
+                .identity
+                .get_or_insert_with(|| Identity::first(hash.clone(), *observed_at))
+                .fold_change(hash.clone(), *observed_at, seq);
+        } else if let Event::IdentityConfirmed { confirmed_at, .. } = &record.event {
+            if let Some(identity) = &mut details.identity {
+                identity.fold_confirmation(*confirmed_at);
+            }
+        } else if let Event::ContactBlocked { .. } = &record.event {
+            details.blocked = Some((record.at, seq));
+        } else if let Event::ContactUnblocked = &record.event {
+            details.blocked = None;
+        } else if let Event::TrafficSeen { kind, happened_at, .. } = &record.event {
+            match kind {
+                TrafficKind::Inbound => match sender_ix {
+                    Some(sender) => details.traffic.fold_inbound(sender, *happened_at),
+                    None => details.traffic.fold_reached(*happened_at),
+                },
+                TrafficKind::Delivered => details.traffic.fold_reached(*happened_at),
+                TrafficKind::Undeliverable => details.traffic.fold_failed(*happened_at, seq),
+            }
+        }
+    }
+
+    fn fold_reservation(
+        &mut self,
+        seq: Seq,
+        contact: Subject,
+        reserved_at: Timestamp,
+        event: &TicketReserved,
+    ) {
+        let topic = event.topic.as_ref().and_then(|id| self.registry().topic(id)).map(|(ix, _)| ix);
+        let ticket = Ticket {
+            id: event.ticket,
+            contact,
+            sender: event.sender.clone(),
+            kind: event.kind,
+            template: event.template.clone(),
+            topic,
+            reserved_at,
+            expires_at: event.expires_at,
+            state: TicketState::Reserved,
+            seq,
+        };
+        self.changes.tickets.insert(event.ticket, ticket);
+        if let Some(contact) = self.contact_mut(contact) {
+            contact.details_mut().tickets.push(event.ticket);
+        }
+    }
+
+    fn fold_ticket_end(&mut self, subject: Subject, id: TicketId, state: TicketState) {
+        if let Some(ticket) = self.ticket_mut(id) {
+            ticket.state = state;
+        }
+        if let Some(contact) = self.contact_mut(subject) {
+            contact.details_mut().tickets.retain(|open| *open != id);
+        }
+    }
+
+    /// A message went to this person: it earns a look-up if the person was looked up.
+    fn fold_contacted(&mut self, subject: Subject, at: Timestamp) {
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let Some(lookup) = &mut contact.details_mut().lookup else { return };
+        let was_contacted = std::mem::replace(&mut lookup.was_contacted, true);
+        let was_found = lookup.answer.is_some_and(|(state, _)| state == LookupState::Registered);
+        let governor = Arc::make_mut(&mut self.changes.governor);
+        governor.fold_message(at);
+        if was_found && !was_contacted {
+            governor.fold_uncontacted(false);
+        }
+    }
+
+    fn fold_lookup_request(&mut self, subject: Subject, id: LookupId, at: Timestamp) {
+        self.changes.lookups.insert(id, Some(subject));
+        Arc::make_mut(&mut self.changes.governor).fold_lookup(at);
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let lookup = contact.details_mut().lookup.get_or_insert(Lookup {
+            pending: None,
+            answer: None,
+            was_contacted: false,
+        });
+        lookup.pending = Some(id);
+    }
+
+    fn fold_lookup_end(
+        &mut self,
+        subject: Subject,
+        id: LookupId,
+        state: LookupState,
+        at: Timestamp,
+    ) {
+        self.changes.lookups.insert(id, None);
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let Some(lookup) = &mut contact.details_mut().lookup else { return };
+        lookup.pending = None;
+        let was_found = lookup.answer.is_some_and(|(known, _)| known == LookupState::Registered);
+        // "Nobody knows" and "still looking" do not take away what was known.
+        let is_answer = match state {
+            LookupState::Registered | LookupState::NotRegistered => true,
+            LookupState::InProgress | LookupState::Unknown => lookup.answer.is_none(),
+        };
+        if is_answer {
+            lookup.answer = Some((state, at));
+        }
+        let is_found = lookup.answer.is_some_and(|(known, _)| known == LookupState::Registered);
+        if is_found != was_found && !lookup.was_contacted {
+            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_found);
+        }
+    }
+}

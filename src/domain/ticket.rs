@@ -1,0 +1,86 @@
+//! A reserved right to send one message, once.
+
+use crate::domain::{
+    consent::TopicIx,
+    entry::{Seq, Subject},
+    ids::TicketId,
+    key::MessageKey,
+    names::SenderId,
+    registry::TemplateRef,
+    time::Timestamp,
+};
+
+/// Which form a message has.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// A registered template: may start a conversation.
+    Template,
+    /// Anything else: only inside an open window.
+    Session,
+}
+
+/// Why a ticket was taken back. Stable names: they are part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidCause {
+    /// The person withdrew.
+    Withdrawn,
+    /// The identity behind the number changed.
+    IdentityChanged,
+    /// An operator blocked the contact.
+    Blocked,
+}
+
+/// Where a ticket stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketState {
+    /// Reserved; it may have run out, which depends on the time.
+    Reserved,
+    /// The message was sent.
+    Committed {
+        /// The message.
+        message: MessageKey,
+    },
+    /// Given back unused.
+    Released,
+    /// Taken back.
+    Voided {
+        /// Why.
+        cause: VoidCause,
+    },
+}
+
+/// A ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: TicketId,
+    /// To whom.
+    pub contact: Subject,
+    /// From whom.
+    pub sender: SenderId,
+    /// In which form.
+    pub kind: MessageKind,
+    /// Which template, for a template message.
+    pub template: Option<TemplateRef>,
+    /// About what, for a template message.
+    pub topic: Option<TopicIx>,
+    /// When it was reserved.
+    pub reserved_at: Timestamp,
+    /// Until when sending may start.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub state: TicketState,
+    /// The entry that reserved it.
+    pub seq: Seq,
+}
+
+impl Ticket {
+    /// Returns whether it is reserved and still good at `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.state == TicketState::Reserved && now < self.expires_at
+    }
+}

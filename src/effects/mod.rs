@@ -1,0 +1,3 @@
+//! Does what events ask for, outside the writer, and brings the outcome back as a command.
+
+pub mod lookups;

@@ -1,0 +1,19 @@
+//! The edge: bytes in, bytes out. Reads requests, submits commands or reads views, and replies.
+//!
+//! Knows neither how entries are stored nor which database stands behind the views.
+
+pub mod auth;
+pub mod body;
+pub mod docs;
+pub mod door;
+pub mod edge;
+pub mod health;
+pub mod idempotency;
+pub mod openapi;
+pub mod person;
+pub mod problem;
+pub mod query;
+pub mod routes;
+pub mod server;
+pub mod v1;
+pub mod wire;

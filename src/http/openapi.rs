@@ -1,0 +1,82 @@
+//! The API document, made from the handlers and their types.
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use crate::http::{
+    door::Access,
+    health, problem,
+    routes::TABLE,
+    v1::{
+        batch, contacts, decision, eligibility, exports, keys, opt_ins, opt_outs, registry, sends,
+        verifications,
+    },
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Izin",
+        description = "May this sender send this message to this person now, and if not, why \
+            not? Izin keeps the proof that people agreed to be messaged on WhatsApp, and answers \
+            before every send. Errors are application/problem+json; see /docs/problems.",
+    ),
+    paths(
+        opt_ins::create, opt_outs::create,
+        contacts::get, contacts::history, contacts::report_identity, contacts::confirm_identity,
+        contacts::block, contacts::unblock, contacts::traffic,
+        eligibility::ask, batch::ask_many,
+        sends::reserve, sends::commit, sends::release,
+        verifications::create, verifications::budget,
+        registry::list_topics, registry::get_topic, registry::put_topic,
+        registry::list_statements, registry::get_statement, registry::put_statement,
+        registry::list_templates, registry::get_template, registry::put_template,
+        registry::list_senders, registry::get_sender, registry::put_sender,
+        registry::list_portfolios, registry::get_portfolio, registry::put_portfolio,
+        keys::list, keys::create, keys::rotate, keys::revoke,
+        exports::consents, exports::ledger,
+        health::live, health::ready,
+    ),
+    components(schemas(problem::FieldError, decision::DecisionBody<'static>,
+        eligibility::ShortBody<'static>, batch::Totals)),
+    modifiers(&Keys),
+)]
+struct Document;
+
+/// Says which key each call needs.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+        for row in TABLE {
+            let Access::Scope(scope) = row.access else { continue };
+            let Some(item) = openapi.paths.paths.get_mut(row.path) else { continue };
+            let operation = match row.method {
+                "GET" => item.get.as_mut(),
+                "PUT" => item.put.as_mut(),
+                "POST" => item.post.as_mut(),
+                "DELETE" => item.delete.as_mut(),
+                _ => None,
+            };
+            let Some(operation) = operation else { continue };
+            let no_scopes: [String; 0] = [];
+            let needs = utoipa::openapi::security::SecurityRequirement::new("key", no_scopes);
+            operation.security = Some(vec![needs]);
+            let about = operation.description.take().unwrap_or_default();
+            operation.description = Some(format!("{about}\n\nScope: `{}`.", scope.text()));
+        }
+    }
+}
+
+/// Returns the API document as pretty JSON, the same for every build of the same code.
+pub fn document() -> String {
+    let document = Document::openapi();
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

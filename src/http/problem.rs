@@ -1,0 +1,382 @@
+//! The only file that knows both our errors and HTTP status codes.
+//!
+//! Every problem has a stable code from one table. `api/problems.md` is made from the same table.
+
+use std::borrow::Cow;
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    domain::{eligibility::QuestionError, refusal::Refusal},
+    ledger::handle::SubmitError,
+    runtime::blocking::BlockingError,
+};
+
+/// One kind of problem: a row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// Stable name, and the anchor in `api/problems.md`.
+    pub name: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// For people; the same for every occurrence.
+    pub title: &'static str,
+    /// Whether the same request can succeed later.
+    pub retryable: bool,
+    /// What it means and what to do.
+    pub help: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident, $text:literal, $status:literal, $title:literal, $retryable:literal, $help:literal;)+) => {
+        $(
+            #[doc = $title]
+            pub const $name: Code = Code {
+                name: $text, status: $status, title: $title, retryable: $retryable, help: $help,
+            };
+        )+
+
+        /// Every problem there is, in the order of their status and name.
+        pub const CODES: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    BODY_MALFORMED, "body_malformed", 400, "The body is not the JSON it should be", false,
+        "The body is not JSON, is not UTF-8, names a member twice or is nested deeper than 32 levels. `errors` says where.";
+    QUERY_INVALID, "query_invalid", 400, "The query does not fit the call", false,
+        "A parameter is missing, unknown, given twice or malformed. `errors` names it.";
+    CURSOR_INVALID, "cursor_invalid", 400, "The cursor belongs to another list", false,
+        "Start again without `cursor`, with the filters you want.";
+    KEY_MISSING, "key_missing", 401, "No API key was given", false,
+        "Send `Authorization: Bearer <key>`.";
+    KEY_INVALID, "key_invalid", 401, "The API key does not work", false,
+        "The key is unknown, mistyped, expired or revoked.";
+    SCOPE_MISSING, "scope_missing", 403, "The API key may not do this", false,
+        "`scope` names what the key would need.";
+    ORIGIN_REFUSED, "origin_refused", 403, "The key does not work from this origin", false,
+        "A publishable key works only from the origins it was made for.";
+    NOT_FOUND, "not_found", 404, "There is nothing at this address", false,
+        "Check the path; `/docs` lists all of them.";
+    CONTACT_UNKNOWN, "contact_unknown", 404, "The contact is not known", false,
+        "Nothing was ever recorded about this person. An eligibility question about them answers `never_asked`.";
+    THING_UNKNOWN, "thing_unknown", 404, "Nothing was put under this id", false,
+        "Put it first, or correct the id.";
+    TICKET_UNKNOWN, "ticket_unknown", 404, "The ticket is not known", false,
+        "The id is wrong, or the ticket was closed more than a week ago.";
+    KEY_UNKNOWN, "key_unknown", 404, "There is no such API key", false,
+        "Check the id with `GET /v1/keys`.";
+    METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The address does not take this method", false,
+        "`Allow` lists the methods it takes.";
+    REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive", true,
+        "Send the whole request within the deadline.";
+    SEND_REFUSED, "send_refused", 409, "The message may not be sent", false,
+        "`reasons` says why, and what would change it. `Retry-After` is there when waiting is enough.";
+    IDENTITY_HASH_MISMATCH, "identity_hash_mismatch", 409, "The hash is not the latest one", false,
+        "Only the identity hash that was last observed can be confirmed. Read the contact again.";
+    TICKET_VOIDED, "ticket_voided", 409, "The ticket was taken back", false,
+        "The person withdrew, was blocked, or may be someone else now. Do not send.";
+    TICKET_RELEASED, "ticket_released", 409, "The ticket was given back", false,
+        "Reserve another one before you send.";
+    TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used for another message", false,
+        "One ticket is one message. Reserve another one.";
+    IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
+        "The number and the user id are known as two people. Send one of them.";
+    KEY_REVOKED, "key_revoked", 409, "The API key was revoked", false,
+        "A revoked key stays revoked. Make another one.";
+    BODY_TOO_LARGE, "body_too_large", 413, "The body is too large", false,
+        "`limit` is the largest body in bytes. Split the request, or stream NDJSON where the call takes it.";
+    CONTENT_TYPE, "content_type", 415, "The body has another content type", false,
+        "Send `application/json`; `POST /v1/eligibility` also takes `application/x-ndjson`.";
+    BODY_INVALID, "body_invalid", 422, "The body does not fit the call", false,
+        "`errors` points at each member that is missing, unknown, of the wrong type or out of bounds.";
+    NUMBER_INVALID, "number_invalid", 422, "The text is not a phone number", false,
+        "`errors` says why: no number in it, too short, too long, or an unknown calling code.";
+    NUMBER_AMBIGUOUS, "number_ambiguous", 422, "The number needs a region", false,
+        "The number has no `+`. Name the `region` it was written in, or write it internationally.";
+    TOPIC_UNKNOWN, "topic_unknown", 422, "The topic is not known", false,
+        "Put the topic first, or correct its id.";
+    STATEMENT_UNKNOWN, "statement_unknown", 422, "The statement is not known", false,
+        "Put the statement first, or correct its id.";
+    SENDER_UNKNOWN, "sender_unknown", 422, "The sender is not known", false,
+        "Put the sender first, or correct its id.";
+    PORTFOLIO_UNKNOWN, "portfolio_unknown", 422, "The portfolio is not known", false,
+        "Put the portfolio first, or correct its id.";
+    CAPTURED_IN_FUTURE, "captured_in_future", 422, "The moment lies in the future", false,
+        "A person cannot have acted later than now. Up to 5 minutes of clock difference are accepted.";
+    QUESTION_INCOMPLETE, "question_incomplete", 422, "The question is not complete", false,
+        "A template message needs a template or a topic; a session message needs a sender; a template in several languages needs one of them.";
+    IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422, "The idempotency key was used for another request", false,
+        "A new request needs a new key. Nothing was done.";
+    IDEMPOTENCY_KEY_INVALID, "idempotency_key_invalid", 400, "The idempotency key is malformed", false,
+        "1 to 255 visible ASCII characters, bare or as a quoted string.";
+    REGISTRY_FULL, "registry_full", 422, "No more of these fit", false,
+        "The ledger holds at most 65,535 topics, as many senders, and about 4 billion contacts.";
+    LOOKUP_BUDGET_SPENT, "lookup_budget_spent", 429, "The look-up budget is spent", true,
+        "Look-ups may not exceed messages to the people looked up, and a small starting allowance, in the moving window. Nothing was looked up. `Retry-After` is there when waiting is enough.";
+    TOO_MANY_GUESSES, "too_many_guesses", 429, "Too many wrong API keys", true,
+        "Wait as long as `Retry-After` says.";
+    INTERNAL, "internal", 500, "Something went wrong on our side", true,
+        "The failure is logged under `request_id`. Whether the request had an effect is unknown: repeat it with the same idempotency key.";
+    LEDGER_BUSY, "ledger_busy", 503, "Too many requests are waiting", true,
+        "Nothing was recorded. Try again after `Retry-After`.";
+    LEDGER_READ_ONLY, "ledger_read_only", 503, "The ledger takes no entries", true,
+        "Storage failed. `outcome` is `not_recorded`, or `unknown` if it failed under this very request: repeat it with the same idempotency key after the restart.";
+    VIEW_BEHIND, "view_behind", 503, "The answer is not ready yet", true,
+        "Reading is catching up with writing. Try again after `Retry-After`.";
+    OVERLOADED, "overloaded", 503, "Too much is under way", true,
+        "Try again after `Retry-After`.";
+}
+
+/// Something wrong with one member or parameter.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// JSON pointer to a member of the body, or `?name` for a parameter of the query.
+    pub pointer: Cow<'static, str>,
+    /// What is wrong with it.
+    pub detail: Cow<'static, str>,
+}
+
+/// Everything a handler can answer with instead of success. One pointer wide, because every
+/// answer is either this or a success.
+#[derive(Debug)]
+pub struct Problem(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    extra: Map<String, Value>,
+    retry_after_s: Option<u64>,
+}
+
+/// RFC 9457 problem details, with our members.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemBody<'a> {
+    /// Where the problem is explained.
+    r#type: String,
+    /// The same for every occurrence.
+    title: &'a str,
+    /// HTTP status.
+    status: u16,
+    /// About this occurrence.
+    detail: &'a str,
+    /// Stable name: what programs branch on.
+    code: &'a str,
+    /// Names the request in the log.
+    request_id: &'a str,
+    /// Whether the same request can succeed later.
+    retryable: bool,
+    /// What is wrong with which member.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+    /// More, depending on the code.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    extra: &'a Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Details {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            extra: Map::new(),
+            retry_after_s: None,
+        }))
+    }
+
+    /// A problem with one member of the body or one parameter of the query.
+    pub fn at(
+        code: Code,
+        pointer: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let detail = detail.into();
+        let error = FieldError { pointer: pointer.into(), detail: detail.clone() };
+        let mut problem = Self::new(code, detail);
+        problem.0.errors.push(error);
+        problem
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after_s(mut self, seconds: u64) -> Self {
+        self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Returns the kind.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Builds the response.
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let Details { code, detail, errors, extra, retry_after_s } = &*self.0;
+        let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            tracing::warn!(code = code.name, request.id = request_id, %detail, "request failed");
+        }
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = retry_after_s {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        response
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type("application/problem+json")
+            .json(ProblemBody {
+                r#type: format!("/docs/problems#{}", code.name),
+                title: code.title,
+                status: code.status,
+                detail,
+                code: code.name,
+                request_id,
+                retryable: code.retryable,
+                errors,
+                extra,
+            })
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Refused(refusal) => Self::from(*refusal),
+            SubmitError::Busy => {
+                Self::new(LEDGER_BUSY, "too many requests are waiting").retry_after_s(1)
+            }
+            SubmitError::ReadOnly => Self::new(LEDGER_READ_ONLY, "storage failed earlier")
+                .with("outcome", "not_recorded")
+                .retry_after_s(30),
+            SubmitError::Unknown => {
+                Self::new(LEDGER_READ_ONLY, "storage failed while this was being recorded")
+                    .with("outcome", "unknown")
+                    .retry_after_s(30)
+            }
+            SubmitError::Closed => Self::new(LEDGER_READ_ONLY, "the service is stopping")
+                .with("outcome", "not_recorded")
+                .retry_after_s(5),
+        }
+    }
+}
+
+impl From<BlockingError> for Problem {
+    fn from(error: BlockingError) -> Self {
+        match error {
+            BlockingError::Busy => {
+                Self::new(OVERLOADED, "too many reads are under way").retry_after_s(1)
+            }
+            BlockingError::TimedOut { .. } => {
+                Self::new(VIEW_BEHIND, "the read took too long").retry_after_s(2)
+            }
+            BlockingError::Dropped => Self::new(INTERNAL, "the read was dropped"),
+        }
+    }
+}
+
+impl From<QuestionError> for Problem {
+    fn from(error: QuestionError) -> Self {
+        let (code, pointer) = match error {
+            QuestionError::TopicMissing => (QUESTION_INCOMPLETE, "/template"),
+            QuestionError::SenderMissing => (QUESTION_INCOMPLETE, "/sender"),
+            QuestionError::LanguageMissing => (QUESTION_INCOMPLETE, "/language"),
+            QuestionError::TopicUnknown => (TOPIC_UNKNOWN, "/topic"),
+            QuestionError::TopicContradicts => (BODY_INVALID, "/topic"),
+        };
+        Self::at(code, pointer, error.to_string())
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::PersonUnnamed => Self::at(BODY_INVALID, "/number", detail),
+            Refusal::IdentifiersConflict => Self::new(IDENTIFIERS_CONFLICT, detail),
+            Refusal::ContactUnknown => Self::new(CONTACT_UNKNOWN, detail),
+            Refusal::ContactsFull | Refusal::RegistryFull => Self::new(REGISTRY_FULL, detail),
+            Refusal::TopicUnknown { place: Some(place) } => {
+                Self::at(TOPIC_UNKNOWN, format!("/topics/{place}"), detail)
+            }
+            Refusal::TopicUnknown { place: None } => Self::at(TOPIC_UNKNOWN, "/topic", detail),
+            Refusal::StatementUnknown => Self::at(STATEMENT_UNKNOWN, "/statement", detail),
+            Refusal::PortfolioUnknown => Self::at(PORTFOLIO_UNKNOWN, "/portfolio", detail),
+            Refusal::SenderUnknown => Self::at(SENDER_UNKNOWN, "/sender", detail),
+            Refusal::InTheFuture { .. } => Self::at(CAPTURED_IN_FUTURE, "/captured_at", detail),
+            Refusal::IdentityHashMismatch => Self::at(IDENTITY_HASH_MISMATCH, "/hash", detail),
+            Refusal::Question(error) => Self::from(error),
+            // Only `http::v1::sends` can explain it; elsewhere it cannot happen.
+            Refusal::SendRefused(_) => Self::new(SEND_REFUSED, detail),
+            Refusal::TicketUnknown => Self::new(TICKET_UNKNOWN, detail),
+            Refusal::TicketVoided { cause } => Self::new(TICKET_VOIDED, detail)
+                .with("cause", serde_json::to_value(cause).unwrap_or_default()),
+            Refusal::TicketReleased => Self::new(TICKET_RELEASED, detail),
+            Refusal::TicketCommitted => Self::new(TICKET_COMMITTED, detail),
+            // Only `http::v1::verifications` knows the policy; elsewhere it cannot happen.
+            Refusal::LookupBudget { .. } => Self::new(LOOKUP_BUDGET_SPENT, detail),
+            Refusal::KeyUnknown => Self::new(KEY_UNKNOWN, detail),
+            Refusal::KeyRevoked => Self::new(KEY_REVOKED, detail),
+            Refusal::OnceReused => Self::new(IDEMPOTENCY_KEY_REUSED, detail),
+            // What only the service itself asks for: a refusal of it is a bug.
+            Refusal::LookupUnknown | Refusal::LedgerOpen => Self::new(INTERNAL, detail),
+        }
+    }
+}
+
+/// Returns `api/problems.md`, made from the table.
+pub fn document() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from(
+        "# Problems\n\nEvery error is `application/problem+json` (RFC 9457) with a stable `code`. \
+         Branch on `code`; the texts may change.\n`request_id` names the request in the log, \
+         `retryable` says whether the same request can succeed later, `errors[]` points at\nwhat is \
+         wrong. This page is made from the code: `izin problems` prints it.\n",
+    );
+    for code in CODES {
+        let Code { name, status, title, retryable, help } = code;
+        let retry = if *retryable { "yes" } else { "no" };
+        let written = write!(
+            text,
+            "\n## {name}\n\n`{name}` · **{status}** · {title}. Worth repeating unchanged: {retry}.\n\n{help}\n"
+        );
+        if written.is_err() {
+            break;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_plain() {
+        let mut names: Vec<_> = CODES.iter().map(|code| code.name).collect();
+        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(CODES.iter().all(|code| StatusCode::from_u16(code.status).is_ok()));
+    }
+}

@@ -1,0 +1,86 @@
+//! The server: bind, run, stop.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle};
+
+use crate::{
+    http::{edge::Edge, routes},
+    runtime::ids::RequestIds,
+};
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Worker threads; one per core, if left out.
+    pub workers: Option<usize>,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long headers may take to arrive.
+    pub header_deadline: Duration,
+    /// Most connections per worker.
+    pub connections_max: usize,
+    /// How long requests under way may take to finish when the service stops.
+    pub drain: Duration,
+}
+
+/// A bound server that has not started yet.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Stops it.
+    pub handle: ServerHandle,
+    /// Runs until it is stopped.
+    pub run: BoundRun,
+}
+
+/// The running of a server.
+pub struct BoundRun(actix_web::dev::Server);
+
+impl std::fmt::Debug for BoundRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoundRun")
+    }
+}
+
+impl BoundRun {
+    /// Serves until stopped.
+    ///
+    /// # Errors
+    ///
+    /// When the listener fails.
+    pub async fn serve(self) -> io::Result<()> {
+        self.0.await
+    }
+}
+
+/// Binds the server.
+///
+/// # Errors
+///
+/// When the address cannot be bound.
+pub fn bind(
+    settings: &ServerSettings,
+    edge: Arc<Edge>,
+    request_ids: Arc<RequestIds>,
+) -> io::Result<Bound> {
+    let mut server = HttpServer::new(move || {
+        App::new().configure(|app| routes::configure(app, &edge, &request_ids))
+    })
+    .keep_alive(settings.keep_alive)
+    .client_request_timeout(settings.header_deadline)
+    .max_connections(settings.connections_max)
+    .shutdown_timeout(settings.drain.as_secs())
+    .disable_signals();
+    if let Some(workers) = settings.workers {
+        server = server.workers(workers);
+    }
+    let server = server.bind(settings.listen)?;
+    let addr = server.addrs().first().copied().unwrap_or(settings.listen);
+    let server = server.run();
+    let handle = server.handle();
+    Ok(Bound { addr, handle, run: BoundRun(server) })
+}

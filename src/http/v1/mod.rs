@@ -1,0 +1,14 @@
+//! Version 1 of the API: one file per resource, body types and handlers together.
+
+pub mod batch;
+pub mod contacts;
+pub mod decision;
+pub mod eligibility;
+pub mod exports;
+pub mod keys;
+pub mod opt_ins;
+pub mod opt_outs;
+pub mod registry;
+pub mod sends;
+mod stream;
+pub mod verifications;

@@ -1,0 +1,239 @@
+//! `/v1/sends`: check and reserve in one step; report back when the message went out.
+
+use actix_web::HttpResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        command::{Command, ContactRef, ReserveSend},
+        event::{Event, TicketReserved},
+        ids::TicketId,
+        names::{Language, SenderId, TemplateName},
+        refusal::{Refusal, RefusedSend},
+        ticket::MessageKind,
+        time::SECOND_MS,
+    },
+    http::{
+        edge::{Ask, Edge, Submitted},
+        person,
+        problem::{BODY_INVALID, INTERNAL, Problem, SEND_REFUSED, TICKET_UNKNOWN},
+        v1::{batch::MessageKindBody, decision::Rendered},
+        wire::{self, Moment, ReceiptBody},
+    },
+    ledger::handle::{Outcome, SubmitError},
+    limits::MESSAGE_ID_BYTES_MAX,
+};
+
+/// A message about to be sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendBody {
+    /// The number, in any written form.
+    number: Option<String>,
+    /// The business-scoped user id instead.
+    user_id: Option<String>,
+    /// The region of a number without `+`.
+    region: Option<String>,
+    /// The form of the message.
+    kind: MessageKindBody,
+    /// The template's name.
+    template: Option<String>,
+    /// Its language, if it has several.
+    language: Option<String>,
+    /// The sender's `phone_number_id`.
+    sender: String,
+    /// How long sending may start, in seconds.
+    ttl_s: Option<u32>,
+}
+
+/// The message of a ticket was sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommitBody {
+    /// The id WhatsApp gave the message.
+    message_id: String,
+}
+
+/// A reserved right to send once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TicketBody<'a> {
+    /// The ticket.
+    #[schema(value_type = String, format = Uuid)]
+    id: TicketId,
+    /// Until when sending may start.
+    expires_at: Moment,
+    /// The number to send to.
+    recipient: Option<&'a str>,
+    /// The identity hash to send along, so that WhatsApp refuses a changed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_identity_key_hash: Option<&'a str>,
+    /// What to send as `biz_opaque_callback_data`, so that a status finds its ticket.
+    biz_opaque_callback_data: String,
+    /// Proof that it is in the ledger.
+    receipt: ReceiptBody,
+}
+
+/// What became of a ticket.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClosedBody {
+    /// The ticket.
+    #[schema(value_type = String, format = Uuid)]
+    id: TicketId,
+    /// `committed` or `released`.
+    status: &'static str,
+    /// Proof that it is in the ledger; `null` when it already was.
+    receipt: Option<ReceiptBody>,
+}
+
+fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem> {
+    let region = body.region.as_deref();
+    let person = person::person(edge, body.number.as_deref(), region, body.user_id.as_deref())?;
+    let key = person.number.as_ref().map(|number| number.key);
+    let key = key.or_else(|| person.user.as_ref().map(|user| user.key));
+    let key = key.ok_or_else(|| Problem::at(BODY_INVALID, "/number", "name a number"))?;
+    let ttl_ms = body.ttl_s.map_or(edge.settings.ticket_ttl_ms, |ttl| i64::from(ttl) * SECOND_MS);
+    if !(SECOND_MS..=edge.settings.ticket_ttl_ms_max).contains(&ttl_ms) {
+        let max = edge.settings.ticket_ttl_ms_max / SECOND_MS;
+        return Err(Problem::at(BODY_INVALID, "/ttl_s", format!("1 to {max} seconds")));
+    }
+    let (template, language) = (body.template.as_deref(), body.language.as_deref());
+    Ok(ReserveSend {
+        ticket: TicketId::from_uuid(edge.ids.next()),
+        recipient: ContactRef::Key(key),
+        number: person.number.map(|number| number.number),
+        kind: match body.kind {
+            MessageKindBody::Template => MessageKind::Template,
+            MessageKindBody::Session => MessageKind::Session,
+        },
+        template: template
+            .map(|text| wire::name(text, "/template", TemplateName::parse))
+            .transpose()?,
+        language: language
+            .map(|text| wire::name(text, "/language", Language::parse))
+            .transpose()?,
+        sender: wire::name(&body.sender, "/sender", SenderId::parse)?,
+        ttl_ms,
+    })
+}
+
+/// Judges and reserves in one step.
+#[utoipa::path(post, path = "/v1/sends", tag = "sends", request_body = SendBody,
+    responses((status = 201, body = TicketBody<'static>), (status = 409,
+    description = "send_refused, with every reason")))]
+pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
+    let (body, bytes) = ask.json::<SendBody>().await?;
+    let command = check(&ask.edge, &body)?;
+    let number = command.number.clone();
+    let once = ask.once(&bytes)?;
+    let envelope = crate::domain::command::Envelope {
+        actor: ask.caller.actor.clone(),
+        once,
+        command: Command::ReserveSend(Box::new(command)),
+    };
+    let submitted = match ask.edge.ledger.submit(envelope).await {
+        Ok(Outcome::Done(entries)) => Submitted { entries, is_replay: false },
+        Ok(Outcome::DoneBefore { first, entries }) => ask.reread(first, entries).await?,
+        Err(SubmitError::Refused(refusal)) => {
+            let number = number.as_ref().map(crate::domain::phone::PhoneNumber::as_e164);
+            return Err(refused(&ask.edge, *refusal, number));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    ticket(&submitted)
+}
+
+fn ticket(submitted: &Submitted) -> Result<HttpResponse, Problem> {
+    let reserved = submitted.entries.iter().find_map(|entry| {
+        let Event::TicketReserved(event) = &entry.record.event else { return None };
+        Some((entry, event))
+    });
+    let Some((entry, event)) = reserved else {
+        return Err(Problem::new(INTERNAL, "the entries of this request are gone"));
+    };
+    let TicketReserved { ticket, expires_at, recipient, identity_hash, .. } = &**event;
+    let mut response = HttpResponse::Created().json(TicketBody {
+        id: *ticket,
+        expires_at: Moment(*expires_at),
+        recipient: recipient.as_ref().map(crate::domain::phone::PhoneNumber::as_e164),
+        recipient_identity_key_hash: identity_hash.as_deref(),
+        biz_opaque_callback_data: format!("izin:{}", ticket.as_uuid()),
+        receipt: ReceiptBody::of(entry),
+    });
+    submitted.mark(&mut response);
+    Ok(response)
+}
+
+/// Explains a refused send as a decision does.
+fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
+    let Refusal::SendRefused(refused) = refusal else { return Problem::from(refusal) };
+    let RefusedSend { resolved, verdict, contact } = *refused;
+    let now = edge.clock.now();
+    let as_of = edge.views().state().last();
+    let rendered = Rendered {
+        resolved: &resolved,
+        verdict: &verdict,
+        id: contact,
+        number,
+        reference: None,
+        hash: None,
+        as_of,
+        now,
+    };
+    let decision = rendered.body();
+    let codes: Vec<_> = decision.reasons.iter().map(|reason| reason.code).collect();
+    let mut problem = Problem::new(SEND_REFUSED, codes.join(", "));
+    if let Ok(serde_json::Value::Object(members)) = serde_json::to_value(&decision) {
+        for (name, value) in members {
+            problem = problem.with(&name, value);
+        }
+    }
+    match verdict.next_eligible_at() {
+        Some(at) => {
+            let wait_s = u64::try_from(at.ms_since(now).max(0)).unwrap_or(0).div_ceil(1_000);
+            problem.retry_after_s(wait_s.max(1))
+        }
+        None => problem,
+    }
+}
+
+fn ticket_id(ask: &Ask) -> Result<TicketId, Problem> {
+    let id = ask.segment("id").parse::<uuid::Uuid>();
+    id.map(TicketId::from_uuid)
+        .map_err(|_shape| Problem::new(TICKET_UNKNOWN, "a ticket's id is a UUID"))
+}
+
+/// Reports that the message of a ticket was sent.
+#[utoipa::path(post, path = "/v1/sends/{id}/commit", tag = "sends", request_body = CommitBody,
+    params(("id" = String, Path, description = "The ticket")),
+    responses((status = 200, body = ClosedBody)))]
+pub(crate) async fn commit(mut ask: Ask) -> Result<HttpResponse, Problem> {
+    let id = ticket_id(&ask)?;
+    let (body, bytes) = ask.json::<CommitBody>().await?;
+    if body.message_id.is_empty() || body.message_id.len() > MESSAGE_ID_BYTES_MAX {
+        let detail = format!("1 to {MESSAGE_ID_BYTES_MAX} bytes");
+        return Err(Problem::at(BODY_INVALID, "/message_id", detail));
+    }
+    let message = ask.edge.indexer.message(&body.message_id);
+    let command = Command::CommitSend { ticket: id, message_id: body.message_id.into(), message };
+    let once = ask.once(&bytes)?;
+    Ok(closed(id, "committed", &ask.submit(command, once).await?))
+}
+
+/// Gives a ticket back unused.
+#[utoipa::path(post, path = "/v1/sends/{id}/release", tag = "sends",
+    params(("id" = String, Path, description = "The ticket")),
+    responses((status = 200, body = ClosedBody)))]
+pub(crate) async fn release(ask: Ask) -> Result<HttpResponse, Problem> {
+    let id = ticket_id(&ask)?;
+    let once = ask.once(b"")?;
+    let submitted = ask.submit(Command::ReleaseSend { ticket: id }, once).await?;
+    Ok(closed(id, "released", &submitted))
+}
+
+fn closed(id: TicketId, status: &'static str, submitted: &Submitted) -> HttpResponse {
+    let receipt = submitted.entries.first().map(ReceiptBody::of);
+    let mut response = HttpResponse::Ok().json(ClosedBody { id, status, receipt });
+    submitted.mark(&mut response);
+    response
+}

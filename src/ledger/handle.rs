@@ -1,0 +1,135 @@
+//! How everyone else reaches the writer: a queue with an end, and an answer to wait for.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    domain::{
+        command::{Command, Envelope},
+        entry::{Seq, Subject},
+        event::Record,
+        key::ContactKey,
+        refusal::Refusal,
+    },
+    ledger::views::Views,
+};
+
+/// An entry that is durable, as its command's caller sees it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its position.
+    pub seq: Seq,
+    /// Its leaf in the ledger's tree.
+    pub leaf_hash: [u8; 32],
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What happened.
+    pub record: Record,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// These entries are durable; none, when nothing had to change.
+    Done(Vec<Recorded>),
+    /// It was done before, under the same idempotency key: these positions.
+    DoneBefore {
+        /// The first entry.
+        first: Seq,
+        /// How many there are.
+        entries: u32,
+    },
+}
+
+/// Why a command got no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The rules say no. Recorded nowhere.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// The queue is full.
+    #[error("the ledger is busy")]
+    Busy,
+    /// The ledger takes no more entries; this command was certainly not recorded.
+    #[error("the ledger is read-only after a storage failure")]
+    ReadOnly,
+    /// Storage failed under this very command; only opening the ledger again tells whether it
+    /// was recorded.
+    #[error("storage failed while the command was being recorded")]
+    Unknown,
+    /// The writer has stopped.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+pub(super) type Answer = Result<Outcome, SubmitError>;
+
+/// A command that waits for its group.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) envelope: Envelope,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// Submits commands. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(super) queue: mpsc::Sender<Pending>,
+    pub(super) views: Arc<Views>,
+}
+
+impl Ledger {
+    /// Submits a command and waits until its entries are durable.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] says whether to correct the request, to retry, or to look first.
+    pub async fn submit(&self, envelope: Envelope) -> Answer {
+        let stop = stopped_key(&envelope.command);
+        let answer = self.wait(envelope).await;
+        let failed = matches!(answer, Err(SubmitError::ReadOnly | SubmitError::Unknown));
+        if failed && let Some(key) = stop {
+            self.views.note_unrecorded_stop(key);
+        }
+        answer
+    }
+
+    async fn wait(&self, envelope: Envelope) -> Answer {
+        if self.views.is_read_only() {
+            return Err(SubmitError::ReadOnly);
+        }
+        let (answer, outcome) = oneshot::channel();
+        let pending = Pending { envelope, answer };
+        self.queue.try_send(pending).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Closed,
+        })?;
+        outcome.await.unwrap_or(Err(SubmitError::Unknown))
+    }
+
+    /// Returns what readers see.
+    pub const fn views(&self) -> &Arc<Views> {
+        &self.views
+    }
+
+    /// Returns whether the writer still listens.
+    pub fn is_open(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
+    /// Returns how many more commands fit into the queue.
+    pub fn room(&self) -> usize {
+        self.queue.capacity()
+    }
+}
+
+/// Returns who must not be written to if this command cannot be recorded.
+fn stopped_key(command: &Command) -> Option<ContactKey> {
+    if let Command::OptOut(opt_out) = command {
+        let number = opt_out.person.number.as_ref().map(|number| number.key);
+        number.or_else(|| opt_out.person.user.as_ref().map(|user| user.key))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,252 @@
+//! The single writer: decides commands in order, commits them in groups.
+//!
+//! One thread owns the log, the head and the right to change the state. Whatever queued while the
+//! last group was being made durable becomes the next one, so a quiet server commits at once and
+//! a busy one shares the cost of each sync; there is no timer to tune.
+
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    domain::{
+        command::Envelope,
+        decide::{Rules, decide},
+        entry::Subject,
+        event::{CommandMark, Record},
+        refusal::Refusal,
+        state::{Changes, Draft},
+        time::Timestamp,
+    },
+    ledger::{
+        entry::{Head, StoredEntry},
+        handle::{Answer, Ledger, Outcome, Pending, Recorded, SubmitError},
+        log::EventLog,
+        sealer::{SealError, Sealer},
+        vault::VaultError,
+        views::Views,
+    },
+    runtime::clock::Clock,
+};
+
+/// What a writer is made of.
+#[derive(Debug)]
+pub struct Parts<L> {
+    /// The log, opened and replayed.
+    pub log: L,
+    /// The state, brought up to the log's head.
+    pub views: Arc<Views>,
+    /// Seals what is written.
+    pub sealer: Sealer,
+    /// What the rules may be told.
+    pub rules: Rules,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Salts and nonces.
+    pub random: StdRng,
+    /// Most commands in one group: bounds the wait of the first and the memory of all.
+    pub group_len_max: usize,
+    /// Most commands that wait.
+    pub queue_len: usize,
+}
+
+/// Owns everything that changes.
+#[derive(Debug)]
+pub struct Writer<L> {
+    queue: mpsc::Receiver<Pending>,
+    log: L,
+    views: Arc<Views>,
+    sealer: Sealer,
+    rules: Rules,
+    clock: Arc<dyn Clock>,
+    random: StdRng,
+    head: Head,
+    group_len_max: usize,
+}
+
+/// A group that has been decided and not yet written.
+struct Decided {
+    entries: Vec<StoredEntry>,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
+    changes: Changes,
+    head: Head,
+}
+
+impl<L: EventLog> Writer<L> {
+    /// Makes a writer, and the handle that feeds it.
+    pub fn new(parts: Parts<L>) -> (Ledger, Self) {
+        let Parts { log, views, sealer, rules, clock, random, group_len_max, queue_len } = parts;
+        let (sender, queue) = mpsc::channel(queue_len);
+        let head = log.reader().head();
+        let ledger = Ledger { queue: sender, views: Arc::clone(&views) };
+        let writer = Self { queue, log, views, sealer, rules, clock, random, head, group_len_max };
+        (ledger, writer)
+    }
+
+    /// Runs until every [`Ledger`] is gone, then closes the log. Call it on a thread of its own.
+    ///
+    /// After a storage failure it goes on answering, always with no.
+    pub fn run(mut self) {
+        while self.step() {}
+        if let Err(error) = self.log.close() {
+            tracing::error!(%error, "failed to close the log");
+        }
+    }
+
+    /// Waits for a command, takes whatever queued behind it as one group, commits the group.
+    /// Returns whether more can come. Tests call this to choose the groups themselves.
+    pub fn step(&mut self) -> bool {
+        let mut group = Vec::new();
+        if self.queue.blocking_recv_many(&mut group, self.group_len_max) == 0 {
+            return false;
+        }
+        self.commit(group);
+        true
+    }
+
+    /// Decides, appends, applies, answers; in that order, for the whole group.
+    fn commit(&mut self, group: Vec<Pending>) {
+        if self.views.is_read_only() {
+            refuse_all(group.into_iter().map(|pending| pending.answer), || SubmitError::ReadOnly);
+            return;
+        }
+        if let Err(error) = self.reserve_keys(group.len()) {
+            tracing::error!(%error, "the ledger is read-only: the key vault cannot grow");
+            self.views.close();
+            refuse_all(group.into_iter().map(|pending| pending.answer), || SubmitError::ReadOnly);
+            return;
+        }
+        let decided = self.decide_all(group);
+        if !decided.entries.is_empty() {
+            match self.log.append(self.head, &decided.entries) {
+                Ok(durable) => {
+                    assert_eq!(
+                        durable, decided.head,
+                        "the log and the writer chain the same bytes"
+                    );
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the ledger is read-only: an append failed");
+                    self.views.close();
+                    let answers = decided.answers.into_iter().map(|(answer, _)| answer);
+                    refuse_all(answers, || SubmitError::Unknown);
+                    return;
+                }
+            }
+            self.head = decided.head;
+            self.views.apply(decided.changes);
+        }
+        // Refusals waited too: they may rest on events of this very group.
+        for (answer, outcome) in decided.answers {
+            if answer.send(outcome).is_err() {
+                tracing::debug!("a caller stopped waiting; what it asked for stands");
+            }
+        }
+    }
+
+    /// Makes sure that every command of the group could add a contact. Mostly a look at a number:
+    /// keys are made thousands at a time.
+    fn reserve_keys(&mut self, commands: usize) -> Result<(), VaultError> {
+        let next = self.views.state().contacts().next();
+        let commands = u32::try_from(commands).unwrap_or(u32::MAX);
+        let last = Subject(next.0.saturating_add(commands));
+        self.sealer.vault().ensure(last, &mut self.random)
+    }
+
+    fn decide_all(&mut self, group: Vec<Pending>) -> Decided {
+        let Self { views, sealer, rules, clock, random, head, .. } = self;
+        let state = views.state();
+        let mut desk = Desk {
+            draft: Draft::new(&state),
+            sealer,
+            rules,
+            random,
+            head: *head,
+            entries: Vec::with_capacity(group.len()),
+        };
+        let mut answers = Vec::with_capacity(group.len());
+        for Pending { envelope, answer } in group {
+            // Machine clocks step back; the ledger's does not.
+            let now = clock.now().max(desk.draft.last_at());
+            let outcome = desk.decide(&envelope, now);
+            answers.push((answer, outcome));
+        }
+        let Desk { draft, head, entries, .. } = desk;
+        Decided { entries, answers, changes: draft.into_changes(), head }
+    }
+}
+
+/// Decides commands one after the other on one draft.
+struct Desk<'a> {
+    draft: Draft<'a>,
+    sealer: &'a Sealer,
+    rules: &'a Rules,
+    random: &'a mut StdRng,
+    head: Head,
+    entries: Vec<StoredEntry>,
+}
+
+impl Desk<'_> {
+    fn decide(&mut self, envelope: &Envelope, now: Timestamp) -> Answer {
+        if let Some(once) = envelope.once
+            && let Some(done) = self.draft.done(once.id)
+        {
+            return if done.fingerprint == once.fingerprint {
+                Ok(Outcome::DoneBefore { first: done.first, entries: done.entries })
+            } else {
+                Err(SubmitError::Refused(Box::new(Refusal::OnceReused)))
+            };
+        }
+        let events = decide(&self.draft, self.rules, &envelope.command, now)
+            .map_err(|refusal| SubmitError::Refused(Box::new(refusal)))?;
+        let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let mut mark = envelope.once.map(|once| CommandMark {
+            id: once.id,
+            fingerprint: once.fingerprint,
+            entries: count,
+        });
+        let mut records = Vec::with_capacity(events.len());
+        for (subject, event) in events {
+            let by = envelope.actor.clone();
+            records.push((subject, Record { at: now, by, command: mark.take(), event }));
+        }
+        self.seal(records).map_err(|error| {
+            // Nothing of this command was folded or will be written.
+            tracing::error!(%error, "failed to seal a command's entries");
+            SubmitError::ReadOnly
+        })
+    }
+
+    /// Seals all of a command's records before folding any: all of them happen, or none.
+    fn seal(&mut self, records: Vec<(Subject, Record)>) -> Result<Outcome, SealError> {
+        let mut head = self.head;
+        let mut sealed = Vec::with_capacity(records.len());
+        for (subject, record) in &records {
+            let entry = self.sealer.seal(head, *subject, record, self.random)?;
+            head = Head { next: head.next.next(), hash: entry.header.entry_hash() };
+            sealed.push(entry);
+        }
+        self.head = head;
+        let mut recorded = Vec::with_capacity(records.len());
+        for ((subject, record), entry) in records.into_iter().zip(&sealed) {
+            let seq = entry.header.seq;
+            self.draft.fold(seq, subject, &record);
+            let leaf_hash = entry.header.leaf_hash();
+            recorded.push(Recorded { seq, leaf_hash, subject, record });
+        }
+        self.entries.append(&mut sealed);
+        Ok(Outcome::Done(recorded))
+    }
+}
+
+fn refuse_all(
+    answers: impl Iterator<Item = oneshot::Sender<Answer>>,
+    error: impl Fn() -> SubmitError,
+) {
+    for answer in answers {
+        if answer.send(Err(error())).is_err() {
+            tracing::debug!("a caller stopped waiting; nothing was recorded");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A number's digits as one small value that is copied, never allocated.
+//!
+//! Knows the shape only: whether the digits are anybody's number is decided elsewhere.
+
+use std::fmt;
+
+/// Bytes of the longest text: `+`, a calling code of 3 digits and a national number of 17.
+///
+/// Source: libphonenumber, `MAX_LENGTH_COUNTRY_CODE` and `MAX_LENGTH_FOR_NSN`.
+const TEXT_BYTES_MAX: usize = 21;
+
+/// Digits of the shortest number the parser lets through: a calling code of 1 and 2 more.
+const DIGITS_MIN: usize = 3;
+
+/// A number as `+` and 3 to 20 digits, the first not `0`.
+///
+/// Longer and shorter than ITU-T E.164 allows, because Google's parser answers with such numbers
+/// too (as impossible ones) and an answer must hold whatever the parser says.
+///
+/// Personal data: `Debug` is redacted and there is no `Display`. Serialising it writes the digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct E164 {
+    /// ASCII, zero from `len` on; first, so that order is the order of the texts.
+    bytes: [u8; TEXT_BYTES_MAX],
+    len: u8,
+}
+
+/// A text does not have the shape. Never carries the text itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a number in E.164 form is `+` and 3 to 20 digits, the first not 0")]
+pub struct NotE164;
+
+impl E164 {
+    /// Parses `+` and digits. Nothing is stripped.
+    ///
+    /// # Errors
+    ///
+    /// [`NotE164`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, NotE164> {
+        Self::from_digits(text.strip_prefix('+').ok_or(NotE164)?)
+    }
+
+    /// Reads international digits without their `+`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotE164`] for anything but 3 to 20 ASCII digits, the first not `0`.
+    pub fn from_digits(digits: &str) -> Result<Self, NotE164> {
+        let mut text = Builder::new();
+        for digit in digits.bytes() {
+            text.push(digit)?;
+        }
+        text.finish()
+    }
+
+    /// Joins digit texts, which is how one spelling is made of another.
+    pub(super) fn join(parts: &[&str]) -> Result<Self, NotE164> {
+        let mut text = Builder::new();
+        for digit in parts.iter().flat_map(|part| part.bytes()) {
+            text.push(digit)?;
+        }
+        text.finish()
+    }
+
+    /// Writes a number the parser took apart: calling code, kept zeros, the rest as an integer.
+    pub(super) fn from_parts(code: u64, zeros: usize, national: u64) -> Result<Self, NotE164> {
+        let mut text = Builder::new();
+        text.push_decimal(code)?;
+        for _ in 0..zeros {
+            text.push(b'0')?;
+        }
+        text.push_decimal(national)?;
+        text.finish()
+    }
+
+    /// Returns the text with its `+`. Every call site handles personal data.
+    pub fn as_str(&self) -> &str {
+        ascii(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
+    }
+
+    /// Returns the digits without the `+`, as WhatsApp writes ids. Personal data.
+    pub fn digits(&self) -> &str {
+        self.as_str().strip_prefix('+').unwrap_or_default()
+    }
+}
+
+/// Shows bytes that were checked or joined from text when they were stored.
+#[expect(clippy::expect_used, reason = "nothing but ASCII is ever stored")]
+pub(super) fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("numbers, regions and keys are ASCII")
+}
+
+/// Digits being collected behind a `+`.
+struct Builder {
+    bytes: [u8; TEXT_BYTES_MAX],
+    len: u8,
+}
+
+impl Builder {
+    fn new() -> Self {
+        let mut bytes = [0; TEXT_BYTES_MAX];
+        if let Some(first) = bytes.first_mut() {
+            *first = b'+';
+        }
+        Self { bytes, len: 1 }
+    }
+
+    fn push(&mut self, digit: u8) -> Result<(), NotE164> {
+        let is_leading_zero = self.len == 1 && digit == b'0';
+        if !digit.is_ascii_digit() || is_leading_zero {
+            return Err(NotE164);
+        }
+        *self.bytes.get_mut(usize::from(self.len)).ok_or(NotE164)? = digit;
+        self.len += 1;
+        Ok(())
+    }
+
+    fn push_decimal(&mut self, value: u64) -> Result<(), NotE164> {
+        if value >= 10 {
+            self.push_decimal(value / 10)?;
+        }
+        let digit = u8::try_from(value % 10).map_err(|_never| NotE164)?;
+        self.push(b'0' + digit)
+    }
+
+    fn finish(self) -> Result<E164, NotE164> {
+        let Self { bytes, len } = self;
+        if usize::from(len) <= DIGITS_MIN { Err(NotE164) } else { Ok(E164 { bytes, len }) }
+    }
+}
+
+impl fmt::Debug for E164 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("E164(redacted)")
+    }
+}
+
+impl serde::Serialize for E164 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_a_digit() {
+        let number = E164::parse("+12025550123").unwrap();
+        assert_eq!(format!("{number:?}"), "E164(redacted)");
+        assert_eq!((number.as_str(), number.digits()), ("+12025550123", "12025550123"));
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        for text in
+            ["", "+", "+12", "12025550123", "+0123456", "+1 202", "+1٢3", "+12345678901234567890 1"]
+        {
+            assert_eq!(E164::parse(text), Err(NotE164), "{text}");
+        }
+        assert_eq!(E164::from_digits("123456789012345678901"), Err(NotE164));
+        assert!(E164::from_digits("12345678901234567890").is_ok());
+    }
+
+    #[test]
+    fn parts_keep_the_zeros_of_the_national_number() {
+        assert_eq!(E164::from_parts(39, 1, 66_982).unwrap().as_str(), "+39066982");
+        assert_eq!(E164::from_parts(1, 2, 0).unwrap().as_str(), "+1000");
+        assert_eq!(E164::from_parts(999, 0, u64::MAX), Err(NotE164));
+    }
+
+    #[test]
+    fn order_is_the_order_of_the_texts() {
+        let mut texts = ["+4477009001", "+44770090", "+12025550123", "+5"].map(str::to_owned);
+        texts.sort();
+        let mut numbers: Vec<_> = texts.iter().filter_map(|text| E164::parse(text).ok()).collect();
+        let sorted = numbers.clone();
+        numbers.reverse();
+        numbers.sort();
+        assert_eq!(numbers, sorted);
+    }
+}

@@ -1,0 +1,23 @@
+//! Reading what people type into phone numbers, and deciding which spellings are one person.
+//!
+//! Knows nothing of contacts, consents, storage or HTTP: text in, typed answers out, the same on
+//! every machine. Only `google` names the metadata engine, so it can be replaced in one file.
+
+mod e164;
+mod google;
+mod normalize;
+mod number;
+mod parse;
+mod region;
+mod renumbering;
+mod spelling;
+mod suggest;
+mod whatsapp_form;
+
+pub use e164::{E164, NotE164};
+pub use normalize::{NormalizeRow, normalize_line, normalize_stream};
+pub use number::{LengthCheck, Number, NumberError, NumberType};
+pub use parse::parse;
+pub use region::{Region, UnknownRegion};
+pub use spelling::{MatchKey, Spellings, WaContact, WaIdError, from_wa_id, spellings};
+pub use suggest::{Assumption, Suggestion, suggest};

@@ -1,0 +1,164 @@
+//! Following: a thread of its own applies what the ledger recorded, in small batches.
+//!
+//! Small, because the database keeps everything since its last flush in memory. When anything
+//! fails it stops for good and says so; decisions go on without it.
+
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use rand::rngs::StdRng;
+use tokio::sync::watch;
+
+use crate::{
+    ledger::{
+        entry::Head,
+        log::{Entries, LogReader},
+        sealer::Sealer,
+    },
+    store::{Store, StoreError},
+};
+
+/// Applies entries to a database.
+pub struct Applier {
+    store: Store,
+    log: Arc<dyn LogReader>,
+    sealer: Sealer,
+    random: StdRng,
+    batch_len: usize,
+    applied: Head,
+}
+
+impl std::fmt::Debug for Applier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Applier").field("applied", &self.applied).finish_non_exhaustive()
+    }
+}
+
+/// A thread that follows the ledger. Dropping it asks the thread to end after its batch.
+#[derive(Debug)]
+pub struct Following {
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Applier {
+    /// Makes one that goes on where the database is, `batch_len` entries at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the database does not say where it is.
+    pub fn new(
+        store: Store,
+        log: Arc<dyn LogReader>,
+        sealer: Sealer,
+        random: StdRng,
+        batch_len: usize,
+    ) -> Result<Self, StoreError> {
+        let applied = store.applied()?;
+        Ok(Self { store, log, sealer, random, batch_len: batch_len.max(1), applied })
+    }
+
+    /// Applies one batch. Returns how many entries it had; 0 at the head of the ledger.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; make another one to go on.
+    pub fn step(&mut self) -> Result<usize, StoreError> {
+        let mut entries = self.log.read(self.applied.next);
+        self.apply(&mut entries)
+    }
+
+    /// Applies everything there is, unless `stop` says so after a batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::step`].
+    pub fn catch_up(&mut self, stop: impl Fn() -> bool) -> Result<(), StoreError> {
+        let mut entries = self.log.read(self.applied.next);
+        while !stop() && self.apply(&mut entries)? > 0 {}
+        Ok(())
+    }
+
+    /// Follows the ledger on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no thread.
+    pub fn spawn(self) -> io::Result<Following> {
+        let (stop, stopped) = watch::channel(false);
+        let waiting = tokio::runtime::Builder::new_current_thread().build()?;
+        let work = move || self.run(&waiting, stopped);
+        let thread = std::thread::Builder::new().name("store".into()).spawn(work)?;
+        Ok(Following { stop, thread: Some(thread) })
+    }
+
+    fn run(mut self, waiting: &tokio::runtime::Runtime, mut stopped: watch::Receiver<bool>) {
+        let mut head = self.log.watch();
+        let should_stop = stopped.clone();
+        loop {
+            head.mark_unchanged();
+            // The database is the one library here that panics on what it reads.
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| {
+                self.catch_up(|| *should_stop.borrow() || should_stop.has_changed().is_err())
+            }));
+            if let Err(error) = outcome.unwrap_or(Err(StoreError::Panicked)) {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(
+                    %error,
+                    source,
+                    "the database has failed and is no longer up to date; decisions go on"
+                );
+                self.store.fail(&error);
+                return;
+            }
+            let goes_on = waiting.block_on(async {
+                tokio::select! {
+                    stop = stopped.wait_for(|stop| *stop) => { drop(stop); false }
+                    changed = head.changed() => changed.is_ok(),
+                }
+            });
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn apply(&mut self, entries: &mut Entries) -> Result<usize, StoreError> {
+        let mut head = self.applied;
+        let mut taken = 0;
+        let mut batch = self.store.batch(&self.sealer);
+        for entry in entries.by_ref().take(self.batch_len) {
+            let entry = entry?;
+            head = head.extend(&entry.header)?;
+            batch.take(&entry)?;
+            taken += 1;
+        }
+        if taken > 0 {
+            batch.commit(head, &mut self.random)?;
+            self.applied = head;
+        }
+        Ok(taken)
+    }
+}
+
+impl Following {
+    /// Asks the thread to end after its batch, and waits until it has.
+    pub fn stop(mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that follows the ledger panicked");
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

@@ -1,0 +1,154 @@
+//! Whatever is wrong with a request: one clear problem, and nothing half done.
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+const ANN: &str = "+12025550101";
+const JSON: &str = "application/json";
+
+fn good() -> String {
+    json!({"number": ANN, "topics": ["orders"], "source": {"type": "web_form"}}).to_string()
+}
+
+#[tokio::test]
+async fn each_malformed_body_has_its_problem_and_leaves_no_trace() {
+    let app = TestApp::with_registry().await;
+    let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
+    let large = format!("{{\"number\":\"{}\"}}", "1".repeat(70_000));
+    let twice = good().replacen('{', "{\"number\":\"+12025550102\",", 1);
+    let unknown = good().replacen('{', "{\"numbr\":\"x\",", 1);
+    let mut bad_utf8 = good().into_bytes();
+    bad_utf8.insert(12, 0xff);
+    let cases: [(Vec<u8>, u16, &str); 10] = [
+        (Vec::new(), 400, "body_malformed"),
+        (b"{".to_vec(), 400, "body_malformed"),
+        (b"null".to_vec(), 422, "body_invalid"),
+        (format!("{} x", good()).into(), 400, "body_malformed"),
+        (deep.into(), 400, "body_malformed"),
+        (large.into(), 413, "body_too_large"),
+        (twice.into(), 422, "body_invalid"),
+        (unknown.into(), 422, "body_invalid"),
+        (bad_utf8, 400, "body_malformed"),
+        (good().replace("[\"orders\"]", "\"orders\"").into(), 422, "body_invalid"),
+    ];
+    for (place, (body, status, code)) in cases.into_iter().enumerate() {
+        let reply = app.post("/v1/opt-ins").body(JSON, body).send().await;
+        assert_eq!(reply.status.as_u16(), status, "case {place}: {}", reply.text());
+        reply.problem(status, code);
+    }
+    app.get(&format!("/v1/contacts/{ANN}")).problem(404, "contact_unknown").await;
+}
+
+#[tokio::test]
+async fn a_problem_points_at_the_member_and_does_not_repeat_its_value() {
+    let app = TestApp::with_registry().await;
+    let call = |body: Value| app.post("/v1/opt-ins").json(&body);
+    let wrong =
+        json!({"number": ANN, "topics": ["orders"], "source": {"type": 12_025_550_101_u64}});
+    let problem = call(wrong).problem(422, "body_invalid").await;
+    assert_eq!(problem["errors"][0]["pointer"], "/source/type");
+    assert!(!problem.to_string().contains("12025550101"));
+    let unknown = json!({"number": ANN, "topics": ["orders"],
+        "source": {"type": "web_form", "kind": "x"}});
+    let problem = call(unknown).problem(422, "body_invalid").await;
+    assert_eq!(problem["errors"][0]["pointer"], "/source/kind");
+    let large = app.post("/v1/opt-ins").body(JSON, "1".repeat(70_000));
+    assert_eq!(large.problem(413, "body_too_large").await["limit"], 65_536);
+}
+
+#[tokio::test]
+async fn another_content_type_is_refused() {
+    let app = TestApp::with_registry().await;
+    for media in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+        let call = app.post("/v1/opt-ins").body(media, good());
+        call.problem(415, "content_type").await;
+    }
+    let call = app.post("/v1/opt-ins").body("Application/JSON; charset=utf-8", good());
+    call.expect(201).await;
+}
+
+#[tokio::test]
+async fn unknown_and_repeated_parameters_are_refused() {
+    let app = TestApp::with_registry().await;
+    for (query, pointer) in [
+        ("number=1&topic=orders&tpoic=x", "?"),
+        ("number=1&number=2&topic=orders", "?number"),
+        ("number=%ff&topic=orders", "?"),
+        ("number=%zz&topic=orders", "?"),
+    ] {
+        let path = format!("/v1/eligibility?{query}");
+        let problem = app.get(&path).problem(400, "query_invalid").await;
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_addresses_and_methods_are_problems_too() {
+    let app = TestApp::with_registry().await;
+    for path in ["/", "/v1", "/v1/nothing", "/v1/opt-ins/", "/v2/opt-ins", "/v1/../etc/passwd"] {
+        app.get(path).anonymous().problem(404, "not_found").await;
+    }
+    for (path, allow) in [
+        ("/v1/opt-ins", "POST"),
+        ("/v1/eligibility", "GET, POST"),
+        ("/v1/topics/orders", "GET, PUT"),
+        ("/livez", "GET"),
+    ] {
+        let reply = app.delete(path).send().await;
+        reply.problem(405, "method_not_allowed");
+        assert_eq!(reply.header("allow"), Some(allow), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_over_if_it_is_plain_and_made_otherwise() {
+    let app = TestApp::with_registry().await;
+    let ask = |id: &str| app.get("/livez").header("x-request-id", id).send();
+    assert_eq!(ask("order-17.a_B").await.header("x-request-id"), Some("order-17.a_B"));
+    let long = "x".repeat(65);
+    for bad in ["", "a b", "<script>", long.as_str()] {
+        let reply = ask(bad).await;
+        let id = reply.header("x-request-id").unwrap();
+        assert!(!id.is_empty() && id != bad, "{bad}");
+    }
+    let first = app.get("/livez").send().await;
+    let second = app.get("/livez").send().await;
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let traced = app.get("/livez").header("traceparent", trace).send().await;
+    assert_eq!(traced.header("traceparent"), Some(trace));
+    let problem = app.get("/v1/nothing").send().await;
+    problem.problem(404, "not_found");
+    assert_eq!(problem.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test]
+async fn what_is_put_into_the_registry_is_checked() {
+    let app = TestApp::with_registry().await;
+    let sender = json!({"portfolio": "p9", "number": "+12025550100", "status": "CONNECTED",
+        "quality": "GREEN"});
+    for (path, body, code) in [
+        ("topics/x", json!({"name": "X", "category": "spam"}), "body_invalid"),
+        (
+            "topics/x",
+            json!({"name": "X", "category": "utility", "expires_after_days": 0}),
+            "body_invalid",
+        ),
+        ("portfolios/x", json!({"name": "X", "messaging_limit": 7}), "body_invalid"),
+        ("portfolios/x", json!({"name": "X"}), "body_invalid"),
+        ("senders/1002", sender, "portfolio_unknown"),
+        (
+            "templates/x/en",
+            json!({"topic": "nonsense", "category": "utility", "status": "APPROVED"}),
+            "topic_unknown",
+        ),
+        ("statements/x", json!({"business_name": "X", "texts": {}, "topics": []}), "body_invalid"),
+    ] {
+        app.put(&format!("/v1/{path}")).json(&body).problem(422, code).await;
+        app.get(&format!("/v1/{path}")).problem(404, "thing_unknown").await;
+    }
+    let topic = json!({"name": "Orders", "category": "utility"});
+    let same = app.put("/v1/topics/orders").json(&topic).expect(200).await;
+    assert_eq!(same.get("receipt"), None);
+}

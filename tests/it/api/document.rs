@@ -1,0 +1,93 @@
+//! The published contract is the one the code keeps.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use izin::http::{openapi, problem, routes::TABLE};
+use serde_json::Value;
+
+use crate::app::TestApp;
+
+fn published(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("api").join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+fn same(name: &str, made: &str, command: &str) {
+    assert!(
+        published(name) == made,
+        "api/{name} is not what the code says; run `cargo run -- {command} > api/{name}`"
+    );
+}
+
+#[tokio::test]
+async fn the_served_document_is_the_published_one() {
+    same("openapi.json", &openapi::document(), "openapi");
+    let app = TestApp::start();
+    let served = app.get("/openapi.json").anonymous().send().await;
+    assert_eq!(served.header("content-type"), Some("application/json"));
+    assert_eq!(served.text(), published("openapi.json"));
+    assert!(served.json()["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn the_published_problems_are_those_of_the_code() {
+    same("problems.md", &problem::document(), "problems");
+}
+
+#[test]
+fn the_document_lists_exactly_the_calls_there_are() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let mut listed = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let methods = item.as_object().unwrap().keys();
+        listed.extend(methods.map(|method| (path.clone(), method.to_uppercase())));
+    }
+    let is_documented = |path: &str| path.starts_with("/v1/");
+    listed.retain(|(path, _)| is_documented(path));
+    let rows = TABLE.iter().filter(|row| is_documented(row.path));
+    let served: BTreeSet<_> =
+        rows.map(|row| (row.path.to_owned(), row.method.to_owned())).collect();
+    assert_eq!(listed, served);
+}
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        assert!(target.is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn the_pages_need_nothing_from_elsewhere() {
+    let app = TestApp::start();
+    for path in ["/docs", "/docs/problems"] {
+        let page = app.get(path).anonymous().send().await;
+        assert_eq!(page.status, 200);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(!page.text().contains("src=\"http"), "{path}");
+    }
+    let problems = app.get("/docs/problems").anonymous().send().await.text();
+    for code in problem::CODES {
+        assert!(problems.contains(&format!("id=\"{}\"", code.name)), "{}", code.name);
+    }
+    app.get("/docs/../Cargo.toml").anonymous().problem(404, "not_found").await;
+    app.get("/docs/nothing.js").anonymous().problem(404, "not_found").await;
+    let ready = app.get("/readyz").anonymous().expect(200).await;
+    assert_eq!(ready["ready"], true);
+}

@@ -1,0 +1,113 @@
+//! Exports: all rows and only those asked for, and nothing a spreadsheet would run.
+
+use serde_json::{Value, json};
+
+use crate::app::{Reply, TestApp};
+
+const ANN: &str = "+12025550101";
+const BEN: &str = "+12025550102";
+
+/// Ann agreed to both topics, by form and by poster; Ben agreed and withdrew a day later.
+async fn business() -> TestApp {
+    let app = TestApp::with_registry().await;
+    app.opt_in(ANN, "orders").await;
+    let poster = json!({"number": ANN, "topics": ["promotions"],
+        "source": {"type": "qr", "reference": "=HYPERLINK(\"https://evil.example\",\"x\")"}});
+    app.post("/v1/opt-ins").json(&poster).expect(201).await;
+    app.opt_in(BEN, "orders").await;
+    app.wait_hours(24);
+    app.opt_out(BEN).await;
+    app
+}
+
+async fn export(app: &TestApp, query: &str) -> Reply {
+    let reply = app.get(&format!("/v1/exports/consents?{query}")).send().await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply
+}
+
+async fn rows(app: &TestApp, query: &str) -> Vec<Value> {
+    let reply = export(app, &format!("format=ndjson&{query}")).await;
+    assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+    reply.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_consent_is_a_row_with_what_proves_it() {
+    let app = business().await;
+    let all = rows(&app, "").await;
+    let mut seen: Vec<_> = all
+        .iter()
+        .map(|row| [&row["number"], &row["topic"], &row["status"]].map(|cell| cell.as_str()))
+        .collect();
+    seen.sort_unstable();
+    let expected = [
+        [Some(ANN), Some("orders"), Some("granted")],
+        [Some(ANN), Some("promotions"), Some("granted")],
+        // Who withdrew from everything also withdrew from what never came up.
+        [Some(BEN), None, Some("withdrawn")],
+        [Some(BEN), Some("orders"), Some("withdrawn")],
+    ];
+    assert_eq!(seen, expected);
+    let withdrawn =
+        all.iter().find(|row| row["number"] == BEN && row["topic"] == "orders").unwrap();
+    assert_eq!(withdrawn["granted_at"], app.moment(-24 * 3_600));
+    assert_eq!(withdrawn["decided_at"], app.moment(0));
+}
+
+#[tokio::test]
+async fn filters_choose_rows() {
+    let app = business().await;
+    let middle = app.moment(-3_600);
+    for (query, count) in [
+        ("status=granted".to_owned(), 2),
+        ("status=withdrawn".to_owned(), 2),
+        ("status=pending".to_owned(), 0),
+        ("topic=promotions".to_owned(), 2),
+        ("source=qr".to_owned(), 1),
+        ("source=web_form".to_owned(), 1),
+        (format!("from={middle}"), 2),
+        (format!("to={middle}"), 2),
+        (format!("status=granted&topic=orders&to={middle}"), 1),
+    ] {
+        assert_eq!(rows(&app, &query).await.len(), count, "{query}");
+    }
+    for query in ["status=maybe", "format=xml", "from=yesterday", "number=1", "topic=A%20B"] {
+        let path = format!("/v1/exports/consents?{query}");
+        app.get(&path).problem(400, "query_invalid").await;
+    }
+}
+
+#[tokio::test]
+async fn a_csv_has_the_same_rows_and_no_formula() {
+    let app = business().await;
+    let reply = export(&app, "").await;
+    assert_eq!(reply.header("content-type"), Some("text/csv; charset=utf-8"));
+    let disposition = reply.header("content-disposition");
+    assert_eq!(disposition, Some("attachment; filename=\"consents.csv\""));
+    let mut reader = csv::Reader::from_reader(reply.body.as_slice());
+    let columns = reader.headers().unwrap().clone();
+    let place = |name: &str| columns.iter().position(|column| column == name).unwrap();
+    let records: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), rows(&app, "").await.len());
+    for record in &records {
+        assert!(record.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])));
+        assert!(record[place("number")].starts_with("1202555"));
+    }
+    let poster = records.iter().find(|record| &record[place("source_type")] == "qr").unwrap();
+    assert!(poster[place("reference")].starts_with("'=HYPERLINK(\"https"));
+}
+
+#[tokio::test]
+async fn the_ledger_is_exported_entry_by_entry_without_a_gap() {
+    let app = business().await;
+    let last = app.ask(ANN, "orders").await["as_of"].as_u64().unwrap();
+    let whole = app.get("/v1/exports/ledger").send().await;
+    assert_eq!(whole.header("izin-as-of"), Some((last + 1).to_string().as_str()));
+    let entries: Vec<Value> =
+        whole.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seqs: Vec<_> = entries.iter().filter_map(|entry| entry["seq"].as_u64()).collect();
+    assert_eq!(seqs, (0..=last).collect::<Vec<_>>());
+    let part = app.get("/v1/exports/ledger?from=2&until=5").send().await;
+    assert_eq!(part.text().lines().count(), 3);
+}

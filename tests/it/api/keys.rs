@@ -1,0 +1,205 @@
+//! API keys: made, listed, rotated, revoked; what each may do, and how wrong ones are met.
+
+use izin::{
+    domain::access::{KeyKind, Scope},
+    http::{door::Access, routes::TABLE},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Call, Reply, TestApp, text};
+
+const ANN: &str = "+12025550101";
+const SHOP: &str = "https://shop.example";
+
+fn whole_path(path: &str) -> String {
+    path.replace("{ref}", ANN)
+        .replace("{id}", "1001")
+        .replace("{name}", "shipped")
+        .replace("{language}", "en")
+        .replace("{file}", "start.js")
+}
+
+fn topics(app: &TestApp, key: &str) -> Call {
+    app.get("/v1/topics").key(key)
+}
+
+async fn publishable(app: &TestApp) -> String {
+    let body = json!({"name": "form", "kind": "publishable", "scopes": ["optins:write"],
+        "origins": [SHOP]});
+    text(&app.post("/v1/keys").json(&body).expect(201).await["key"])
+}
+
+fn capture(app: &TestApp, key: &str) -> Call {
+    let body = json!({"number": ANN, "topics": ["orders"], "source": {"type": "web_form"}});
+    app.post("/v1/opt-ins").key(key).json(&body)
+}
+
+#[tokio::test]
+async fn every_call_needs_a_key_with_its_scope_and_only_that() {
+    let app = TestApp::with_registry().await;
+    let needed = |access| match access {
+        Access::Scope(scope) => Some(scope),
+        Access::Open => None,
+    };
+    for row in TABLE {
+        let path = whole_path(row.path);
+        let call = || app.call(Method::from_bytes(row.method.as_bytes()).unwrap(), &path);
+        let Some(scope) = needed(row.access) else {
+            assert_eq!(call().anonymous().send().await.status, 200, "{path}");
+            continue;
+        };
+        let reply = call().anonymous().send().await;
+        reply.problem(401, "key_missing");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        let others: Vec<_> =
+            Scope::ALL.iter().filter(|one| **one != scope).map(|one| one.text()).collect();
+        let (without, _) = app.key(&others).await;
+        let problem = call().key(&without).problem(403, "scope_missing").await;
+        assert_eq!(problem["scope"], scope.text(), "{} {path}", row.method);
+        let (with, _) = app.key(&[scope.text()]).await;
+        let reply = call().key(&with).send().await;
+        assert!(!matches!(reply.status.as_u16(), 401 | 403 | 500), "{path}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_listed_without_its_text() {
+    let app = TestApp::with_registry().await;
+    let (key, id) = app.key(&["registry:read"]).await;
+    assert!(key.starts_with("izin_sk_") && key.contains(&id));
+    topics(&app, &key).expect(200).await;
+    let list = app.get("/v1/keys").send().await;
+    assert!(!list.text().contains(&key));
+    let shown = &list.json()["data"][0];
+    assert_eq!(shown["id"], id.as_str());
+    assert_eq!(shown["scopes"], json!(["registry:read"]));
+    for bad in [
+        json!({"name": "n", "scopes": []}),
+        json!({"name": "n", "scopes": ["everything"]}),
+        json!({"name": "", "scopes": ["registry:read"]}),
+        json!({"name": "n", "scopes": ["registry:read"], "origins": [SHOP]}),
+        json!({"name": "n", "scopes": ["registry:read"], "kind": "publishable",
+            "origins": [SHOP]}),
+        json!({"name": "n", "scopes": ["optins:write"], "kind": "publishable"}),
+        json!({"name": "n", "scopes": ["registry:read"], "expires_at": app.moment(-1)}),
+    ] {
+        app.post("/v1/keys").json(&bad).problem(422, "body_invalid").await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_makes_no_key_that_may_do_more_than_itself() {
+    let app = TestApp::with_registry().await;
+    let (manager, _) = app.key(&["keys:manage", "registry:read"]).await;
+    let (strong, strong_id) = app.key(&["exports:read"]).await;
+    let make = |scope: &str| {
+        let body = json!({"name": "n", "scopes": [scope]});
+        app.post("/v1/keys").key(&manager).json(&body)
+    };
+    make("registry:read").expect(201).await;
+    make("exports:read").problem(403, "scope_missing").await;
+    let rotate = app.post(&format!("/v1/keys/{strong_id}/rotate")).key(&manager);
+    rotate.problem(403, "scope_missing").await;
+    topics(&app, &strong).problem(403, "scope_missing").await;
+}
+
+#[tokio::test]
+async fn a_rotated_key_works_with_both_texts_until_the_overlap_ends() {
+    let mut app = TestApp::with_registry().await;
+    let (old, id) = app.key(&["registry:read"]).await;
+    let path = format!("/v1/keys/{id}/rotate");
+    let made = app.post(&path).json(&json!({"overlap_s": 3_600})).expect(200).await;
+    let new = text(&made["key"]);
+    assert_eq!(made["id"], id.as_str());
+    assert_eq!(made["old_until"], app.moment(3_600));
+    app.restart();
+    for key in [&old, &new] {
+        topics(&app, key).expect(200).await;
+    }
+    app.wait_hours(1);
+    topics(&app, &old).problem(401, "key_invalid").await;
+    topics(&app, &new).expect(200).await;
+    let long = json!({"overlap_s": 7 * 24 * 3_600 + 1});
+    app.post(&path).json(&long).problem(422, "body_invalid").await;
+    app.post("/v1/keys/nonsense/rotate").problem(404, "key_unknown").await;
+}
+
+#[tokio::test]
+async fn a_revoked_or_expired_key_ends_at_once_and_for_good() {
+    let app = TestApp::with_registry().await;
+    let (key, id) = app.key(&["registry:read"]).await;
+    topics(&app, &key).expect(200).await;
+    let revoked = app.delete(&format!("/v1/keys/{id}")).expect(200).await;
+    assert_eq!(revoked["revoked_at"], app.moment(0));
+    topics(&app, &key).problem(401, "key_invalid").await;
+    app.post(&format!("/v1/keys/{id}/rotate")).problem(409, "key_revoked").await;
+    let short = json!({"name": "n", "scopes": ["registry:read"], "expires_at": app.moment(60)});
+    let short = text(&app.post("/v1/keys").json(&short).expect(201).await["key"]);
+    topics(&app, &short).expect(200).await;
+    app.clock.advance_ms(60_000);
+    topics(&app, &short).problem(401, "key_invalid").await;
+}
+
+#[tokio::test]
+async fn a_publishable_key_captures_from_its_origin_and_learns_nothing() {
+    let app = TestApp::with_registry().await;
+    let key = publishable(&app).await;
+    assert!(key.starts_with("izin_pk_"));
+    app.opt_out("+12025550102").await;
+    for origin in ["https://evil.example", "https://shop.example.evil.example", "null"] {
+        let call = capture(&app, &key).header("origin", origin);
+        call.problem(403, "origin_refused").await;
+    }
+    capture(&app, &key).problem(403, "origin_refused").await;
+    let mut bodies = Vec::new();
+    for number in [ANN, ANN, "+12025550102"] {
+        let body = json!({"number": number, "topics": ["orders"], "source": {"type": "web_form"}});
+        let call = app.post("/v1/opt-ins").key(&key).header("origin", SHOP).json(&body);
+        bodies.push(call.expect(202).await);
+    }
+    assert!(bodies.iter().all(|body| *body == json!({"status": "accepted"})));
+    let decision = app.ask(ANN, "orders").await;
+    assert_eq!(decision["reasons"][0]["code"], "pending");
+    for row in TABLE {
+        let Access::Scope(scope) = row.access else { continue };
+        if KeyKind::Publishable.may_hold().contains(scope) {
+            continue;
+        }
+        let method = Method::from_bytes(row.method.as_bytes()).unwrap();
+        let call = app.call(method, &whole_path(row.path)).key(&key).header("origin", SHOP);
+        call.problem(403, "scope_missing").await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_keys_are_refused_and_too_many_of_them_must_wait() {
+    let app = TestApp::with_registry_and(&[("IZIN_KEYS__FAILURES_PER_MINUTE_IP", "5")]).await;
+    let (key, _) = app.key(&["registry:read"]).await;
+    let (last, rest) = key.split_at(key.len() - 1);
+    let mistyped = format!("{last}{}", if rest == "a" { "b" } else { "a" });
+    let wrong = [mistyped.as_str(), "nonsense", "izin_sk_live_", "", &key.to_uppercase()];
+    for guess in wrong {
+        let reply = topics(&app, guess).send().await;
+        assert_eq!(reply.status, 401, "{guess}: {}", reply.text());
+    }
+    let reply: Reply = guess_until_refused(&app).await;
+    let problem: Value = reply.problem(429, "too_many_guesses");
+    assert_eq!(problem["retryable"], true);
+    let wait_s: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait_s));
+    // Whoever has a key is not kept out by somebody who guesses.
+    topics(&app, &key).expect(200).await;
+    app.clock.advance_ms(wait_s * 1_000);
+    topics(&app, "nonsense").problem(401, "key_invalid").await;
+}
+
+async fn guess_until_refused(app: &TestApp) -> Reply {
+    for _ in 0..10 {
+        let reply = topics(app, "nonsense").send().await;
+        if reply.status != 401 {
+            return reply;
+        }
+    }
+    panic!("guesses are never stopped")
+}

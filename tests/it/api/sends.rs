@@ -1,0 +1,177 @@
+//! Reserving, committing and releasing; windows, and what takes a ticket back.
+
+use serde_json::{Value, json};
+
+use crate::app::{Call, TestApp, text};
+
+const ANN: &str = "+12025550101";
+
+fn template() -> Value {
+    json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001"})
+}
+
+fn session() -> Value {
+    json!({"number": ANN, "kind": "session", "sender": "1001"})
+}
+
+fn close(app: &TestApp, ticket: &Value, how: &str) -> Call {
+    app.post(&format!("/v1/sends/{}/{how}", text(&ticket["id"])))
+}
+
+fn commit(app: &TestApp, ticket: &Value, message: &str) -> Call {
+    close(app, ticket, "commit").json(&json!({"message_id": message}))
+}
+
+fn codes(problem: &Value) -> Vec<&str> {
+    let reasons = problem["reasons"].as_array().unwrap().iter();
+    reasons.map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+async fn opted_in() -> TestApp {
+    let app = TestApp::with_registry().await;
+    app.opt_in(ANN, "orders").await;
+    app
+}
+
+#[tokio::test]
+async fn a_refused_send_gives_every_reason_in_the_order_of_the_contract() {
+    let app = TestApp::with_registry().await;
+    app.opt_out(ANN).await;
+    app.post(&format!("/v1/contacts/{ANN}/block")).expect(200).await;
+    let sender = json!({"portfolio": "p1", "number": "+12025550100", "status": "OFFLINE",
+        "quality": "RED", "halted": true});
+    app.put("/v1/senders/1001").json(&sender).expect(200).await;
+    let paused = json!({"topic": "orders", "category": "utility", "status": "PAUSED"});
+    app.put("/v1/templates/shipped/en").json(&paused).expect(200).await;
+    let problem = app.post("/v1/sends").json(&template()).problem(409, "send_refused").await;
+    let expected =
+        ["sender_not_connected", "sender_halted", "blocked", "withdrawn", "template_paused"];
+    assert_eq!(codes(&problem), expected);
+    assert!(problem["reasons"].as_array().unwrap().iter().all(|hit| hit["fix"].is_string()));
+    assert_eq!(problem["contact"]["number"], ANN);
+    assert_eq!(problem["eligible"], false);
+    assert!(problem["as_of"].is_u64());
+    let nobody = json!({"number": "+12025550109", "kind": "session", "sender": "9"});
+    let problem = app.post("/v1/sends").json(&nobody).problem(409, "send_refused").await;
+    assert_eq!(codes(&problem), ["sender_unknown", "session_window_closed"]);
+}
+
+#[tokio::test]
+async fn a_ticket_is_used_once_and_repeating_the_report_changes_nothing() {
+    let app = opted_in().await;
+    let reply = app.post("/v1/sends").json(&template()).send().await;
+    let ticket = reply.json();
+    assert_eq!(reply.status, 201, "{ticket}");
+    assert_eq!(ticket["recipient"], ANN);
+    let data = format!("izin:{}", text(&ticket["id"]));
+    assert_eq!(ticket["biz_opaque_callback_data"], data);
+    assert!(text(&ticket["expires_at"]) > app.moment(0));
+    let done = commit(&app, &ticket, "wamid.1").expect(200).await;
+    assert_eq!(done["status"], "committed");
+    assert!(done["receipt"]["seq"].is_u64());
+    let again = commit(&app, &ticket, "wamid.1").expect(200).await;
+    assert_eq!(again["receipt"], Value::Null);
+    commit(&app, &ticket, "wamid.2").problem(409, "ticket_committed").await;
+    close(&app, &ticket, "release").problem(409, "ticket_committed").await;
+}
+
+#[tokio::test]
+async fn a_released_ticket_cannot_be_used_and_an_unknown_one_is_unknown() {
+    let app = opted_in().await;
+    let ticket = app.post("/v1/sends").json(&template()).expect(201).await;
+    let released = close(&app, &ticket, "release").expect(200).await;
+    assert_eq!(released["status"], "released");
+    close(&app, &ticket, "release").expect(200).await;
+    commit(&app, &ticket, "wamid.1").problem(409, "ticket_released").await;
+    for id in ["0190a3c4-0000-7000-8000-000000000000", "nonsense"] {
+        let body = json!({"message_id": "wamid.1"});
+        let call = app.post(&format!("/v1/sends/{id}/commit")).json(&body);
+        call.problem(404, "ticket_unknown").await;
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_a_block_and_a_changed_identity_take_tickets_back() {
+    let app = opted_in().await;
+    let contact = format!("/v1/contacts/{ANN}");
+    let hash = |hash: &str| json!({"hash": hash});
+    app.put(&format!("{contact}/identity")).json(&hash("hash-1")).expect(200).await;
+    app.clock.advance_ms(1_000);
+    for (cause, again) in [("identity_changed", true), ("blocked", true), ("withdrawn", false)] {
+        let ticket = app.post("/v1/sends").json(&template()).expect(201).await;
+        match cause {
+            "identity_changed" => {
+                assert_eq!(ticket["recipient_identity_key_hash"], "hash-1");
+                app.put(&format!("{contact}/identity")).json(&hash("hash-2")).expect(200).await;
+            }
+            "blocked" => drop(app.post(&format!("{contact}/block")).expect(200).await),
+            _ => drop(app.opt_out(ANN).await),
+        }
+        let problem = commit(&app, &ticket, "wamid.1").problem(409, "ticket_voided").await;
+        assert_eq!(problem["cause"], cause);
+        app.post("/v1/sends").json(&template()).problem(409, "send_refused").await;
+        app.clock.advance_ms(1_000);
+        if again {
+            app.post(&format!("{contact}/unblock")).expect(200).await;
+            app.opt_in(ANN, "orders").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_of_another_topic_leaves_a_ticket_alone() {
+    let app = opted_in().await;
+    app.opt_in(ANN, "promotions").await;
+    let ticket = app.post("/v1/sends").json(&template()).expect(201).await;
+    let out = json!({"number": ANN, "topics": ["promotions"], "source": {"type": "keyword"}});
+    app.post("/v1/opt-outs").json(&out).expect(201).await;
+    commit(&app, &ticket, "wamid.1").expect(200).await;
+}
+
+#[tokio::test]
+async fn a_message_of_the_person_opens_a_window_with_its_sender_for_a_day() {
+    let app = opted_in().await;
+    let refused = app.post("/v1/sends").json(&session()).problem(409, "send_refused").await;
+    assert_eq!(codes(&refused), ["session_window_closed"]);
+    assert_eq!(refused["session_window"], json!({"open": false, "closes_at": null}));
+    let traffic = format!("/v1/contacts/{ANN}/traffic");
+    let inbound = json!({"kind": "inbound", "sender": "1001", "happened_at": app.moment(-3_600)});
+    app.post(&traffic).json(&inbound).expect(200).await;
+    let path = format!("/v1/eligibility?number={ANN}&kind=session&sender=1001");
+    let open = app.get(&path).expect(200).await;
+    assert_eq!(open["eligible"], true);
+    let window = json!({"open": true, "closes_at": app.moment(23 * 3_600)});
+    assert_eq!(open["session_window"], window);
+    app.post("/v1/sends").json(&session()).expect(201).await;
+    app.wait_hours(23);
+    let closed = app.get(&path).expect(200).await;
+    assert_eq!(codes(&closed), ["session_window_closed"]);
+    let bare = json!({"kind": "inbound"});
+    let problem = app.post(&traffic).json(&bare).problem(422, "body_invalid").await;
+    assert_eq!(problem["errors"][0]["pointer"], "/sender");
+}
+
+#[tokio::test]
+async fn leaving_everything_closes_an_open_window_too() {
+    let app = opted_in().await;
+    let inbound = json!({"kind": "inbound", "sender": "1001"});
+    app.post(&format!("/v1/contacts/{ANN}/traffic")).json(&inbound).expect(200).await;
+    app.post("/v1/sends").json(&session()).expect(201).await;
+    app.clock.advance_ms(1_000);
+    app.opt_out(ANN).await;
+    let refused = app.post("/v1/sends").json(&session()).problem(409, "send_refused").await;
+    assert_eq!(codes(&refused), ["withdrawn"]);
+}
+
+#[tokio::test]
+async fn a_number_whatsapp_could_not_reach_is_unreachable_and_not_withdrawn() {
+    let app = opted_in().await;
+    let traffic = format!("/v1/contacts/{ANN}/traffic");
+    app.post(&traffic).json(&json!({"kind": "undeliverable"})).expect(200).await;
+    let decision = app.ask(ANN, "orders").await;
+    assert_eq!(codes(&decision), ["unreachable"]);
+    assert_eq!(decision["consent"]["status"], "granted");
+    app.clock.advance_ms(1_000);
+    app.post(&traffic).json(&json!({"kind": "delivered"})).expect(200).await;
+    assert_eq!(app.ask(ANN, "orders").await["eligible"], true);
+}

@@ -1,0 +1,163 @@
+//! Look-ups: nobody is asked without need, never more than the budget, and "unknown" is no "no".
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Call, TestApp},
+    fake_provider::{FakeProvider, Reply},
+};
+
+const ANN: &str = "+12025550123";
+const BEN: &str = "+12025550124";
+const VALID: &str = include_str!("../../data/providers/contacts_valid.json");
+const INVALID: &str = include_str!("../../data/providers/contacts_invalid.json");
+
+fn verify(app: &TestApp, numbers: &[&str]) -> Call {
+    app.post("/v1/verifications").json(&json!({"numbers": numbers}))
+}
+
+async fn first(app: &TestApp, number: &str) -> Value {
+    let answer = verify(app, &[number]).expect(200).await;
+    answer["results"][0].clone()
+}
+
+/// A service that asks this provider, with an allowance, about two people who agreed.
+async fn asking(provider: &FakeProvider, allowance: &str) -> TestApp {
+    let url = provider.url();
+    let app = TestApp::with_registry_and(&[
+        ("IZIN_VERIFY_PROVIDER", "contacts_api"),
+        ("IZIN_VERIFY_URL", &url),
+        ("IZIN_VERIFY_TOKEN", "t0ken-s3cret"),
+        ("IZIN_VERIFICATION__STARTING_ALLOWANCE", allowance),
+        ("IZIN_VERIFICATION__TIMEOUT_MS", "300"),
+    ])
+    .await;
+    for number in [ANN, BEN] {
+        app.opt_in(number, "orders").await;
+    }
+    app
+}
+
+#[tokio::test]
+async fn without_a_provider_the_answer_says_so() {
+    let app = TestApp::with_registry().await;
+    app.opt_in(ANN, "orders").await;
+    let answer = verify(&app, &[ANN, "+12025550109", "hello"]).expect(200).await;
+    let results = answer["results"].as_array().unwrap().iter();
+    let seen: Vec<_> = results.map(|one| (&one["state"], &one["reason"])).collect();
+    let (unknown, because) = (json!("unknown"), |reason: &str| json!(reason));
+    let reasons = [because("no_provider"), because("not_opted_in"), because("invalid_number")];
+    assert_eq!(seen, reasons.iter().map(|reason| (&unknown, reason)).collect::<Vec<_>>());
+    assert_eq!(answer["budget"]["used"], 0);
+    assert_eq!(answer["budget"]["provider"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_look_up_is_answered_by_the_provider_once_and_then_from_memory() {
+    let provider = FakeProvider::start();
+    provider.then(Reply::json(VALID));
+    let mut app = asking(&provider, "5").await;
+    let found = first(&app, ANN).await;
+    assert_eq!((&found["state"], &found["source"]), (&json!("registered"), &json!("provider")));
+    assert_eq!(found["wa_id"], "12025550123");
+    app.restart();
+    for hours in [0, 24 * 6] {
+        app.wait_hours(hours);
+        let again = first(&app, "+1 202 555 0123").await;
+        assert_eq!((&again["state"], &again["source"]), (&json!("registered"), &json!("cache")));
+        assert_eq!(again["checked_at"], found["checked_at"]);
+    }
+    assert_eq!(provider.received().len(), 1);
+    let budget = app.get("/v1/verifications/budget").send().await;
+    assert_eq!(budget.json()["used"], 1);
+    assert_eq!(budget.json()["verified_not_contacted"], 1);
+    assert_eq!(budget.header("ratelimit"), Some("\"lookups\";r=4"));
+    app.wait_hours(24 + 1);
+    provider.then(Reply::json(INVALID));
+    let later = first(&app, ANN).await;
+    assert_eq!((&later["state"], &later["source"]), (&json!("not_registered"), &json!("provider")));
+    let shown = app.get(&format!("/v1/contacts/{ANN}")).expect(200).await;
+    assert_eq!(shown["reachability"]["lookup"], "not_registered");
+}
+
+#[tokio::test]
+async fn over_the_budget_nobody_is_asked_and_the_answer_says_when() {
+    let provider = FakeProvider::start();
+    provider.answer_by(|_| Reply::json(VALID));
+    let app = asking(&provider, "1").await;
+    let reply = verify(&app, &[ANN, BEN]).send().await;
+    let problem = reply.problem(429, "lookup_budget_spent");
+    assert_eq!(problem["violated-policies"], json!(["lookups"]));
+    assert_eq!((&problem["wanted"], &problem["budget"]["left"]), (&json!(2), &json!(1)));
+    assert_eq!(problem["frees_at"], Value::Null);
+    assert_eq!(provider.received().len(), 0);
+    first(&app, ANN).await;
+    app.wait_hours(1);
+    let reply = verify(&app, &[BEN]).send().await;
+    let problem = reply.problem(429, "lookup_budget_spent");
+    assert_eq!(problem["frees_at"], app.moment((7 * 24 - 1) * 3_600));
+    let wait_s = (7 * 24 - 1) * 3_600;
+    assert_eq!(reply.header("retry-after"), Some(wait_s.to_string().as_str()));
+    // A message to the person who was looked up earns the next look-up.
+    let send = json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001"});
+    let ticket = app.post("/v1/sends").json(&send).expect(201).await;
+    let path = format!("/v1/sends/{}/commit", ticket["id"].as_str().unwrap());
+    app.post(&path).json(&json!({"message_id": "wamid.1"})).expect(200).await;
+    assert_eq!(first(&app, BEN).await["source"], "provider");
+    assert_eq!(provider.received().len(), 2);
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_the_provider_is_unknown_and_not_a_no() {
+    for reply in [
+        Reply::Silence,
+        Reply::json("not json"),
+        Reply::json("{}"),
+        Reply::status(500),
+        Reply::status(429),
+        Reply::hang_up(),
+    ] {
+        let provider = FakeProvider::start();
+        provider.then(reply.clone());
+        let app = asking(&provider, "5").await;
+        let found = first(&app, ANN).await;
+        assert_eq!(found["state"], "unknown", "{reply:?}");
+        assert!(found["reason"].is_string(), "{reply:?}");
+        assert_eq!(app.ask(ANN, "orders").await["eligible"], true, "{reply:?}");
+        // It cost one look-up, and a later one may ask again.
+        let budget = app.get("/v1/verifications/budget").expect(200).await;
+        assert_eq!(budget["used"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_keeps_failing_is_left_alone_for_a_while() {
+    let provider = FakeProvider::start();
+    let app = asking(&provider, "20").await;
+    for _ in 0..3 {
+        assert_eq!(first(&app, ANN).await["source"], "provider");
+    }
+    let asked = provider.received().len();
+    let left = first(&app, ANN).await;
+    assert_eq!((&left["source"], &left["reason"]), (&json!("none"), &json!("breaker_open")));
+    assert_eq!(provider.received().len(), asked);
+    let budget = app.get("/v1/verifications/budget").expect(200).await;
+    assert_eq!((&budget["used"], &budget["breaker"]), (&json!(3), &json!("open")));
+    app.clock.advance_ms(30_001);
+    provider.then(Reply::json(VALID));
+    assert_eq!(first(&app, ANN).await["state"], "registered");
+}
+
+#[tokio::test]
+async fn traffic_spares_the_look_up() {
+    let provider = FakeProvider::start();
+    let app = asking(&provider, "5").await;
+    let delivered = json!({"kind": "delivered"});
+    app.post(&format!("/v1/contacts/{ANN}/traffic")).json(&delivered).expect(200).await;
+    let found = first(&app, ANN).await;
+    assert_eq!((&found["state"], &found["source"]), (&json!("registered"), &json!("traffic")));
+    assert_eq!(provider.received().len(), 0);
+    let many = vec![ANN; 101];
+    verify(&app, &many).problem(422, "body_invalid").await;
+    verify(&app, &[]).problem(422, "body_invalid").await;
+}

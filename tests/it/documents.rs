@@ -1,0 +1,179 @@
+//! Documents are folded from the same entries as the state in memory, and say the same.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test it helps")]
+
+use std::collections::BTreeMap;
+
+use izin::{
+    documents::{ContactDocument, IdentityRecord},
+    domain::{
+        command::{Command, RegistryCommand},
+        decide::decide,
+        entry::Subject,
+        event::{Actor, Evidence, Record, TrafficKind},
+        identity::Identity,
+        registry::{Category, Topic},
+        state::{Draft, State},
+        time::{DAY_MS, Timestamp},
+    },
+};
+use proptest::prelude::*;
+
+use crate::business::{
+    START, TOPICS, contact, opt_in_of, opt_out, person as person_of, person_with_user, rules, topic,
+};
+
+/// Every consent of every contact stands in its document where it stands in memory.
+pub(crate) fn agree(state: &State, document: impl Fn(Subject) -> Option<ContactDocument>) {
+    for (subject, contact) in state.contacts().from(Subject(1)) {
+        let document = document(subject).unwrap();
+        assert_eq!(document.id, contact.id);
+        let known = contact.details().identity.as_ref();
+        let identity = document.identity.as_ref();
+        assert_eq!(identity.map(|i| &*i.hash), known.map(Identity::hash));
+        let has_changed = identity.is_some_and(IdentityRecord::has_open_change);
+        assert_eq!(has_changed, contact.identity_changed().is_some());
+        let blocked = document.blocked.as_ref().map(|blocked| (blocked.at, blocked.seq));
+        assert_eq!(blocked, contact.details().blocked);
+        for id in TOPICS.map(topic) {
+            let (ix, _) = state.registry().topic(&id).unwrap();
+            for now in [START - DAY_MS, START, START + DAY_MS, START + 90 * DAY_MS] {
+                let now = Timestamp::from_unix_ms(now);
+                assert_eq!(document.standing(&id, now), contact.consents.standing(ix, now));
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    In { person: u32, topics: Vec<usize>, at: Option<i64>, awaits: bool, user: bool },
+    Out { person: u32, topics: Option<Vec<usize>>, at: Option<i64> },
+    Identity { person: u32, hash: char, at: i64 },
+    Confirm { person: u32, hash: char },
+    Block { person: u32 },
+    Unblock { person: u32 },
+    Traffic { person: u32 },
+}
+
+impl Act {
+    pub(crate) fn command(&self) -> Command {
+        let names = |topics: &[usize]| -> Vec<&str> {
+            topics.iter().filter_map(|n| TOPICS.get(*n)).copied().collect()
+        };
+        let when = |at: &Option<i64>| at.map(|at| START + at);
+        match self {
+            Self::In { person, topics, at, awaits, user } => {
+                let who = if *user {
+                    person_with_user(*person, &format!("user-{person}"))
+                } else {
+                    person_of(*person)
+                };
+                let mut command = opt_in_of(who, &names(topics), when(at));
+                command.awaits_confirmation = *awaits;
+                Command::OptIn(Box::new(command))
+            }
+            Self::Out { person, topics, at } => {
+                let topics = topics.as_ref().map(|topics| names(topics));
+                opt_out(*person, topics.as_deref(), when(at))
+            }
+            Self::Identity { person, hash, at } => Command::ReportIdentity {
+                contact: contact(*person),
+                hash: hash.to_string().into(),
+                observed_at: Some(Timestamp::from_unix_ms(START + at)),
+            },
+            Self::Confirm { person, hash } => Command::ConfirmIdentity {
+                contact: contact(*person),
+                hash: hash.to_string().into(),
+                evidence: Evidence::new(),
+            },
+            Self::Block { person } => {
+                Command::Block { contact: contact(*person), reason: Some("asked to".into()) }
+            }
+            Self::Unblock { person } => Command::Unblock { contact: contact(*person) },
+            Self::Traffic { person } => Command::ReportTraffic {
+                contact: contact(*person),
+                kind: TrafficKind::Inbound,
+                sender: None,
+                happened_at: None,
+            },
+        }
+    }
+}
+
+/// Returns anything anyone may do, among so many people, around the same few moments.
+pub(crate) fn act(people: u32) -> impl Strategy<Value = Act> {
+    let person = 0..people;
+    let topics = || prop::collection::vec(0_usize..TOPICS.len(), 1..3);
+    let at = || prop::option::of(-5_i64..5);
+    let hash = || prop::char::range('A', 'C');
+    prop_oneof![
+        6 => (person.clone(), topics(), at(), any::<bool>(), any::<bool>()).prop_map(
+            |(person, topics, at, awaits, user)| Act::In { person, topics, at, awaits, user }
+        ),
+        3 => (person.clone(), prop::option::of(topics()), at())
+            .prop_map(|(person, topics, at)| Act::Out { person, topics, at }),
+        2 => (person.clone(), hash(), -5_i64..5)
+            .prop_map(|(person, hash, at)| Act::Identity { person, hash, at }),
+        1 => (person.clone(), hash()).prop_map(|(person, hash)| Act::Confirm { person, hash }),
+        1 => person.clone().prop_map(|person| Act::Block { person }),
+        1 => person.clone().prop_map(|person| Act::Unblock { person }),
+        1 => person.prop_map(|person| Act::Traffic { person }),
+    ]
+}
+
+/// Decides and folds without a log, and folds documents beside.
+#[derive(Default)]
+struct Desk {
+    state: State,
+    documents: BTreeMap<Subject, ContactDocument>,
+    now: i64,
+}
+
+impl Desk {
+    fn run(&mut self, command: &Command) {
+        self.now += 1;
+        let now = Timestamp::from_unix_ms(START + self.now);
+        let mut draft = Draft::new(&self.state);
+        for (subject, event) in decide(&draft, &rules(), command, now).unwrap_or_default() {
+            let record = Record { at: now, by: Actor::System, command: None, event };
+            let seq = draft.next();
+            draft.fold(seq, subject, &record);
+            match self.documents.get_mut(&subject) {
+                Some(document) => document.fold(seq, &record),
+                None => self.documents.extend(
+                    ContactDocument::begin(seq, &record).map(|document| (subject, document)),
+                ),
+            }
+        }
+        let changes = draft.into_changes();
+        self.state.apply(changes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_document_says_what_memory_says_and_survives_being_written(
+        acts in prop::collection::vec(act(2), 1..40),
+    ) {
+        let mut desk = Desk::default();
+        for id in TOPICS {
+            let expires_after_days = (id == "news").then_some(30);
+            let (name, category) = (id.into(), Category::Marketing);
+            let topic_put = Topic { name, category, description: None, expires_after_days };
+            let put = RegistryCommand::PutTopic { id: topic(id), topic: topic_put };
+            desk.run(&Command::Registry(Box::new(put)));
+        }
+        for act in acts {
+            desk.run(&act.command());
+            agree(&desk.state, |subject| desk.documents.get(&subject).cloned());
+        }
+        for document in desk.documents.values() {
+            let json = serde_json::to_vec(document).unwrap();
+            prop_assert_eq!(&serde_json::from_slice::<ContactDocument>(&json).unwrap(), document);
+            let shown = format!("{document:?}");
+            prop_assert!(!shown.contains("7700900"));
+        }
+    }
+}

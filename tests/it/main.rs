@@ -1,0 +1,27 @@
+//! What the outside sees, in one binary.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod api;
+mod app;
+mod business;
+mod config;
+mod documents;
+mod export;
+mod fake_provider;
+mod fault_disk;
+mod journal_faults;
+mod log_conformance;
+mod numbers;
+mod process;
+mod providers;
+mod sample;
+mod store;
+mod tamper;
+mod tidy;
+mod vault_faults;
+mod writer;

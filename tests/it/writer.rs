@@ -1,0 +1,432 @@
+//! An answer is a promise: none before its group is durable, none after storage failed, and what
+//! was promised is there again after replay.
+#![expect(clippy::expect_used, reason = "helpers of tests say what went wrong by failing")]
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io,
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::FutureExt as _;
+use izin::{
+    domain::{
+        command::{Command, Envelope, RegistryCommand},
+        consent::ConsentStatus,
+        event::Actor,
+        registry::{Category, Topic},
+        state::State,
+    },
+    ledger::{
+        entry::{Head, StoredEntry},
+        handle::{Ledger, Outcome, SubmitError},
+        log::{AppendError, EventLog, LogReader},
+        memory::MemoryLog,
+        replay::Replay,
+        seal::MaskKey,
+        sealer::Sealer,
+        vault::{Kek, Vault},
+        views::Views,
+        writer::{Parts, Writer},
+    },
+    runtime::clock::{Clock as _, ManualClock},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use rand::{SeedableRng as _, rngs::StdRng};
+use uuid::Uuid;
+
+use crate::business::{START, contact, key, opt_in, opt_out, rules, topic};
+
+const TOPICS: [&str; 2] = ["promotions", "orders"];
+const PEOPLE: u32 = 4;
+
+type Answer = Result<Outcome, SubmitError>;
+type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// Answers that nobody may have got yet while a group is being appended.
+type Unanswered = Arc<Mutex<Vec<Waiting>>>;
+
+/// What storage does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The bytes are gone.
+    Lost,
+    /// The bytes are there and nobody knows.
+    Landed,
+}
+
+/// A log that watches for early answers, and fails one append and all after it.
+#[derive(Debug)]
+struct WatchedLog {
+    inner: MemoryLog,
+    unanswered: Watch,
+    fails: Option<(usize, Fault)>,
+    appends: usize,
+    is_closed: bool,
+}
+
+#[derive(Clone)]
+struct Watch(Unanswered);
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+impl Watch {
+    fn nobody_is_answered(&self) {
+        for answer in self.0.lock().expect("no panic before").iter_mut() {
+            assert!(answer.now_or_never().is_none(), "an answer before its group is durable");
+        }
+    }
+}
+
+impl EventLog for WatchedLog {
+    fn append(&mut self, expected: Head, entries: &[StoredEntry]) -> Result<Head, AppendError> {
+        if self.is_closed {
+            return Err(AppendError::Closed);
+        }
+        self.unanswered.nobody_is_answered();
+        self.appends += 1;
+        let fault = self.fails.filter(|(at, _)| *at == self.appends).map(|(_, fault)| fault);
+        self.is_closed = fault.is_some();
+        if fault != Some(Fault::Lost) {
+            self.inner.append(expected, entries)?;
+        }
+        self.unanswered.nobody_is_answered();
+        match fault {
+            Some(_) => Err(AppendError::Storage(io::Error::other("the disk is gone"))),
+            None => Ok(self.inner.reader().head()),
+        }
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn reader(&self) -> Arc<dyn LogReader> {
+        self.inner.reader()
+    }
+}
+
+/// Returns what seals, over a vault with few keys: making them takes a while.
+fn sealer() -> Sealer {
+    let file = tempfile::tempfile().expect("a file");
+    let reserve = NonZeroU32::new(32).expect("a number that is not zero");
+    let kek = Kek::from_bytes(&[7; 32]);
+    let vault = Vault::make(file, kek, reserve, &mut StdRng::seed_from_u64(1)).expect("a vault");
+    Sealer::new(MaskKey::from_bytes([8; 32]), Arc::new(vault))
+}
+
+/// A writer whose groups the test chooses.
+struct Desk {
+    sealer: Sealer,
+    views: Arc<Views>,
+    clock: Arc<ManualClock>,
+    log: MemoryLog,
+    unanswered: Unanswered,
+    ledger: Ledger,
+    writer: Writer<WatchedLog>,
+}
+
+impl Desk {
+    /// Makes a writer with two topics; the first group with entries after them is append 2.
+    fn new(sealer: &Sealer, fails: Option<(usize, Fault)>) -> Self {
+        let sealer = sealer.clone();
+        let (log, views) = (MemoryLog::new(), Arc::new(Views::default()));
+        let clock = Arc::new(ManualClock::at(START));
+        let unanswered = Unanswered::default();
+        let watch = Watch(Arc::clone(&unanswered));
+        let (ledger, writer) = Writer::new(Parts {
+            log: WatchedLog {
+                inner: log.clone(),
+                unanswered: watch,
+                fails,
+                appends: 0,
+                is_closed: false,
+            },
+            views: Arc::clone(&views),
+            sealer: sealer.clone(),
+            rules: rules(),
+            clock: Arc::<ManualClock>::clone(&clock),
+            random: StdRng::seed_from_u64(2),
+            group_len_max: 64,
+            queue_len: 128,
+        });
+        let mut desk = Self { sealer, views, clock, log, unanswered, ledger, writer };
+        let open = RegistryCommand::OpenLedger { ledger: Uuid::from_u128(1) };
+        let topics = TOPICS.map(|id| RegistryCommand::PutTopic {
+            id: topic(id),
+            topic: Topic {
+                name: id.into(),
+                category: Category::Marketing,
+                description: None,
+                expires_after_days: None,
+            },
+        });
+        let commands = std::iter::once(open).chain(topics);
+        desk.group(commands.map(|command| Command::Registry(Box::new(command))).collect());
+        desk
+    }
+
+    /// Queues a command; the answer comes with its group.
+    fn queue(&self, command: Command) {
+        let ledger = self.ledger.clone();
+        let envelope = Envelope { actor: Actor::Operator, once: None, command };
+        let mut answer: Waiting = Box::pin(async move { ledger.submit(envelope).await });
+        assert!((&mut answer).now_or_never().is_none(), "it waits for its group");
+        self.unanswered.lock().expect("no panic before").push(answer);
+    }
+
+    /// Commits one group and returns its answers.
+    fn step(&mut self) -> Vec<Answer> {
+        assert!(self.writer.step());
+        self.clock.advance_ms(1_000);
+        let mut unanswered = self.unanswered.lock().expect("no panic before");
+        let mut answers = Vec::new();
+        for mut waiting in std::mem::take(&mut *unanswered) {
+            match (&mut waiting).now_or_never() {
+                Some(answer) => answers.push(answer),
+                None => unanswered.push(waiting),
+            }
+        }
+        answers
+    }
+
+    /// Commits commands as one group and returns all their answers.
+    fn group(&mut self, commands: Vec<Command>) -> Vec<Answer> {
+        let len = commands.len();
+        for command in commands {
+            self.queue(command);
+        }
+        let answers = self.step();
+        assert_eq!(answers.len(), len, "the whole group is answered");
+        answers
+    }
+
+    /// Submits without a writer that steps: the answer must be there at once.
+    fn at_once(&self, command: Command) -> Answer {
+        let envelope = Envelope { actor: Actor::Operator, once: None, command };
+        self.ledger.submit(envelope).now_or_never().expect("an answer at once")
+    }
+
+    /// Brings a new state up from the log alone.
+    fn replayed(&self) -> State {
+        let mut replay = Replay::new(self.sealer.clone());
+        for entry in self.log.read(izin::domain::entry::Seq(0)) {
+            replay.take(&entry.expect("an entry")).expect("an entry that opens");
+        }
+        replay.finish().0
+    }
+
+    fn status(&self, person: u32, name: &str) -> ConsentStatus {
+        let state = self.views.state();
+        let Some(subject) = state.contacts().find(key(person)) else {
+            return ConsentStatus::NeverAsked;
+        };
+        let (ix, _) = state.registry().topic(&topic(name)).expect("a topic");
+        let contact = state.contacts().get(subject).expect("a contact");
+        contact.consents.standing(ix, self.clock.now()).status
+    }
+}
+
+/// Something a person does, or an operator about them.
+#[derive(Debug, Clone)]
+enum Act {
+    In { person: u32, topic: usize, at: Option<i64> },
+    Out { person: u32, topic: Option<usize>, at: Option<i64> },
+    Block { person: u32 },
+}
+
+impl Act {
+    fn command(&self) -> Command {
+        match self {
+            Self::In { person, topic, at } => opt_in(*person, &[TOPICS[*topic]], *at),
+            Self::Out { person, topic: Some(topic), at } => {
+                opt_out(*person, Some(&[TOPICS[*topic]]), *at)
+            }
+            Self::Out { person, topic: None, at } => opt_out(*person, None, *at),
+            Self::Block { person } => Command::Block { contact: contact(*person), reason: None },
+        }
+    }
+}
+
+/// When a person last agreed to and last withdrew from a topic, as the answers promised.
+#[derive(Debug, Default)]
+struct Promised(BTreeMap<(u32, usize), (Option<i64>, Option<i64>)>);
+
+impl Promised {
+    fn note(&mut self, act: &Act, now: i64) {
+        match act {
+            Act::In { person, topic, at } => {
+                let (agreed, _) = self.0.entry((*person, *topic)).or_default();
+                *agreed = (*agreed).max(Some(at.unwrap_or(now)));
+            }
+            Act::Out { person, topic, at } => {
+                for place in 0..TOPICS.len() {
+                    if topic.is_none_or(|topic| topic == place) {
+                        let (_, withdrew) = self.0.entry((*person, place)).or_default();
+                        *withdrew = (*withdrew).max(Some(at.unwrap_or(now)));
+                    }
+                }
+            }
+            Act::Block { .. } => {}
+        }
+    }
+
+    /// The later act counts, and of two at once the withdrawal.
+    fn status(&self, person: u32, topic: usize) -> ConsentStatus {
+        match self.0.get(&(person, topic)) {
+            None => ConsentStatus::NeverAsked,
+            Some((agreed, withdrew)) if agreed > withdrew => ConsentStatus::Granted,
+            Some(_) => ConsentStatus::Withdrawn,
+        }
+    }
+}
+
+fn acts() -> impl Strategy<Value = Vec<Vec<Act>>> {
+    let at = || prop::option::of((0..5_i64).prop_map(|seconds| START + seconds * 1_000));
+    let topic = 0..TOPICS.len();
+    let act = prop_oneof![
+        (0..PEOPLE, topic.clone(), at()).prop_map(|(person, topic, at)| Act::In {
+            person,
+            topic,
+            at
+        }),
+        (0..PEOPLE, prop::option::of(topic), at()).prop_map(|(person, topic, at)| Act::Out {
+            person,
+            topic,
+            at
+        }),
+        (0..PEOPLE).prop_map(|person| Act::Block { person }),
+    ];
+    prop::collection::vec(prop::collection::vec(act, 1..6), 1..6)
+}
+
+/// Runs a property over many histories.
+fn for_all<S: Strategy>(inputs: &S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(48));
+    if let Err(error) = runner.run(inputs, property) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn answers_are_promises_whatever_is_grouped_with_them() {
+    let sealer = sealer();
+    for_all(&acts(), |groups| {
+        let mut desk = Desk::new(&sealer, None);
+        let mut promised = Promised::default();
+        for group in &groups {
+            let now = desk.clock.now().unix_ms();
+            let answers = desk.group(group.iter().map(Act::command).collect());
+            let durable = desk.log.reader().head().next;
+            for (act, answer) in group.iter().zip(answers) {
+                match answer {
+                    Ok(Outcome::Done(entries)) => {
+                        prop_assert!(entries.iter().all(|entry| entry.seq < durable));
+                        promised.note(act, now);
+                    }
+                    Err(SubmitError::Refused(_)) => {
+                        let is_block = matches!(act, Act::Block { .. });
+                        prop_assert!(is_block, "an act of a person was refused");
+                    }
+                    other => prop_assert!(false, "{other:?}"),
+                }
+            }
+            for person in 0..PEOPLE {
+                for (place, name) in TOPICS.into_iter().enumerate() {
+                    prop_assert_eq!(desk.status(person, name), promised.status(person, place));
+                }
+            }
+        }
+        prop_assert!(desk.replayed() == *desk.views.state(), "replay gives another state");
+        Ok(())
+    });
+}
+
+#[test]
+fn after_a_failed_append_nothing_is_promised_any_more() {
+    let sealer = sealer();
+    for_all(&(acts(), 2..6_usize, any::<bool>()), |(groups, failing, lands)| {
+        let fault = if lands { Fault::Landed } else { Fault::Lost };
+        let mut desk = Desk::new(&sealer, Some((failing, fault)));
+        let mut promised = desk.views.state().clone();
+        for group in &groups {
+            let answers = desk.group(group.iter().map(Act::command).collect());
+            if desk.views.is_read_only() {
+                let is_unknown = |answer: &Answer| matches!(answer, Err(SubmitError::Unknown));
+                prop_assert!(answers.iter().all(is_unknown), "{:?}", answers);
+                for act in group {
+                    if let Act::Out { person, .. } = act {
+                        prop_assert!(desk.views.has_unrecorded_stop(key(*person)));
+                    }
+                }
+                break;
+            }
+            promised = desk.views.state().clone();
+        }
+        prop_assert!(promised == *desk.views.state(), "readers see what is not durable");
+        if desk.views.is_read_only() {
+            let answer = desk.at_once(opt_in(0, &["orders"], None));
+            prop_assert!(matches!(answer, Err(SubmitError::ReadOnly)));
+            let replayed = desk.replayed();
+            prop_assert_eq!(replayed.next() > promised.next(), lands);
+            prop_assert!(lands || replayed == promised, "what was promised is not all there");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_queued_behind_a_failed_group_is_refused_and_stops_are_remembered() {
+    let mut desk = Desk::new(&sealer(), Some((2, Fault::Lost)));
+    for _ in 0..64 {
+        desk.queue(opt_in(0, &["orders"], None));
+    }
+    desk.queue(opt_out(1, None, None));
+    desk.queue(opt_in(2, &["orders"], None));
+    let failed = desk.step();
+    assert_eq!(failed.len(), 64, "as many as a group holds");
+    assert!(desk.views.is_read_only());
+    let behind = desk.step();
+    assert_eq!(behind.len(), 2);
+    assert!(failed.iter().all(|answer| matches!(answer, Err(SubmitError::Unknown))));
+    assert!(behind.iter().all(|answer| matches!(answer, Err(SubmitError::ReadOnly))));
+    assert!(desk.views.has_unrecorded_stop(key(1)));
+    assert!(!desk.views.has_unrecorded_stop(key(2)));
+    assert!(matches!(desk.at_once(opt_out(3, None, None)), Err(SubmitError::ReadOnly)));
+    assert!(desk.views.has_unrecorded_stop(key(3)));
+}
+
+#[test]
+fn refusals_wait_for_their_group_and_a_group_of_them_appends_nothing() {
+    let mut desk = Desk::new(&sealer(), None);
+    let before = desk.log.reader().head();
+    let block = |person| Command::Block { contact: contact(person), reason: None };
+    let answers = desk.group(vec![block(0), block(1)]);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(SubmitError::Refused(_)))));
+    assert_eq!(desk.log.reader().head(), before);
+    // The block rests on the opt-in of its own group.
+    let answers = desk.group(vec![opt_in(0, &["orders"], None), block(0), block(1)]);
+    let is_done: Vec<_> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(is_done, [true, true, false]);
+}
+
+#[test]
+fn a_full_queue_turns_the_next_command_away_at_once() {
+    let mut desk = Desk::new(&sealer(), None);
+    for _ in 0..128 {
+        desk.queue(opt_in(0, &["orders"], None));
+    }
+    assert_eq!(desk.ledger.room(), 0);
+    assert!(matches!(desk.at_once(opt_in(1, &["orders"], None)), Err(SubmitError::Busy)));
+    for _ in 0..2 {
+        assert_eq!(desk.step().into_iter().flatten().count(), 64);
+    }
+    assert_eq!(desk.status(1, "orders"), ConsentStatus::NeverAsked);
+}
