@@ -68,7 +68,7 @@ pub(crate) async fn asset(ask: Ask) -> Result<HttpResponse, Problem> {
             .body(include_str!("docs.js")));
     }
     let config = Config::new([Url::from("/openapi.json")]);
-    let file = utoipa_swagger_ui::serve(ask.segment("file"), Arc::new(config));
+    let file = utoipa_swagger_ui::serve(&ask.segment("file"), Arc::new(config));
     match file {
         Ok(Some(file)) => Ok(HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "max-age=3600"))

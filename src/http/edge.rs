@@ -2,7 +2,7 @@
 //!
 //! Every request passes the one door in [`crate::http::door`]; here is what it is handed.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Payload};
 use serde::de::DeserializeOwned;
@@ -21,6 +21,7 @@ use crate::{
         body::{self, Body, BodyBudget},
         idempotency,
         problem::{BODY_INVALID, Problem, SCOPE_MISSING},
+        query,
     },
     ledger::{
         handle::{Ledger, Outcome, Recorded},
@@ -135,9 +136,11 @@ impl Ask {
         Self { req, edge, caller, peer, payload: Some(payload) }
     }
 
-    /// Returns a segment of the path.
-    pub fn segment(&self, name: &str) -> &str {
-        self.req.match_info().get(name).unwrap_or_default()
+    /// Returns a segment of the path. The router leaves `%2B` as it is, which is how most clients
+    /// write the plus of a number.
+    pub fn segment(&self, name: &str) -> Cow<'_, str> {
+        let raw = self.req.match_info().get(name).unwrap_or_default();
+        query::decode(raw).unwrap_or(Cow::Borrowed(raw))
     }
 
     /// Reads the body as it came.

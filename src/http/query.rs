@@ -80,7 +80,7 @@ pub fn refuse(name: &str, detail: impl Into<Cow<'static, str>>) -> Problem {
 
 /// Percent-decodes. A `+` stays a plus at the start, where a number has it, and is the blank that
 /// forms write anywhere else.
-fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Ok(Cow::Borrowed(text));
     }

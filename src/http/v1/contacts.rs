@@ -133,7 +133,7 @@ pub(crate) async fn caught_up(edge: &Edge) -> Result<(), Problem> {
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ContactBody)))]
 pub(crate) async fn get(ask: Ask) -> Result<HttpResponse, Problem> {
-    let named = person::named(&ask.edge, ask.segment("ref"))?;
+    let named = person::named(&ask.edge, &ask.segment("ref"))?;
     let subject = find(&ask.edge, named.contact)?;
     caught_up(&ask.edge).await?;
     let store = ask.edge.store.clone();
@@ -241,7 +241,7 @@ pub struct EntryBody {
 pub(crate) async fn history(ask: Ask) -> Result<HttpResponse, Problem> {
     let query = Query::read(&ask.req, &["limit", "cursor"])?;
     let limit = query.limit("limit", PAGE_DEFAULT, PAGE_MAX)?;
-    let named = person::named(&ask.edge, ask.segment("ref"))?;
+    let named = person::named(&ask.edge, &ask.segment("ref"))?;
     let subject = find(&ask.edge, named.contact)?;
     let before = match query.get("cursor") {
         Some(cursor) => Some(parse_cursor(cursor, subject)?),
@@ -362,7 +362,7 @@ fn changed(edge: &Edge, contact: ContactRef, submitted: &Submitted) -> HttpRespo
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn report_identity(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, ask.segment("ref"))?;
+    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
     let (body, bytes) = ask.json::<IdentityReport>().await?;
     let observed_at = wire::moment(body.observed_at.as_deref(), "/observed_at")?;
     let hash = check_hash(body.hash)?;
@@ -378,7 +378,7 @@ pub(crate) async fn report_identity(mut ask: Ask) -> Result<HttpResponse, Proble
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn confirm_identity(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, ask.segment("ref"))?;
+    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
     let (body, bytes) = ask.json::<IdentityConfirmation>().await?;
     let evidence = opt_ins::evidence(body.evidence)?;
     if evidence.is_empty() {
@@ -405,7 +405,7 @@ pub struct BlockBody {
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn block(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, ask.segment("ref"))?;
+    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
     let has_body = ask.req.headers().contains_key(header::CONTENT_TYPE);
     let (body, once) = if has_body {
         let (body, bytes) = ask.json::<BlockBody>().await?;
@@ -423,7 +423,7 @@ pub(crate) async fn block(mut ask: Ask) -> Result<HttpResponse, Problem> {
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn unblock(ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, ask.segment("ref"))?;
+    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
     let once = ask.once(b"")?;
     let submitted = ask.submit(Command::Unblock { contact }, once).await?;
     Ok(changed(&ask.edge, contact, &submitted))
@@ -460,7 +460,7 @@ pub enum TrafficKindBody {
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn traffic(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, ask.segment("ref"))?;
+    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
     let (body, bytes) = ask.json::<TrafficBody>().await?;
     let kind = match body.kind {
         TrafficKindBody::Inbound => TrafficKind::Inbound,

@@ -225,7 +225,7 @@ pub(crate) async fn list(ask: Ask) -> Result<HttpResponse, Problem> {
 }
 
 fn key_id(ask: &Ask) -> Result<KeyId, Problem> {
-    KeyId::parse(ask.segment("id"))
+    KeyId::parse(&ask.segment("id"))
         .map_err(|_shape| Problem::new(KEY_UNKNOWN, "a key's id is the part before its secret"))
 }
 

@@ -159,7 +159,7 @@ fn id<T, E: std::fmt::Display>(
     segment: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, Problem> {
-    parse(ask.segment(segment)).map_err(|error| refuse(segment, error.to_string()))
+    parse(&ask.segment(segment)).map_err(|error| refuse(segment, error.to_string()))
 }
 
 fn status_word(text: &str) -> Result<Box<str>, Problem> {

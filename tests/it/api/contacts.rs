@@ -111,3 +111,17 @@ async fn a_block_refuses_everything_until_it_is_lifted() {
     assert_eq!(app.ask(ANN, "orders").await["eligible"], true);
     app.post(&format!("/v1/contacts/{BEN}/block")).problem(404, "contact_unknown").await;
 }
+
+#[tokio::test]
+async fn a_plus_in_a_path_may_be_written_as_itself_or_percent_encoded() {
+    let app = TestApp::with_registry().await;
+    app.opt_in(ANN, "orders").await;
+    let digits = ANN.trim_start_matches('+');
+    let mut ids = Vec::new();
+    for spelling in [ANN.to_owned(), format!("%2B{digits}"), digits.to_owned()] {
+        let contact = app.get(&format!("/v1/contacts/{spelling}")).expect(200).await;
+        ids.push(text(&contact["id"]));
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+}
