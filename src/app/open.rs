@@ -10,7 +10,7 @@ use std::{
 use crate::{
     app::AppError,
     config::Config,
-    domain::state::State,
+    domain::{state::State, time::HOUR_MS},
     ledger::{
         ballast,
         journal::{self, Cut, Folder, Journal, Options},
@@ -70,7 +70,8 @@ pub(super) fn open(config: &Config, recovers: bool) -> Result<OpenedLedger, AppE
     let vault = Arc::new(Vault::open(&vault_path, kek, &mut chance)?);
     let mask = MaskKey::from_bytes(*secrets.mask().expose());
     let sealer = Sealer::new(mask, vault);
-    let mut replay = Replay::new(sealer.clone());
+    let kept_ms = i64::from(config.idempotency.keep_hours) * HOUR_MS;
+    let mut replay = Replay::new(sealer.clone(), State::keeping_commands(kept_ms));
     let folder = Folder::open(dir.join("journal")).map_err(AppError::io("open the journal"))?;
     let options = Options {
         segment_len: config.ledger.segment_bytes,

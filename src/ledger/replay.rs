@@ -30,10 +30,10 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Starts from nothing.
-    pub fn new(sealer: Sealer) -> Self {
+    /// Starts from `state`, which knows no entry yet.
+    pub fn new(sealer: Sealer, state: State) -> Self {
         Self {
-            state: State::default(),
+            state,
             sealer,
             keys: Vec::new(),
             waiting: Vec::with_capacity(BATCH),

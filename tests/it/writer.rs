@@ -216,7 +216,7 @@ impl Desk {
 
     /// Brings a new state up from the log alone.
     fn replayed(&self) -> State {
-        let mut replay = Replay::new(self.sealer.clone());
+        let mut replay = Replay::new(self.sealer.clone(), State::default());
         for entry in self.log.read(izin::domain::entry::Seq(0)) {
             replay.take(&entry.expect("an entry")).expect("an entry that opens");
         }

@@ -26,7 +26,8 @@ use crate::domain::{
 /// How long closed tickets stay known, in milliseconds: WhatsApp repeats webhooks for 7 days.
 pub const CLOSED_TICKET_KEPT_MS: i64 = 8 * DAY_MS;
 
-/// How long the outcome of a command stays known to its idempotency key, in milliseconds.
+/// How long the outcome of a command stays known to its idempotency key, in milliseconds, where
+/// nothing else is said.
 pub const COMMAND_KEPT_MS: i64 = 2 * DAY_MS;
 
 /// Everything durable that a decision may need.
@@ -41,6 +42,17 @@ pub struct State {
     lookups: BTreeMap<LookupId, Subject>,
     commands: BTreeMap<CommandId, Done>,
     commands_by_age: VecDeque<(Timestamp, CommandId)>,
+    command_kept: CommandKept,
+}
+
+/// How long the outcome of a command stays known, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct CommandKept(i64);
+
+impl Default for CommandKept {
+    fn default() -> Self {
+        Self(COMMAND_KEPT_MS)
+    }
 }
 
 /// What became of a command that may be repeated.
@@ -57,6 +69,11 @@ pub struct Done {
 }
 
 impl State {
+    /// Starts from nothing and keeps the outcomes of commands for `kept_ms` milliseconds.
+    pub fn keeping_commands(kept_ms: i64) -> Self {
+        Self { command_kept: CommandKept(kept_ms), ..Self::default() }
+    }
+
     /// Returns the position the next entry will have.
     pub const fn next(&self) -> Seq {
         self.next
@@ -130,7 +147,7 @@ impl State {
 
     /// Forgets what nothing asks for any more. By ledger time, so that replay forgets the same.
     fn forget_old(&mut self) {
-        let horizon = self.last_at.plus_ms(-COMMAND_KEPT_MS);
+        let horizon = self.last_at.plus_ms(-self.command_kept.0);
         while let Some((at, id)) = self.commands_by_age.front().copied()
             && at < horizon
         {

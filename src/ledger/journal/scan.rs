@@ -64,7 +64,7 @@ impl<'a, 'v, D: Disk> Scan<'a, 'v, D> {
             disk,
             anchored,
             visit,
-            window: Window::new(AHEAD),
+            window: Window::new(0),
             headers: Vec::new(),
             chain: Chain::EMPTY,
             epoch: 0,
@@ -118,7 +118,7 @@ impl<'a, 'v, D: Disk> Scan<'a, 'v, D> {
         let first = self.chain.head().next;
         self.index.add_segment(Segment { first, file: Arc::clone(&file) });
         let mut window = std::mem::replace(&mut self.window, Window::new(0));
-        window.clear();
+        window.clear_for(usize::try_from(file.size()?).map_or(AHEAD, |len| len.min(AHEAD)));
         self.last_frame = 0;
         let end = self.frames(name, &*file, &mut window);
         self.window = window;

@@ -22,9 +22,15 @@ impl Window {
         Self { buffer: Vec::new(), at: 0, filled: 0, ahead }
     }
 
-    /// Forgets what was read, for another file or because the file has changed.
+    /// Forgets what was read, because the file has changed.
     pub(super) const fn clear(&mut self) {
         self.filled = 0;
+    }
+
+    /// Forgets what was read, for another file of which `ahead` bytes are worth reading at a time.
+    pub(super) const fn clear_for(&mut self, ahead: usize) {
+        self.filled = 0;
+        self.ahead = ahead;
     }
 
     /// Returns `len` bytes of `file` from `offset`, or fewer where the file ends.

@@ -34,6 +34,24 @@ async fn a_repeated_request_has_one_effect_and_the_same_answer() {
 }
 
 #[tokio::test]
+async fn requests_are_recognised_for_as_long_as_the_operator_says() {
+    for (hours, is_replayed) in [("25", None), ("30", Some("true"))] {
+        let settings = [("IZIN_IDEMPOTENCY__KEEP_HOURS", hours)];
+        let mut app = TestApp::with_registry_and(&settings).await;
+        let body = json!({"number": ANN, "topics": ["orders"], "source": {"type": "web_form"}});
+        let call = |app: &TestApp| {
+            app.post("/v1/opt-ins").header("idempotency-key", "order-17").json(&body).send()
+        };
+        assert_eq!(call(&app).await.status, 201);
+        app.wait_hours(26);
+        // Forgetting goes by the ledger's time, which moves with its entries.
+        app.opt_in("+12025550102", "orders").await;
+        app.restart();
+        assert_eq!(call(&app).await.header("idempotent-replayed"), is_replayed, "{hours} hours");
+    }
+}
+
+#[tokio::test]
 async fn a_key_used_for_another_body_is_refused_and_does_nothing() {
     let app = TestApp::with_registry().await;
     let body = |number: &str| json!({"number": number, "topics": ["orders"], "source": {"type": "web_form"}});
