@@ -16,3 +16,4 @@ pub mod providers;
 pub mod runtime;
 pub mod secrets;
 pub mod store;
+pub mod words;

@@ -80,3 +80,15 @@ pub const NUMBER_TEXT_CHARS_MAX: usize = 250;
 pub const NORMALIZE_LINE_BYTES_MAX: usize = 64 * 1024;
 
 const _: () = assert!(NORMALIZE_LINE_BYTES_MAX > 12 * NUMBER_TEXT_CHARS_MAX);
+
+/// Bytes of a message that are searched for consent words: WhatsApp's longest text, 4,096
+/// characters, at 4 bytes each.
+///
+/// Source: Meta, "Text messages", `text.body`.
+pub const CONSENT_TEXT_BYTES_MAX: usize = 4 * 4_096;
+
+/// Longest message in bytes that can be a consent word: three times the longest phrase that is
+/// listed, for invisible characters and punctuation.
+pub const CONSENT_WORD_BYTES_MAX: usize = 384;
+
+const _: () = assert!(CONSENT_WORD_BYTES_MAX < CONSENT_TEXT_BYTES_MAX);

@@ -14,6 +14,7 @@ use izin::{
     http::{openapi, problem},
     numbers::{self, Region},
     runtime::telemetry::{self, Format},
+    words,
 };
 
 /// Keeps the proof that people agreed to WhatsApp messages, and answers before every send.
@@ -68,6 +69,8 @@ enum Action {
     Openapi,
     /// Print the catalogue of problems
     Problems,
+    /// Print the words by which people opt out and in
+    Words,
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +151,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
     match command {
         Action::Openapi => print(&openapi::document()),
         Action::Problems => print(&problem::document()),
+        Action::Words => print(&words::page()),
         Action::Normalize { region } => normalize(region.as_deref()),
         Action::CheckConfig => print(&load()?.redacted()),
         Action::Serve { recover_to_verified_prefix } => {

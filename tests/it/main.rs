@@ -24,4 +24,5 @@ mod store;
 mod tamper;
 mod tidy;
 mod vault_faults;
+mod words;
 mod writer;

@@ -22,6 +22,7 @@ const LAYERS: &[Layer] = &[
     ("limits", &[]),
     ("domain", &[]),
     ("numbers", &[]),
+    ("words", &[]),
     ("documents", &["domain"]),
     ("runtime", &["domain::ids", "domain::time"]),
     ("config", &["domain", "numbers", "runtime"]),
@@ -76,14 +77,18 @@ const LAYERS: &[Layer] = &[
 /// Outside crates, and the only places that may name them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("actix_web", &["src/app/", "src/http/", "src/runtime/blocking.rs"]),
+    ("aho_corasick", &["src/words/"]),
     ("anyhow", &["src/main.rs"]),
     ("chacha20poly1305", &["src/ledger/"]),
     ("clap", &["src/main.rs", "src/config/"]),
+    ("icu_casemap", &["src/words/"]),
+    ("icu_normalizer", &["src/words/"]),
+    ("icu_properties", &["src/words/"]),
     ("reqwest", &["src/app/", "src/providers/"]),
     ("rlibphonenumber", &["src/numbers/"]),
     ("rustls", &["src/providers/"]),
     ("sled", &["src/store/"]),
-    ("toml", &["src/config/"]),
+    ("toml", &["src/config/", "src/words/"]),
     ("tracing_subscriber", &["src/runtime/telemetry"]),
     ("utoipa", &["src/http/"]),
     ("utoipa_swagger_ui", &["src/http/"]),
@@ -94,6 +99,20 @@ const PURE: &[(&str, &[&str])] = &[
     ("documents", &["chrono", "serde", "smallvec", "thiserror", "uuid"]),
     ("domain", &["chrono", "hashbrown", "hex", "serde", "smallvec", "thiserror", "uuid"]),
     ("numbers", &["rlibphonenumber", "serde", "serde_json", "smallvec", "thiserror"]),
+    (
+        "words",
+        &[
+            "aho_corasick",
+            "hashbrown",
+            "icu_casemap",
+            "icu_normalizer",
+            "icu_properties",
+            "serde",
+            "smallvec",
+            "thiserror",
+            "toml",
+        ],
+    ),
 ];
 
 /// Parts of the standard library that reach outside the process, and the words of async code.

@@ -1,0 +1,76 @@
+//! Consent words held against texts as people write them, language by language.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use izin::words::{Reading, Scope, Words, page};
+
+/// One text and what it has to be read as.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    text: String,
+    reading: String,
+}
+
+/// Every language that has to have texts, and a list of its own.
+const LANGUAGES: &[&str] = &[
+    "ar", "bn", "de", "en", "es", "fr", "hi", "id", "it", "ja", "ko", "ms", "nl", "pt", "ru", "th",
+    "tl", "tr", "vi", "zh",
+];
+
+fn rows(language: &str) -> Vec<Row> {
+    let file = format!("tests/data/words/{language}.jsonl");
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn name(reading: Reading<'_>) -> &'static str {
+    match reading {
+        Reading::OptOut { scope: Scope::Everything, .. } => "opt_out_everything",
+        Reading::OptOut { scope: Scope::Marketing, .. } => "opt_out_marketing",
+        Reading::OptIn { answer_only: false, .. } => "opt_in",
+        Reading::OptIn { answer_only: true, .. } => "answer_yes",
+        Reading::Decline { .. } => "answer_no",
+        Reading::NearMiss { .. } => "near_miss",
+        Reading::None => "none",
+    }
+}
+
+#[test]
+fn people_are_understood_in_every_language() {
+    let mut wrong = Vec::new();
+    for language in LANGUAGES {
+        for Row { text, reading } in rows(language) {
+            let found = Words::built_in().read(&text);
+            if name(found) != reading {
+                wrong.push(format!("{language}: {text:?} is not {reading} but {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_language_has_texts_of_every_kind() {
+    for language in LANGUAGES {
+        let mut kinds = BTreeMap::new();
+        for row in rows(language) {
+            *kinds.entry(row.reading).or_insert(0) += 1;
+        }
+        for kind in ["opt_out_everything", "opt_out_marketing", "answer_no", "answer_yes"] {
+            assert!(kinds.contains_key(kind), "{language} has no {kind}");
+        }
+        for kind in ["near_miss", "none"] {
+            assert!(kinds.get(kind).is_some_and(|rows| *rows >= 3), "{language} has few {kind}");
+        }
+    }
+}
+
+#[test]
+fn the_published_page_is_that_of_the_lists() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/consent-words.md");
+    assert!(
+        fs::read_to_string(path).unwrap() == page(),
+        "docs/consent-words.md is not what the lists say; run `cargo run -- words > docs/consent-words.md`"
+    );
+}
