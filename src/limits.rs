@@ -73,6 +73,15 @@ pub const PROVIDER_PAUSE_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// Source: libphonenumber, `MAX_INPUT_STRING_LENGTH`.
 pub const NUMBER_TEXT_CHARS_MAX: usize = 250;
 
+/// Longest text of a number without `+` for which regions are tried, in bytes: a number and its
+/// punctuation, three times over. Each try reads the whole text.
+pub const REGIONLESS_BYTES_MAX: usize = 64;
+
+/// Most regions named as ones in which a text would be a number: more than that nobody reads.
+pub const VALID_IN_MAX: usize = 12;
+
+const _: () = assert!(REGIONLESS_BYTES_MAX < NUMBER_TEXT_CHARS_MAX);
+
 /// Bytes of the longest line `izin normalize` reads.
 ///
 /// Room for a number of the greatest length with every character escaped as a JSON pair, and for

@@ -164,9 +164,15 @@ fn valid(text: &str, assumption: Assumption) -> Option<Suggestion> {
     valid_in(text, None, assumption)
 }
 
+/// A text may also lead to a valid number by an old spelling: the person is the same.
 fn valid_in(text: &str, region: Option<Region>, assumption: Assumption) -> Option<Suggestion> {
-    let number = google::read(text, region).ok().filter(Number::valid)?;
-    Some(Suggestion { e164: number.e164(), assumption })
+    let number = google::read(text, region).ok()?;
+    if number.valid() {
+        return Some(Suggestion { e164: number.e164(), assumption });
+    }
+    let canonical = spellings(number.e164()).canonical();
+    let renewed = google::read(canonical.as_str(), None).ok().filter(Number::valid)?;
+    Some(Suggestion { e164: renewed.e164(), assumption })
 }
 
 #[cfg(test)]
@@ -192,6 +198,7 @@ mod tests {
         assert_eq!(meant("12025550123", ""), "+12025550123 missing_plus");
         assert_eq!(meant("1-202-555-0123", "ID"), "+12025550123 missing_plus");
         assert_eq!(meant("\u{661}\u{662}\u{660}\u{662}5550123", ""), "+12025550123 missing_plus");
+        assert_eq!(meant("5215512345678", ""), "+525512345678 missing_plus", "an old spelling");
     }
 
     #[test]
