@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use crate::domain::access::KeyId;
+use crate::{domain::access::KeyId, keys::source::Source};
 
 /// How long a failure counts, in milliseconds.
 pub const WINDOW_MS: u64 = 60_000;
@@ -56,19 +56,6 @@ struct Failures {
     swept_ms: u64,
 }
 
-/// What failures are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Source {
-    V4Network([u8; 3]),
-    /// The upper 56 bits.
-    V6Network(u64),
-    Key(KeyId),
-    /// Networks for which there was no room.
-    OtherNetworks,
-    /// Key ids for which there was no room.
-    OtherKeys,
-}
-
 impl GuessGuard {
     /// Starts with no failures.
     pub fn new(limits: GuessLimits) -> Self {
@@ -91,8 +78,8 @@ impl GuessGuard {
     ) -> Result<(), TooManyGuesses> {
         let mut failures = self.lock();
         failures.make_room(now_ms);
-        let network = failures.place(Source::network(peer), Source::OtherNetworks);
-        let key = key.map(|id| failures.place(Source::Key(id), Source::OtherKeys));
+        let network = failures.place(Source::network(peer));
+        let key = key.map(|id| failures.place(Source::Key(id)));
         let verdict = self.judge(&mut failures, network, key, now_ms);
         if verdict.is_ok() {
             for source in [Some(network), key].into_iter().flatten() {
@@ -119,8 +106,8 @@ impl GuessGuard {
             return Ok(());
         }
         let mut failures = self.lock();
-        let network = failures.place(Source::network(peer), Source::OtherNetworks);
-        let key = key.map(|id| failures.place(Source::Key(id), Source::OtherKeys));
+        let network = failures.place(Source::network(peer));
+        let key = key.map(|id| failures.place(Source::Key(id)));
         self.judge(&mut failures, network, key, now_ms)
     }
 
@@ -159,9 +146,9 @@ impl Failures {
     }
 
     /// Returns where to count: under the source itself, or with all others when there is no room.
-    fn place(&self, source: Source, others: Source) -> Source {
+    fn place(&self, source: Source) -> Source {
         let room = self.recent.len() < TRACKED_MAX || self.recent.contains_key(&source);
-        if room { source } else { others }
+        if room { source } else { source.others() }
     }
 
     /// Returns how long to wait until one more failure is within the limit; `None` when it is.
@@ -179,21 +166,6 @@ impl Failures {
 
 const fn counts(failed_ms: u64, now_ms: u64) -> bool {
     now_ms.saturating_sub(failed_ms) < WINDOW_MS
-}
-
-impl Source {
-    /// Returns the network an address is in: what one subscriber usually has to itself.
-    fn network(peer: IpAddr) -> Self {
-        match peer.to_canonical() {
-            IpAddr::V4(address) => {
-                let [a, b, c, _] = address.octets();
-                Self::V4Network([a, b, c])
-            }
-            IpAddr::V6(address) => {
-                Self::V6Network(u64::try_from(address.to_bits() >> 72).unwrap_or_default())
-            }
-        }
-    }
 }
 
 #[cfg(test)]
