@@ -16,7 +16,7 @@ pub const KEY_ID_CHARS: usize = 12;
 pub enum KeyKind {
     /// Held by a server; may be given any scope.
     Secret,
-    /// Shipped to browsers; may only capture, and reads nothing.
+    /// Shipped to browsers; may capture and have a number explained, and reads nothing stored.
     Publishable,
 }
 
@@ -150,6 +150,9 @@ scopes! {
     ImportsWrite, 13, "imports:write", SecretKeys, "Import consent records.";
     WebhooksManage, 14, "webhooks:manage", SecretKeys,
         "Manage the endpoints to which changes are pushed.";
+    NumbersRead, 15, "numbers:read", AnyKey,
+        "Have a written number explained, without learning whether anybody is known by it.";
+    MetricsRead, 16, "metrics:read", SecretKeys, "Read the service's own measurements.";
 }
 
 impl Scope {
@@ -256,7 +259,7 @@ impl FromIterator<Scope> for ScopeSet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// A sign-up form in a browser: captures and reads nothing.
+    /// A sign-up form in a browser: captures, has numbers explained, and reads nothing stored.
     Publisher,
     /// A campaign tool: asks, reserves and reports back.
     Sender,
@@ -295,12 +298,13 @@ impl Role {
     /// Returns what the role may do.
     pub const fn scopes(self) -> ScopeSet {
         match self {
-            Self::Publisher => ScopeSet::of(&[Scope::OptinsWrite]),
+            Self::Publisher => ScopeSet::of(&[Scope::OptinsWrite, Scope::NumbersRead]),
             Self::Sender => ScopeSet::of(&[
                 Scope::EligibilityRead,
                 Scope::SendsWrite,
                 Scope::VerificationsRead,
                 Scope::RegistryRead,
+                Scope::NumbersRead,
             ]),
             Self::Integrator => ScopeSet::of(&[
                 Scope::OptinsWrite,
@@ -314,6 +318,7 @@ impl Role {
                 Scope::RegistryRead,
                 Scope::LedgerRead,
                 Scope::ImportsWrite,
+                Scope::NumbersRead,
             ]),
             Self::Auditor => ScopeSet::of(&[
                 Scope::ContactsRead,
@@ -322,6 +327,7 @@ impl Role {
                 Scope::RegistryRead,
                 Scope::ExportsRead,
                 Scope::LedgerRead,
+                Scope::NumbersRead,
             ]),
             Self::Admin => ScopeSet::of(&Scope::ALL),
         }
@@ -450,9 +456,9 @@ mod tests {
     }
 
     #[test]
-    fn a_publishable_key_may_capture_and_nothing_else() {
+    fn a_publishable_key_may_capture_and_have_numbers_explained_and_nothing_else() {
         let held: Vec<_> = KeyKind::Publishable.may_hold().iter().collect();
-        assert_eq!(held, [Scope::OptinsWrite]);
+        assert_eq!(held, [Scope::OptinsWrite, Scope::NumbersRead]);
         assert_eq!(KeyKind::Secret.may_hold(), ScopeSet::of(&Scope::ALL));
     }
 

@@ -124,7 +124,7 @@ fn scopes(ask: &Ask, kind: KeyKind, given: &[String]) -> Result<ScopeSet, Proble
         let pointer = format!("/scopes/{place}");
         let scope = wire::name(text, pointer.clone(), Scope::parse)?;
         if !kind.may_hold().contains(scope) {
-            let detail = "a publishable key may only capture";
+            let detail = "a publishable key may only capture and have numbers explained";
             return Err(Problem::at(BODY_INVALID, pointer, detail));
         }
         if !ask.caller.scopes.contains(scope) {
