@@ -28,12 +28,14 @@ use crate::{
     http::{
         auth::{Gate, OperatorKey},
         body::BodyBudget,
+        counters::AllCounters,
         edge::{Edge, EdgeSettings},
         server::{self, Bound, BoundRun, ServerSettings},
     },
     keys::{
         guard::{GuessGuard, GuessLimits},
         hash::KeyHasher,
+        throttle::{Quota, Throttle, ThrottleLimits},
     },
     ledger::{
         index::Indexer,
@@ -149,10 +151,13 @@ pub async fn start(
         gate: gate(config, hasher),
         rules: rules(config),
         lookups,
+        started: clock.monotonic(),
         clock,
         ids,
         blocking: BlockingPool::new(BLOCKING_MAX),
         bodies: BodyBudget::new(config.http.in_flight_bytes_max),
+        throttle: throttle(config),
+        requests: AllCounters::default(),
         settings: edge_settings(config),
         ledger: ledger.clone(),
     };
@@ -189,6 +194,20 @@ fn gate(config: &Config, hasher: KeyHasher) -> Gate {
     Gate::new(hasher, guard, operator)
 }
 
+fn throttle(config: &Config) -> Throttle {
+    let keys = &config.keys;
+    Throttle::new(ThrottleLimits {
+        reads: Quota {
+            per_network: keys.public_reads_per_minute_ip,
+            per_key: keys.public_reads_per_minute_key,
+        },
+        writes: Quota {
+            per_network: keys.public_writes_per_minute_ip,
+            per_key: keys.public_writes_per_minute_key,
+        },
+    })
+}
+
 fn edge_settings(config: &Config) -> EdgeSettings {
     // The settings know two letters; whether they name a country is for the numbers to say.
     let region = config.numbers.default_region.as_ref();
@@ -200,6 +219,7 @@ fn edge_settings(config: &Config) -> EdgeSettings {
         ticket_ttl_ms: i64::from(config.sends.ticket_ttl_s) * SECOND_MS,
         ticket_ttl_ms_max: i64::from(config.sends.ticket_ttl_s_max) * SECOND_MS,
         key_overlap_ms: DAY_MS,
+        trusted_proxies: config.http.trusted_proxies.clone(),
     }
 }
 

@@ -1,13 +1,7 @@
 //! The one door: every request gets an id, is authorised before its body is read, cannot take the
 //! worker down, and leaves with the headers all answers have.
 
-use std::{
-    future::Future,
-    net::{IpAddr, Ipv4Addr},
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::Arc,
-};
+use std::{future::Future, net::IpAddr, panic::AssertUnwindSafe, pin::Pin, rc::Rc, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -17,11 +11,19 @@ use actix_web::{
 use futures_util::FutureExt;
 
 use crate::{
-    domain::access::{KeyKind, Scope},
-    http::{
-        edge::{Ask, Caller, Edge, require},
-        problem::{INTERNAL, Problem},
+    domain::{
+        access::{KeyKind, Scope},
+        event::Actor,
     },
+    http::{
+        client, cors,
+        counters::Counters,
+        edge::{Ask, Caller, Edge, require},
+        explain,
+        problem::{INTERNAL, Problem},
+        quota,
+    },
+    keys::throttle::Levels,
     runtime::ids::RequestIds,
 };
 
@@ -43,21 +45,40 @@ pub type Reply = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
 /// A handler.
 pub type Handler = fn(Ask) -> Reply;
 
-/// Lets a request in, or says why not.
+/// What all requests of one worker share.
+#[derive(Debug)]
+pub struct Worker {
+    /// What handlers may hold.
+    pub edge: Arc<Edge>,
+    /// Names requests that have no name of their own.
+    pub request_ids: Arc<RequestIds>,
+    /// Counts answers.
+    pub counters: Arc<Counters>,
+}
+
+/// What an answer leaves with, beside its status and body.
+#[derive(Debug)]
+pub struct Outgoing {
+    id: String,
+    trace: Option<HeaderValue>,
+    /// The origin a publishable key was admitted from.
+    origin: Option<HeaderValue>,
+    levels: Option<Levels>,
+}
+
+/// Lets a request in, or says why not. `row` is where its answer is counted.
 pub async fn enter(
     req: HttpRequest,
     payload: Payload,
-    edge: Arc<Edge>,
-    request_ids: Arc<RequestIds>,
+    worker: Rc<Worker>,
+    row: usize,
     access: Access,
     handler: Handler,
 ) -> HttpResponse {
-    let own = request_ids.next();
-    let id = callers_id(&req).unwrap_or_else(|| own.as_str().to_owned());
-    let trace = req.headers().get("traceparent").filter(|value| is_traceparent(value)).cloned();
-    let reply = match admit(&req, &edge, access) {
-        Ok((caller, peer)) => {
-            let ask = Ask::new(req, payload, edge, caller, peer);
+    let mut outgoing = Outgoing::of(&req, &worker.request_ids);
+    let reply = match admit(&req, &worker.edge, access, &mut outgoing) {
+        Ok((caller, client)) => {
+            let ask = Ask::new(req, payload, Arc::clone(&worker.edge), caller, client);
             let work = AssertUnwindSafe(async move { handler(ask).await });
             work.catch_unwind().await.unwrap_or_else(|_panic| {
                 Err(Problem::new(INTERNAL, "the service met a failure of its own"))
@@ -65,45 +86,92 @@ pub async fn enter(
         }
         Err(problem) => Err(problem),
     };
-    let mut response = reply.unwrap_or_else(|problem| problem.response(&id));
-    finish(&mut response, &id, trace);
+    let response = match reply {
+        Ok(response) => response,
+        Err(problem) => explain::complete(&worker.edge, problem).await.response(&outgoing.id),
+    };
+    let response = outgoing.finish(response);
+    worker.counters.count(row, response.status());
     response
 }
 
-/// Puts the headers on that every answer has.
-pub fn finish(response: &mut HttpResponse, id: &str, trace: Option<HeaderValue>) {
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+impl Outgoing {
+    /// Takes from a request what its answer repeats.
+    pub fn of(req: &HttpRequest, request_ids: &RequestIds) -> Self {
+        let own = request_ids.next();
+        let id = callers_id(req).unwrap_or_else(|| own.as_str().to_owned());
+        let trace = req.headers().get("traceparent").filter(|value| is_traceparent(value)).cloned();
+        Self { id, trace, origin: None, levels: None }
     }
-    if let Some(trace) = trace {
-        headers.insert(HeaderName::from_static("traceparent"), trace);
+
+    /// Makes an answer of a problem.
+    pub fn refuse(self, problem: &Problem) -> HttpResponse {
+        let response = problem.response(&self.id);
+        self.finish(response)
     }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+    /// Puts the headers on that every answer has, and those its caller needs.
+    pub fn finish(self, mut response: HttpResponse) -> HttpResponse {
+        let Self { id, trace, origin, levels } = self;
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        if let Some(trace) = trace {
+            headers.insert(HeaderName::from_static("traceparent"), trace);
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(origin) = origin {
+            cors::open(headers, origin);
+        }
+        if let Some(levels) = levels {
+            quota::show(&levels, headers);
+        }
+        response
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-fn admit(req: &HttpRequest, edge: &Edge, access: Access) -> Result<(Caller, IpAddr), Problem> {
-    let peer = req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
+fn admit(
+    req: &HttpRequest,
+    edge: &Edge,
+    access: Access,
+    outgoing: &mut Outgoing,
+) -> Result<(Caller, IpAddr), Problem> {
+    let client = client::address(req, &edge.settings.trusted_proxies);
     match access {
         Access::Open => {
-            let actor = crate::domain::event::Actor::System;
+            let actor = Actor::System;
             let scopes = crate::domain::access::ScopeSet::EMPTY;
-            Ok((Caller { actor, scopes, kind: KeyKind::Publishable }, peer))
+            Ok((Caller { actor, scopes, kind: KeyKind::Publishable }, client))
         }
         Access::Scope(scope) => {
             let now = edge.clock.now();
             let caller = edge.gate.admit(
                 req,
-                peer,
+                client,
                 &edge.views().state(),
                 now,
                 edge.clock.monotonic().ms(),
             )?;
-            require(caller.scopes, scope)?;
-            Ok((caller, peer))
+            match (caller.kind, &caller.actor) {
+                (KeyKind::Publishable, Actor::Key(key)) => {
+                    outgoing.origin = req.headers().get(header::ORIGIN).cloned();
+                    require(caller.scopes, scope)?;
+                    let now_ms = edge.clock.monotonic().ms();
+                    let taken = edge.throttle.take(quota::use_of(scope), client, *key, now_ms);
+                    let (levels, verdict) = match taken {
+                        Ok(levels) => (levels, Ok(())),
+                        Err(error) => (error.levels, Err(quota::refuse(&error))),
+                    };
+                    outgoing.levels = Some(levels);
+                    verdict?;
+                }
+                (KeyKind::Publishable | KeyKind::Secret, _) => require(caller.scopes, scope)?,
+            }
+            Ok((caller, client))
         }
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web::Payload};
 use serde::de::DeserializeOwned;
 
 use crate::{
+    config::IpBlock,
     domain::{
         access::{KeyKind, Scope, ScopeSet},
         command::{Command, Envelope, Once},
@@ -19,10 +20,12 @@ use crate::{
     http::{
         auth::Gate,
         body::{self, Body, BodyBudget},
+        counters::AllCounters,
         idempotency,
         problem::{BODY_INVALID, Problem, SCOPE_MISSING},
         query,
     },
+    keys::throttle::Throttle,
     ledger::{
         handle::{Ledger, Outcome, Recorded},
         index::Indexer,
@@ -31,7 +34,11 @@ use crate::{
         views::Views,
     },
     numbers::Region,
-    runtime::{blocking::BlockingPool, clock::Clock, ids::IdSource},
+    runtime::{
+        blocking::BlockingPool,
+        clock::{Clock, Monotonic},
+        ids::IdSource,
+    },
     store::{Lag, StoreReader},
 };
 
@@ -52,6 +59,8 @@ pub struct EdgeSettings {
     pub ticket_ttl_ms_max: i64,
     /// How long an old secret lives on after a rotation, in milliseconds.
     pub key_overlap_ms: i64,
+    /// Who may say for whom they speak.
+    pub trusted_proxies: Vec<IpBlock>,
 }
 
 /// What handlers may hold.
@@ -83,6 +92,12 @@ pub struct Edge {
     pub blocking: BlockingPool,
     /// Bytes of bodies being held.
     pub bodies: BodyBudget,
+    /// Limits publishable keys.
+    pub throttle: Throttle,
+    /// What was answered.
+    pub requests: AllCounters,
+    /// When the service started.
+    pub started: Monotonic,
     /// What the operator set.
     pub settings: EdgeSettings,
 }
@@ -106,8 +121,8 @@ pub struct Ask {
     pub edge: Arc<Edge>,
     /// Who asks.
     pub caller: Caller,
-    /// From where.
-    pub peer: IpAddr,
+    /// From where, as far as trusted proxies say.
+    pub client: IpAddr,
     payload: Option<Payload>,
 }
 
@@ -131,9 +146,9 @@ impl Ask {
         payload: Payload,
         edge: Arc<Edge>,
         caller: Caller,
-        peer: IpAddr,
+        client: IpAddr,
     ) -> Self {
-        Self { req, edge, caller, peer, payload: Some(payload) }
+        Self { req, edge, caller, client, payload: Some(payload) }
     }
 
     /// Returns a segment of the path. The router leaves `%2B` as it is, which is how most clients

@@ -4,15 +4,21 @@
 
 pub mod auth;
 pub mod body;
+pub mod client;
+pub mod cors;
+pub mod counters;
 pub mod docs;
 pub mod door;
 pub mod edge;
+pub mod explain;
 pub mod health;
 pub mod idempotency;
+pub mod metrics;
 pub mod openapi;
 pub mod person;
 pub mod problem;
 pub mod query;
+pub mod quota;
 pub mod routes;
 pub mod server;
 pub mod v1;

@@ -7,11 +7,11 @@ use utoipa::{
 
 use crate::http::{
     door::Access,
-    health, problem,
+    explain, health, metrics, problem,
     routes::TABLE,
     v1::{
-        batch, contacts, decision, eligibility, exports, keys, opt_ins, opt_outs, registry, sends,
-        verifications,
+        batch, contacts, decision, eligibility, exports, keys, numbers, opt_ins, opt_outs,
+        registry, sends, verifications,
     },
 };
 
@@ -29,6 +29,7 @@ use crate::http::{
         contacts::block, contacts::unblock, contacts::traffic,
         eligibility::ask, batch::ask_many,
         sends::reserve, sends::commit, sends::release,
+        numbers::explain,
         verifications::create, verifications::budget,
         registry::list_topics, registry::get_topic, registry::put_topic,
         registry::list_statements, registry::get_statement, registry::put_statement,
@@ -37,9 +38,9 @@ use crate::http::{
         registry::list_portfolios, registry::get_portfolio, registry::put_portfolio,
         keys::list, keys::create, keys::rotate, keys::revoke,
         exports::consents, exports::ledger,
-        health::live, health::ready,
+        health::live, health::ready, metrics::show,
     ),
-    components(schemas(problem::FieldError, decision::DecisionBody<'static>,
+    components(schemas(problem::FieldError, explain::SuggestionBody, decision::DecisionBody<'static>,
         eligibility::ShortBody<'static>, batch::Totals)),
     modifiers(&Keys),
 )]

@@ -1,4 +1,4 @@
-//! From what a caller wrote to identifiers: the only place of the edge that reads numbers.
+//! From what a caller wrote to identifiers.
 
 use std::borrow::Cow;
 
@@ -11,39 +11,67 @@ use crate::{
     },
     http::{
         edge::Edge,
-        problem::{BODY_INVALID, NUMBER_AMBIGUOUS, NUMBER_INVALID, Problem},
+        explain::Unread,
+        problem::{BODY_INVALID, Code, NUMBER_AMBIGUOUS, NUMBER_INVALID, Problem},
     },
     limits::{NUMBER_BYTES_MAX, USER_ID_BYTES_MAX},
-    numbers::{self, LengthCheck, NumberError, Region},
+    numbers::{self, LengthCheck, Number, NumberError, Region, Spellings},
 };
 
-/// Why a text names nobody.
+/// Why a text names nobody. Cheap, because in a list of recipients many do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotANumber {
-    /// There is no number in it, or one nobody could have.
-    Invalid(&'static str),
     /// It has no `+` and no region was named.
     Ambiguous,
+    /// It does not read as a number.
+    Unreadable(NumberError),
+    /// No number can have this length.
+    Length(LengthCheck),
 }
 
 impl NotANumber {
+    /// Returns the problem it is for a single call.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Ambiguous => NUMBER_AMBIGUOUS,
+            Self::Unreadable(_) | Self::Length(_) => NUMBER_INVALID,
+        }
+    }
+
+    /// Returns the reason as libphonenumber names it.
+    pub fn error(self) -> &'static str {
+        match self {
+            Self::Ambiguous => NumberError::InvalidCountryCode.code(),
+            Self::Unreadable(error) => error.code(),
+            Self::Length(length) => length.as_str(),
+        }
+    }
+
     /// Returns what to tell people.
     pub const fn detail(self) -> &'static str {
         match self {
-            Self::Invalid(detail) => detail,
             Self::Ambiguous => {
                 "the number has no + and no region was named; write it internationally or name \
                  the region it was written in"
             }
+            Self::Unreadable(NumberError::InvalidCountryCode)
+            | Self::Length(LengthCheck::NoSuchCallingCode) => "no country has this calling code",
+            Self::Unreadable(NumberError::NotANumber) => "there is no phone number in the text",
+            Self::Unreadable(NumberError::TooShortAfterIdd | NumberError::TooShortNsn)
+            | Self::Length(LengthCheck::TooShort) => "the number is too short",
+            Self::Unreadable(NumberError::TooLong) | Self::Length(LengthCheck::TooLong) => {
+                "the number is too long"
+            }
+            Self::Length(
+                LengthCheck::LocalOnly | LengthCheck::InvalidLength | LengthCheck::Possible,
+            ) => "no number of its country has this length",
         }
     }
 
-    fn problem(self, pointer: &'static str) -> Problem {
-        let code = match self {
-            Self::Invalid(_) => NUMBER_INVALID,
-            Self::Ambiguous => NUMBER_AMBIGUOUS,
-        };
-        Problem::at(code, pointer, self.detail())
+    fn problem(self, pointer: &'static str, text: &str, region: Option<Region>) -> Problem {
+        Problem::at(self.code(), pointer, self.detail())
+            .with("error", self.error())
+            .about(Unread::new(text, region))
     }
 }
 
@@ -64,6 +92,43 @@ pub fn region(edge: &Edge, given: Option<&str>, pointer: &str) -> Result<Option<
     }
 }
 
+/// Reads a text as a number that names a person: the number in the spelling the person is kept
+/// under, and all their spellings.
+///
+/// An old spelling that stands for the same person is judged by the number it became: it may be
+/// longer or shorter than numbers are today. A spelling that may be somebody else's is never
+/// replaced.
+///
+/// # Errors
+///
+/// [`NotANumber`].
+pub fn usable(text: &str, region: Option<Region>) -> Result<(Number, Spellings), NotANumber> {
+    if text.len() > NUMBER_BYTES_MAX {
+        return Err(NotANumber::Unreadable(NumberError::TooLong));
+    }
+    let mut number = numbers::parse(text, region).map_err(|error| {
+        let lacks_region = error == NumberError::InvalidCountryCode && region.is_none();
+        if lacks_region && numbers::needs_region(text) {
+            NotANumber::Ambiguous
+        } else {
+            NotANumber::Unreadable(error)
+        }
+    })?;
+    let spellings = numbers::spellings(number.e164());
+    let canonical = spellings.canonical();
+    if canonical != number.e164() {
+        number = numbers::parse(canonical.as_str(), None).map_err(NotANumber::Unreadable)?;
+    }
+    match number.length() {
+        LengthCheck::Possible => Ok((number, spellings)),
+        length @ (LengthCheck::LocalOnly
+        | LengthCheck::TooShort
+        | LengthCheck::InvalidLength
+        | LengthCheck::TooLong
+        | LengthCheck::NoSuchCallingCode) => Err(NotANumber::Length(length)),
+    }
+}
+
 /// Reads a number in any written form; spellings of one number get one key.
 ///
 /// # Errors
@@ -74,39 +139,13 @@ pub fn number(
     text: &str,
     region: Option<Region>,
 ) -> Result<NumberIdentifier, NotANumber> {
-    if text.len() > NUMBER_BYTES_MAX {
-        return Err(NotANumber::Invalid("the text is too long to be a number"));
-    }
-    let parsed = numbers::parse(text, region).map_err(|error| explain(error, text, region))?;
-    match parsed.length() {
-        LengthCheck::Possible => {}
-        LengthCheck::TooShort => return Err(NotANumber::Invalid("the number is too short")),
-        LengthCheck::TooLong => return Err(NotANumber::Invalid("the number is too long")),
-        LengthCheck::LocalOnly | LengthCheck::InvalidLength | LengthCheck::NoSuchCallingCode => {
-            return Err(NotANumber::Invalid("no number of its country has this length"));
-        }
-    }
-    let canonical = numbers::spellings(parsed.e164()).canonical();
+    let (found, spellings) = usable(text, region)?;
+    let canonical = spellings.canonical();
     let number = PhoneNumber::parse(canonical.as_str())
-        .map_err(|_shape| NotANumber::Invalid("no number in use has this shape"))?;
+        .map_err(|_shape| NotANumber::Length(LengthCheck::InvalidLength))?;
     let written = (text != canonical.as_str()).then(|| Box::from(text));
     let key = edge.indexer.number(canonical.as_str());
-    let is_valid = parsed.valid() || canonical.as_str() != parsed.e164().as_str();
-    Ok(NumberIdentifier { number, key, is_valid, written })
-}
-
-fn explain(error: NumberError, text: &str, region: Option<Region>) -> NotANumber {
-    match error {
-        NumberError::InvalidCountryCode if region.is_none() && !text.contains('+') => {
-            NotANumber::Ambiguous
-        }
-        NumberError::InvalidCountryCode => NotANumber::Invalid("no country has this calling code"),
-        NumberError::NotANumber => NotANumber::Invalid("there is no phone number in the text"),
-        NumberError::TooShortAfterIdd | NumberError::TooShortNsn => {
-            NotANumber::Invalid("the number is too short")
-        }
-        NumberError::TooLong => NotANumber::Invalid("the number is too long"),
-    }
+    Ok(NumberIdentifier { number, key, is_valid: found.valid(), written })
 }
 
 /// Reads a person from the members of a body.
@@ -122,7 +161,9 @@ pub fn person(
 ) -> Result<Person, Problem> {
     let region = region(edge, region_code, "/region")?;
     let number = match given {
-        Some(text) => Some(number(edge, text, region).map_err(|error| error.problem("/number"))?),
+        Some(text) => Some(
+            number(edge, text, region).map_err(|error| error.problem("/number", text, region))?,
+        ),
         None => None,
     };
     let user = match user_id {
@@ -179,10 +220,19 @@ pub fn named(edge: &Edge, text: &str) -> Result<Named, Problem> {
         let contact = ContactRef::Id(ContactId::from_uuid(id));
         return Ok(Named { contact, number: None });
     }
-    let is_bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // Bare digits are an id as WhatsApp writes it, which is never doubted for its length.
+    let is_bare = text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_bare && let Ok(contact) = numbers::from_wa_id(text) {
+        let canonical = contact.spellings().canonical();
+        if let Ok(found) = PhoneNumber::parse(canonical.as_str()) {
+            let key = edge.indexer.number(canonical.as_str());
+            return Ok(Named { contact: ContactRef::Key(key), number: Some(found) });
+        }
+    }
     let text = if is_bare { Cow::Owned(format!("+{text}")) } else { Cow::Borrowed(text) };
-    let found = number(edge, &text, edge.settings.default_region);
-    let found = found.map_err(|error| error.problem("/ref"))?;
+    let text = &*text;
+    let region = edge.settings.default_region;
+    let found = number(edge, text, region).map_err(|error| error.problem("/ref", text, region))?;
     Ok(Named { contact: ContactRef::Key(found.key), number: Some(found.number) })
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     domain::{eligibility::QuestionError, refusal::Refusal},
+    http::explain::Unread,
     ledger::handle::SubmitError,
     runtime::blocking::BlockingError,
 };
@@ -60,7 +61,7 @@ codes! {
     SCOPE_MISSING, "scope_missing", 403, "The API key may not do this", false,
         "`scope` names what the key would need.";
     ORIGIN_REFUSED, "origin_refused", 403, "The key does not work from this origin", false,
-        "A publishable key works only from the origins it was made for.";
+        "A publishable key works only from the origins it was made for. A preflight request is answered for origins that some publishable key with the call's scope lists.";
     NOT_FOUND, "not_found", 404, "There is nothing at this address", false,
         "Check the path; `/docs` lists all of them.";
     CONTACT_UNKNOWN, "contact_unknown", 404, "The contact is not known", false,
@@ -96,9 +97,9 @@ codes! {
     BODY_INVALID, "body_invalid", 422, "The body does not fit the call", false,
         "`errors` points at each member that is missing, unknown, of the wrong type or out of bounds.";
     NUMBER_INVALID, "number_invalid", 422, "The text is not a phone number", false,
-        "`errors` says why: no number in it, too short, too long, or an unknown calling code.";
+        "`errors` says why: no number in it, too short, too long, or an unknown calling code. `error` is the reason as libphonenumber names it. `suggestion` (`e164`, `assumption`) is there when another number was probably meant; it is never taken by itself: ask the person.";
     NUMBER_AMBIGUOUS, "number_ambiguous", 422, "The number needs a region", false,
-        "The number has no `+`. Name the `region` it was written in, or write it internationally.";
+        "The number has no `+`. Name the `region` it was written in, or write it internationally. `valid_in` lists up to 12 regions in which the text would be a valid number: first those where it is a mobile, and among them the regions with the most people first. `suggestion` (`e164`, `assumption`) is there when the digits are an international number as they stand. Neither is ever taken by itself: ask the person. A default region for all calls is the setting `numbers.default_region`.";
     TOPIC_UNKNOWN, "topic_unknown", 422, "The topic is not known", false,
         "Put the topic first, or correct its id.";
     STATEMENT_UNKNOWN, "statement_unknown", 422, "The statement is not known", false,
@@ -121,6 +122,8 @@ codes! {
         "Look-ups may not exceed messages to the people looked up, and a small starting allowance, in the moving window. Nothing was looked up. `Retry-After` is there when waiting is enough.";
     TOO_MANY_GUESSES, "too_many_guesses", 429, "Too many wrong API keys", true,
         "Wait as long as `Retry-After` says.";
+    RATE_LIMITED, "rate_limited", 429, "Too many calls with this key", true,
+        "A publishable key may be used so often a minute, in all and from one network of callers. `violated-policies` says which of the two is used up (`network`, `key`), `RateLimit` what is left. Nothing was done. Wait as long as `Retry-After` says.";
     INTERNAL, "internal", 500, "Something went wrong on our side", true,
         "The failure is logged under `request_id`. Whether the request had an effect is unknown: repeat it with the same idempotency key.";
     LEDGER_BUSY, "ledger_busy", 503, "Too many requests are waiting", true,
@@ -154,6 +157,7 @@ struct Details {
     errors: Vec<FieldError>,
     extra: Map<String, Value>,
     retry_after_s: Option<u64>,
+    unread: Option<Unread>,
 }
 
 /// RFC 9457 problem details, with our members.
@@ -191,6 +195,7 @@ impl Problem {
             errors: Vec::new(),
             extra: Map::new(),
             retry_after_s: None,
+            unread: None,
         }))
     }
 
@@ -214,6 +219,18 @@ impl Problem {
         self
     }
 
+    /// Keeps the text it is about, which is explained before the problem is told.
+    #[must_use]
+    pub fn about(mut self, unread: Unread) -> Self {
+        self.0.unread = Some(unread);
+        self
+    }
+
+    /// Takes the text it is about, if there is one to be explained.
+    pub fn take_unread(&mut self) -> Option<Unread> {
+        self.0.unread.take()
+    }
+
     /// Says when to try again.
     #[must_use]
     pub fn retry_after_s(mut self, seconds: u64) -> Self {
@@ -228,7 +245,7 @@ impl Problem {
 
     /// Builds the response.
     pub fn response(&self, request_id: &str) -> HttpResponse {
-        let Details { code, detail, errors, extra, retry_after_s } = &*self.0;
+        let Details { code, detail, errors, extra, retry_after_s, unread: _ } = &*self.0;
         let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
             tracing::warn!(code = code.name, request.id = request_id, %detail, "request failed");

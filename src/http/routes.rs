@@ -1,27 +1,26 @@
 //! The URL table: one line per method and path, with who may come in. No logic.
 
-use std::sync::Arc;
+use std::{future::ready, rc::Rc};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, Resource,
     http::{Method, header},
     web::{self, Payload, ServiceConfig},
 };
 
 use crate::{
-    domain::access::Scope,
+    domain::access::{HeldBy, Scope, ScopeSet},
     http::{
+        cors::{self, Callable},
         docs,
-        door::{self, Access, Handler},
-        edge::Edge,
-        health,
+        door::{self, Access, Handler, Outgoing, Worker},
+        health, metrics,
         problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem},
         v1::{
-            batch, contacts, eligibility, exports, keys, opt_ins, opt_outs, registry, sends,
-            verifications,
+            batch, contacts, eligibility, exports, keys, numbers, opt_ins, opt_outs, registry,
+            sends, verifications,
         },
     },
-    runtime::ids::RequestIds,
 };
 
 /// One line of the table.
@@ -67,6 +66,7 @@ table! {
     "POST" "/v1/sends" needs(Scope::SendsWrite) => sends::reserve;
     "POST" "/v1/sends/{id}/commit" needs(Scope::SendsWrite) => sends::commit;
     "POST" "/v1/sends/{id}/release" needs(Scope::SendsWrite) => sends::release;
+    "GET" "/v1/numbers" needs(Scope::NumbersRead) => numbers::explain;
     "POST" "/v1/verifications" needs(Scope::VerificationsWrite) => verifications::create;
     "GET" "/v1/verifications/budget" needs(Scope::VerificationsRead) => verifications::budget;
     "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::list_topics;
@@ -92,14 +92,24 @@ table! {
     "GET" "/v1/exports/ledger" needs(Scope::ExportsRead) => exports::ledger;
     "GET" "/livez" Access::Open => health::live;
     "GET" "/readyz" Access::Open => health::ready;
+    "GET" "/metrics" needs(Scope::MetricsRead) => metrics::show;
     "GET" "/openapi.json" Access::Open => docs::openapi;
     "GET" "/docs" Access::Open => docs::page;
     "GET" "/docs/problems" Access::Open => docs::problems;
     "GET" "/docs/{file}" Access::Open => docs::asset;
 }
 
-/// Mounts the table.
-pub fn configure(app: &mut ServiceConfig, edge: &Arc<Edge>, request_ids: &Arc<RequestIds>) {
+/// Where answers to requests without a row are counted, after the rows of the table.
+pub const UNMATCHED: usize = TABLE.len();
+
+/// Where answers to browsers' preflights are counted.
+pub const PREFLIGHT: usize = TABLE.len() + 1;
+
+/// Places in which answers are counted.
+pub const COUNTED: usize = TABLE.len() + 2;
+
+/// Mounts the table for one worker.
+pub fn configure(app: &mut ServiceConfig, worker: &Rc<Worker>) {
     let mut paths: Vec<&'static str> = Vec::new();
     for row in TABLE {
         if !paths.contains(&row.path) {
@@ -107,40 +117,70 @@ pub fn configure(app: &mut ServiceConfig, edge: &Arc<Edge>, request_ids: &Arc<Re
         }
     }
     for path in paths {
-        let rows: Vec<_> = TABLE.iter().filter(|row| row.path == path).collect();
-        let mut resource = web::resource(path);
-        let allowed = rows.iter().map(|row| row.method).collect::<Vec<_>>().join(", ");
-        for row in rows {
-            let Ok(method) = Method::from_bytes(row.method.as_bytes()) else { continue };
-            let (edge, ids) = (Arc::clone(edge), Arc::clone(request_ids));
-            let (access, handler) = (row.access, row.handler);
-            let enter = move |req: HttpRequest, payload: Payload| {
-                door::enter(req, payload, Arc::clone(&edge), Arc::clone(&ids), access, handler)
-            };
-            resource = resource.route(web::method(method).to(enter));
-        }
-        let ids = Arc::clone(request_ids);
-        resource = resource.default_service(web::to(move || {
-            let detail = format!("this address takes {allowed}");
-            let problem = Problem::new(METHOD_NOT_ALLOWED, detail);
-            let mut response = refuse(&problem, &ids);
-            if let Ok(value) = header::HeaderValue::from_str(&allowed) {
-                response.headers_mut().insert(header::ALLOW, value);
-            }
-            std::future::ready(response)
-        }));
-        app.service(resource);
+        app.service(resource(path, worker));
     }
-    let ids = Arc::clone(request_ids);
-    app.default_service(web::to(move || {
+    let worker = Rc::clone(worker);
+    app.default_service(web::to(move |req: HttpRequest| {
         let problem = Problem::new(NOT_FOUND, "there is nothing at this address");
-        std::future::ready(refuse(&problem, &ids))
+        ready(refuse(&req, &problem, &worker))
     }));
 }
 
-fn refuse(problem: &Problem, request_ids: &RequestIds) -> HttpResponse {
-    let id = request_ids.next();
-    let mut response = problem.response(id.as_str());
-    door::finish(&mut response, id.as_str(), None);
+fn resource(path: &'static str, worker: &Rc<Worker>) -> Resource {
+    let mut resource = web::resource(path);
+    let mut methods = Vec::new();
+    let mut callable = (Vec::new(), ScopeSet::EMPTY);
+    for (place, row) in TABLE.iter().enumerate().filter(|(_, row)| row.path == path) {
+        let Ok(method) = Method::from_bytes(row.method.as_bytes()) else { continue };
+        let (worker, access, handler) = (Rc::clone(worker), row.access, row.handler);
+        let enter = move |req: HttpRequest, payload: Payload| {
+            door::enter(req, payload, Rc::clone(&worker), place, access, handler)
+        };
+        resource = resource.route(web::method(method).to(enter));
+        methods.push(row.method);
+        if let Access::Scope(scope) = access
+            && scope.held_by() == HeldBy::AnyKey
+        {
+            callable.0.push(row.method);
+            callable.1 = callable.1.with(scope);
+        }
+    }
+    let (callable, scopes) = callable;
+    if !callable.is_empty() {
+        let (worker, methods) = (Rc::clone(worker), callable.join(", "));
+        let preflight = move |req: HttpRequest| {
+            ready(preflight(&req, &worker, Callable { methods: &methods, scopes }))
+        };
+        resource = resource.route(web::method(Method::OPTIONS).to(preflight));
+    }
+    let (worker, allowed) = (Rc::clone(worker), methods.join(", "));
+    resource.default_service(web::to(move |req: HttpRequest| {
+        ready(refuse_method(&req, &allowed, &worker))
+    }))
+}
+
+fn preflight(req: &HttpRequest, worker: &Worker, callable: Callable<'_>) -> HttpResponse {
+    let outgoing = Outgoing::of(req, &worker.request_ids);
+    let mut response = match cors::preflight(req, &worker.edge, callable) {
+        Ok(response) => outgoing.finish(response),
+        Err(problem) => outgoing.refuse(&problem),
+    };
+    cors::vary(response.headers_mut());
+    worker.counters.count(PREFLIGHT, response.status());
+    response
+}
+
+fn refuse_method(req: &HttpRequest, allowed: &str, worker: &Worker) -> HttpResponse {
+    let problem = Problem::new(METHOD_NOT_ALLOWED, format!("this address takes {allowed}"));
+    let mut response = refuse(req, &problem, worker);
+    if let Ok(value) = header::HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+fn refuse(req: &HttpRequest, problem: &Problem, worker: &Worker) -> HttpResponse {
+    let response = Outgoing::of(req, &worker.request_ids).refuse(problem);
+    worker.counters.count(UNMATCHED, response.status());
     response
 }

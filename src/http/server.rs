@@ -1,11 +1,11 @@
 //! The server: bind, run, stop.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 
 use crate::{
-    http::{edge::Edge, routes},
+    http::{door::Worker, edge::Edge, routes},
     runtime::ids::RequestIds,
 };
 
@@ -68,7 +68,12 @@ pub fn bind(
     request_ids: Arc<RequestIds>,
 ) -> io::Result<Bound> {
     let mut server = HttpServer::new(move || {
-        App::new().configure(|app| routes::configure(app, &edge, &request_ids))
+        let worker = Rc::new(Worker {
+            edge: Arc::clone(&edge),
+            request_ids: Arc::clone(&request_ids),
+            counters: edge.requests.for_worker(routes::COUNTED),
+        });
+        App::new().configure(|app| routes::configure(app, &worker))
     })
     .keep_alive(settings.keep_alive)
     .client_request_timeout(settings.header_deadline)

@@ -6,6 +6,7 @@ pub mod decision;
 pub mod eligibility;
 pub mod exports;
 pub mod keys;
+pub mod numbers;
 pub mod opt_ins;
 pub mod opt_outs;
 pub mod registry;

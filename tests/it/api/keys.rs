@@ -7,10 +7,10 @@ use izin::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::{SHOP, publishable};
 use crate::app::{Call, Reply, TestApp, text};
 
 const ANN: &str = "+12025550101";
-const SHOP: &str = "https://shop.example";
 
 fn whole_path(path: &str) -> String {
     path.replace("{ref}", ANN)
@@ -22,12 +22,6 @@ fn whole_path(path: &str) -> String {
 
 fn topics(app: &TestApp, key: &str) -> Call {
     app.get("/v1/topics").key(key)
-}
-
-async fn publishable(app: &TestApp) -> String {
-    let body = json!({"name": "form", "kind": "publishable", "scopes": ["optins:write"],
-        "origins": [SHOP]});
-    text(&app.post("/v1/keys").json(&body).expect(201).await["key"])
 }
 
 fn capture(app: &TestApp, key: &str) -> Call {
@@ -144,7 +138,7 @@ async fn a_revoked_or_expired_key_ends_at_once_and_for_good() {
 #[tokio::test]
 async fn a_publishable_key_captures_from_its_origin_and_learns_nothing() {
     let app = TestApp::with_registry().await;
-    let key = publishable(&app).await;
+    let (key, _) = publishable(&app, &["optins:write", "numbers:read"], SHOP).await;
     assert!(key.starts_with("izin_pk_"));
     app.opt_out("+12025550102").await;
     for origin in ["https://evil.example", "https://shop.example.evil.example", "null"] {

@@ -3,11 +3,29 @@
 mod bad_input;
 mod consents;
 mod contacts;
+mod cors;
 mod document;
 mod eligibility;
 mod exports;
 mod idempotency;
 mod identity;
 mod keys;
+mod metrics;
+mod numbers;
 mod sends;
 mod verifications;
+
+use serde_json::json;
+
+use crate::app::{TestApp, text};
+
+/// The origin publishable keys of the tests work from.
+const SHOP: &str = "https://shop.example";
+
+/// Makes a publishable key and returns its text and its id.
+async fn publishable(app: &TestApp, scopes: &[&str], origin: &str) -> (String, String) {
+    let body = json!({"name": "form", "kind": "publishable", "scopes": scopes,
+        "origins": [origin]});
+    let made = app.post("/v1/keys").json(&body).expect(201).await;
+    (text(&made["key"]), text(&made["id"]))
+}

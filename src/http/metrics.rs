@@ -1,0 +1,129 @@
+//! `GET /metrics`: the service's own measurements, as Prometheus reads them.
+//!
+//! Needs a key, also from this machine: a proxy on it would make every stranger a neighbour. In
+//! labels are routes, classes and states, never a number, a key, an address or a contact.
+//!
+//! Source: Prometheus, "Exposition formats", text format 0.0.4.
+
+use std::fmt::{Display, Write as _};
+
+use actix_web::HttpResponse;
+
+use crate::{
+    domain::governor::Budget,
+    http::{
+        counters::CLASSES,
+        edge::{Ask, Edge},
+        problem::Problem,
+        routes::{COUNTED, PREFLIGHT, TABLE, UNMATCHED},
+    },
+    providers::BreakerState,
+};
+
+/// A page of measurements being written.
+#[derive(Debug, Default)]
+struct Page(String);
+
+impl Page {
+    /// Begins a measurement.
+    fn about(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    /// Writes a measurement of one value.
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.about(name, "gauge", help);
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a text cannot fail.
+        if writeln!(self.0, "{line}").is_err() {
+            tracing::error!("a line of /metrics was not written");
+        }
+    }
+}
+
+/// Shows the service's own measurements.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, content_type = "text/plain", body = String)))]
+pub(crate) async fn show(ask: Ask) -> Result<HttpResponse, Problem> {
+    let mut page = Page::default();
+    build(&mut page, &ask.edge);
+    ledger(&mut page, &ask.edge);
+    lookups(&mut page, &ask.edge);
+    requests(&mut page, &ask.edge);
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page.0))
+}
+
+fn build(page: &mut Page, edge: &Edge) {
+    page.about("izin_build_info", "gauge", "The program that runs; always 1.");
+    page.line(format_args!("izin_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+    let uptime_ms = edge.clock.monotonic().since(edge.started).as_millis();
+    let uptime = format_args!("{}.{:03}", uptime_ms / 1_000, uptime_ms % 1_000).to_string();
+    page.gauge("izin_uptime_seconds", "Time since the service started.", uptime);
+}
+
+fn ledger(page: &mut Page, edge: &Edge) {
+    let (last, contacts) = {
+        let state = edge.views().state();
+        (state.last().0, state.contacts().len())
+    };
+    let is_read_only = edge.views().is_read_only() || !edge.ledger.is_open();
+    page.gauge("izin_ledger_seq", "Position of the last entry of the ledger.", last);
+    page.gauge(
+        "izin_ledger_read_only",
+        "1 when the ledger takes no more entries until the next start.",
+        u8::from(is_read_only),
+    );
+    page.gauge("izin_ledger_queue_room", "Commands that still fit.", edge.ledger.room());
+    page.gauge("izin_contacts", "Contacts on record.", contacts);
+    page.gauge(
+        "izin_store_lag_entries",
+        "Entries the database is behind the ledger.",
+        edge.lag.entries(),
+    );
+    page.gauge(
+        "izin_store_failed",
+        "1 when the database comes no further until the next start.",
+        u8::from(edge.lag.is_failed()),
+    );
+    page.gauge("izin_body_bytes_held", "Bytes of bodies being read.", edge.bodies.held());
+}
+
+fn lookups(page: &mut Page, edge: &Edge) {
+    let now = edge.clock.now();
+    let budget = edge.views().state().governor().budget(&edge.rules.lookup, now);
+    let Budget { used, earned, left, uncontacted: _ } = budget;
+    page.gauge("izin_lookup_budget_left", "Look-ups that may be made now.", left);
+    page.gauge("izin_lookup_budget_used", "Look-ups in the window.", used);
+    page.gauge("izin_lookup_budget_earned", "Look-ups the window allows.", earned);
+    let Some(now_in) = edge.lookups.breaker() else { return };
+    let name = "izin_provider_breaker_state";
+    page.about(name, "gauge", "1 for the state in which the provider's breaker is.");
+    let states = [BreakerState::Closed, BreakerState::HalfOpen, BreakerState::Open { until_ms: 0 }];
+    for state in states.map(BreakerState::as_str) {
+        let is_in = u8::from(state == now_in.as_str());
+        page.line(format_args!("{name}{{state=\"{state}\"}} {is_in}"));
+    }
+}
+
+fn requests(page: &mut Page, edge: &Edge) {
+    let name = "izin_http_requests_total";
+    page.about(name, "counter", "Requests answered, by route and class of status.");
+    for place in 0..COUNTED {
+        let (method, route) = match TABLE.get(place) {
+            Some(row) => (row.method, row.path),
+            None if place == PREFLIGHT => ("OPTIONS", "preflight"),
+            None => ("any", "unmatched"),
+        };
+        for (class, total) in CLASSES.iter().zip(edge.requests.total(place)) {
+            page.line(format_args!(
+                "{name}{{method=\"{method}\",route=\"{route}\",status=\"{class}\"}} {total}"
+            ));
+        }
+    }
+}
+
+const _: () = assert!(UNMATCHED < COUNTED && PREFLIGHT < COUNTED);
