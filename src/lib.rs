@@ -16,4 +16,5 @@ pub mod providers;
 pub mod runtime;
 pub mod secrets;
 pub mod store;
+pub mod whatsapp;
 pub mod words;

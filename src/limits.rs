@@ -101,3 +101,26 @@ pub const CONSENT_TEXT_BYTES_MAX: usize = 4 * 4_096;
 pub const CONSENT_WORD_BYTES_MAX: usize = 384;
 
 const _: () = assert!(CONSENT_WORD_BYTES_MAX < CONSENT_TEXT_BYTES_MAX);
+/// Bytes of the largest webhook. Source: Meta, "Webhooks: overview" (up to 3 MB).
+pub const WEBHOOK_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// Most updates (`changes`) of one webhook. Source: Meta, "Create a webhook endpoint".
+pub const WEBHOOK_UPDATES_MAX: usize = 1_000;
+
+/// Most messages, statuses, preferences and contacts of one webhook, over all its updates. The
+/// samples have at most three per update; the rest is room.
+pub const WEBHOOK_ITEMS_MAX: usize = 10_000;
+
+/// Most JSON values in one webhook, whatever they mean: bounds the memory of reading it. An
+/// update with all its members has about 50.
+pub const WEBHOOK_VALUES_MAX: usize = 250_000;
+
+/// Longest word or id that WhatsApp writes and that is neither a message id nor a user id.
+pub const PLATFORM_WORD_BYTES_MAX: usize = 512;
+
+/// Bytes of the Graph API's longest answer that is read. One about a number is under a kilobyte,
+/// with its health a few.
+pub const PLATFORM_ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+const _: () = assert!(WEBHOOK_UPDATES_MAX <= WEBHOOK_ITEMS_MAX);
+const _: () = assert!(WEBHOOK_UPDATES_MAX * 100 <= WEBHOOK_VALUES_MAX);

@@ -14,7 +14,7 @@ use izin::{
     http::{openapi, problem},
     numbers::{self, Region},
     runtime::telemetry::{self, Format},
-    words,
+    whatsapp, words,
 };
 
 /// Keeps the proof that people agreed to WhatsApp messages, and answers before every send.
@@ -71,6 +71,8 @@ enum Action {
     Problems,
     /// Print the words by which people opt out and in
     Words,
+    /// Print what is made of each of WhatsApp's error codes
+    WhatsappErrors,
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,6 +154,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
         Action::Openapi => print(&openapi::document()),
         Action::Problems => print(&problem::document()),
         Action::Words => print(&words::page()),
+        Action::WhatsappErrors => print(&whatsapp::document()),
         Action::Normalize { region } => normalize(region.as_deref()),
         Action::CheckConfig => print(&load()?.redacted()),
         Action::Serve { recover_to_verified_prefix } => {

@@ -24,5 +24,6 @@ mod store;
 mod tamper;
 mod tidy;
 mod vault_faults;
+mod whatsapp;
 mod words;
 mod writer;

@@ -23,6 +23,7 @@ const LAYERS: &[Layer] = &[
     ("domain", &[]),
     ("numbers", &[]),
     ("words", &[]),
+    ("whatsapp", &["domain::names", "domain::registry", "domain::time"]),
     ("documents", &["domain"]),
     ("runtime", &["domain::ids", "domain::time"]),
     ("config", &["domain", "numbers", "runtime"]),
@@ -52,6 +53,7 @@ const LAYERS: &[Layer] = &[
             "runtime",
             "store::Lag",
             "store::StoreReader",
+            "whatsapp",
         ],
     ),
     (
@@ -70,6 +72,7 @@ const LAYERS: &[Layer] = &[
             "runtime",
             "secrets",
             "store",
+            "whatsapp",
         ],
     ),
 ];
@@ -113,6 +116,7 @@ const PURE: &[(&str, &[&str])] = &[
             "toml",
         ],
     ),
+    ("whatsapp", &["chrono", "hex", "hmac", "serde", "serde_json", "sha2", "thiserror"]),
 ];
 
 /// Parts of the standard library that reach outside the process, and the words of async code.

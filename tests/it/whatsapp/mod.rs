@@ -1,0 +1,7 @@
+//! What webhooks say: every sample against its facts, and what holds for any webhook.
+
+mod errors;
+mod generated;
+mod properties;
+mod samples;
+mod show;
