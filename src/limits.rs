@@ -45,6 +45,9 @@ pub const USER_ID_BYTES_MAX: usize = 160;
 /// Longest idempotency key in bytes, as is usual.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// Pages of contacts one look for duplicates reads at most: 4,096 contacts, well under a second.
+pub const DUPLICATES_PAGES_MAX: u32 = 256;
+
 /// Decisions made under one hold of the state: about half a millisecond.
 pub const DECISIONS_AT_ONCE: usize = 512;
 

@@ -55,6 +55,9 @@ enum Action {
     /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(KeyAction),
+    /// Look into the contacts
+    #[command(subcommand)]
+    Contacts(ContactAction),
     /// Read numbers, one a line or as NDJSON, and print what they are, one JSON object a line
     Normalize {
         /// Region of numbers without a calling code, such as ID
@@ -73,6 +76,12 @@ enum Action {
     Words,
     /// Print what is made of each of WhatsApp's error codes
     WhatsappErrors,
+}
+
+#[derive(Debug, Subcommand)]
+enum ContactAction {
+    /// List contacts that may be one person, one JSON object a line; merge those that are
+    Duplicates,
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,6 +177,10 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
             let config = with_log(load()?)?;
             let answer = app::block_on(app::ask(&config, question(action)))?;
             print(&format!("{answer}\n"))
+        }
+        Action::Contacts(ContactAction::Duplicates) => {
+            let config = with_log(load()?)?;
+            Ok(app::block_on(app::print_duplicates(&config)).map(|()| ExitCode::SUCCESS)?)
         }
         Action::Health => print(&app::block_on(app::health(&with_log(load()?)?))?),
     }

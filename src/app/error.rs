@@ -90,6 +90,9 @@ pub enum AppError {
         /// The problem.
         body: String,
     },
+    /// The service's answer is not what it should be.
+    #[error("failed to read the service's answer")]
+    Unreadable(#[source] serde_json::Error),
     /// The service could not be asked.
     #[error("failed to ask the service at {addr}")]
     Ask {
@@ -132,6 +135,7 @@ impl AppError {
             | Self::Submit(_)
             | Self::Refused(_)
             | Self::Answer { .. }
+            | Self::Unreadable(_)
             | Self::Ask { .. }
             | Self::NoAdminKey { .. } => 1,
         }

@@ -1,6 +1,10 @@
-//! `izin keys` and `izin health`: asks the running service, or starts one for the question.
+//! `izin keys`, `contacts` and `health`: asks the running service, or starts one for the question.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    io::{self, Write},
+    time::Duration,
+};
 
 use rand::{Rng, distr::Alphanumeric};
 use reqwest::Method;
@@ -13,6 +17,7 @@ use crate::{
     },
     config::{Config, Secret},
     ledger::lock::LockError,
+    limits::PAGE_MAX,
     providers::install_tls,
     runtime::random,
 };
@@ -34,14 +39,56 @@ pub struct Ask {
 ///
 /// [`AppError`].
 pub async fn ask(config: &Config, question: Ask) -> Result<String, AppError> {
+    with_service(config, async |service: &Asked| service.send(question).await).await
+}
+
+/// Prints every pair of contacts that may be one person, as one JSON object a line.
+///
+/// # Errors
+///
+/// [`AppError`].
+pub async fn print_duplicates(config: &Config) -> Result<(), AppError> {
+    with_service(config, async |service: &Asked| {
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/v1/contacts/duplicates?limit={PAGE_MAX}&cursor={cursor}");
+            let answer = service.send(Ask { method: "GET", path, body: None }).await?;
+            let page: DuplicatesPage<'_> =
+                serde_json::from_str(&answer).map_err(AppError::Unreadable)?;
+            let mut out = io::stdout().lock();
+            for pair in page.pairs {
+                writeln!(out, "{pair}").map_err(AppError::io("print a pair"))?;
+            }
+            match page.next_cursor {
+                Some(next) => cursor = next,
+                None => return Ok(()),
+            }
+        }
+    })
+    .await
+}
+
+/// A page of `GET /v1/contacts/duplicates`, as far as it has to be understood to print it.
+#[derive(serde::Deserialize)]
+struct DuplicatesPage<'a> {
+    #[serde(borrow)]
+    pairs: Vec<&'a serde_json::value::RawValue>,
+    next_cursor: Option<String>,
+}
+
+/// Talks to the service of this data directory; one is started if none runs.
+async fn with_service<T>(
+    config: &Config,
+    talk: impl AsyncFnOnce(&Asked) -> Result<T, AppError>,
+) -> Result<T, AppError> {
     match lock(&config.data_dir) {
         Ok(free) => {
             drop(free);
-            ask_own(config, question).await
+            with_own(config, talk).await
         }
         Err(AppError::Lock { source: LockError::Held, .. }) => {
             let key = admin_key(config)?;
-            send(&running(config)?, &key, question).await
+            talk(&Asked { addr: running(config)?, key }).await
         }
         Err(error) => Err(error),
     }
@@ -54,11 +101,14 @@ pub async fn ask(config: &Config, question: Ask) -> Result<String, AppError> {
 /// [`AppError`].
 pub async fn health(config: &Config) -> Result<String, AppError> {
     let question = Ask { method: "GET", path: "/livez".into(), body: None };
-    send(&running(config)?, "", question).await
+    Asked { addr: running(config)?, key: String::new() }.send(question).await
 }
 
-/// Starts a service that only this question knows the key of, on any free port.
-async fn ask_own(config: &Config, question: Ask) -> Result<String, AppError> {
+/// Starts a service that only this process knows the key of, on any free port.
+async fn with_own<T>(
+    config: &Config,
+    talk: impl AsyncFnOnce(&Asked) -> Result<T, AppError>,
+) -> Result<T, AppError> {
     let mut config = config.clone();
     config.http.listen = ([127, 0, 0, 1], 0).into();
     let chance = random::from_os()?;
@@ -66,7 +116,7 @@ async fn ask_own(config: &Config, question: Ask) -> Result<String, AppError> {
     config.keys.admin_key = Some(Secret::new(key.clone()));
     let Service { addr, handle, run, behind } = start(&config, system_clock(), false).await?;
     let served = actix_web::rt::spawn(run.serve());
-    let answer = send(&addr.to_string(), &key, question).await;
+    let answer = talk(&Asked { addr: addr.to_string(), key }).await;
     handle.stop(true).await;
     if let Ok(Err(error)) = served.await {
         tracing::warn!(%error, "the service for this question ended badly");
@@ -90,6 +140,18 @@ fn admin_key(config: &Config) -> Result<String, AppError> {
     match fs::read_to_string(&path) {
         Ok(key) => Ok(key.trim().to_owned()),
         Err(_) => Err(AppError::NoAdminKey { path }),
+    }
+}
+
+/// A service to be asked.
+struct Asked {
+    addr: String,
+    key: String,
+}
+
+impl Asked {
+    async fn send(&self, question: Ask) -> Result<String, AppError> {
+        send(&self.addr, &self.key, question).await
     }
 }
 

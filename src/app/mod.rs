@@ -12,6 +12,6 @@ mod service;
 
 pub use check::{check, rebuild};
 pub use error::AppError;
-pub use keys::{Ask, ask, health};
+pub use keys::{Ask, ask, health, print_duplicates};
 pub use serve::{block_on, serve};
 pub use service::{Service, start};

@@ -140,14 +140,16 @@ pub async fn start(
     let following = applier.spawn().map_err(AppError::io("start the database's follower"))?;
     let hasher = KeyHasher::new(secrets.pepper().expose());
     first::begin(config, &ledger, &hasher, &*ids).await?;
-    let lookups = Lookups::new(ledger.clone(), Arc::clone(&clock), provider(config)?);
+    let indexer = Indexer::from_bytes(*secrets.index().expose());
+    let lookups =
+        Lookups::new(ledger.clone(), indexer.clone(), Arc::clone(&clock), provider(config)?);
     lookups.conclude_interrupted().await;
     let edge = Edge {
         log,
         store: store.reader(sealer.clone()),
         sealer,
         lag,
-        indexer: Indexer::from_bytes(*secrets.index().expose()),
+        indexer,
         gate: gate(config, hasher),
         rules: rules(config),
         lookups,

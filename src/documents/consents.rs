@@ -8,7 +8,7 @@ use crate::{
     documents::ContactDocument,
     domain::{
         consent::{Act, Consent, ConsentStatus, Consents, FullStop, Standing, TopicIx},
-        entry::Seq,
+        entry::{Seq, Subject},
         event::{OptedIn, OptedOut, Source, StatementShown},
         names::TopicId,
         time::Timestamp,
@@ -42,6 +42,10 @@ pub struct ConsentRecord {
     pub agreed: Option<Agreement>,
     /// The entry of the act.
     pub seq: Seq,
+    /// The contact whose history holds that entry, where it is not this one's but that of a
+    /// contact that became part of it. What this record does not know is known there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Subject>,
 }
 
 /// A person agreed.
@@ -64,6 +68,9 @@ pub struct FullStopRecord {
     pub source: Source,
     /// The entry that recorded it.
     pub seq: Seq,
+    /// As in [`ConsentRecord::held_by`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Subject>,
 }
 
 impl ConsentRecord {
@@ -120,6 +127,7 @@ impl ContactDocument {
                 statement: event.statement.clone(),
                 agreed,
                 seq,
+                held_by: None,
             });
         }
     }
@@ -150,7 +158,8 @@ impl ContactDocument {
         }
         if self.full_stop.as_ref().is_none_or(|known| at >= known.at) {
             let source = event.source.clone();
-            self.full_stop = Some(FullStopRecord { at, recorded_at, source, seq });
+            let held_by = None;
+            self.full_stop = Some(FullStopRecord { at, recorded_at, source, seq, held_by });
         }
     }
 
@@ -192,5 +201,6 @@ fn took_back(
         statement: known.and_then(|known| known.statement.clone()),
         agreed: known.and_then(|known| known.agreed),
         seq,
+        held_by: None,
     }
 }

@@ -5,9 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    documents::{ConsentRecord, EntryList, FullStopRecord},
+    documents::{
+        ConsentRecord, EntryList, FormerIdentity, FullStopRecord, MergeRecord, PartRecord,
+    },
     domain::{
-        entry::Seq,
+        entry::{Seq, Subject},
         event::{Event, Record},
         ids::ContactId,
         phone::PhoneNumber,
@@ -30,6 +32,9 @@ pub struct ContactDocument {
     /// Whether the number has the shape of one that is in use in its country.
     #[serde(default)]
     pub number_valid: bool,
+    /// The number as it was last written, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Box<str>>,
     /// Its business-scoped user id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Box<str>>,
@@ -50,6 +55,15 @@ pub struct ContactDocument {
     /// What is known of the identity behind the contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityRecord>,
+    /// The contacts that became part of this one, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartRecord>,
+    /// The contact this one became part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<MergeRecord>,
+    /// Under what the parts were known; none until [`Self::complete`] looked there.
+    #[serde(skip)]
+    pub former: Vec<FormerIdentity>,
     /// The entries about the contact.
     pub entries: EntryList,
 }
@@ -64,6 +78,9 @@ pub struct BlockRecord {
     pub reason: Option<Box<str>>,
     /// The entry that recorded it.
     pub seq: Seq,
+    /// As in [`ConsentRecord::held_by`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Subject>,
 }
 
 /// What is known of the identity behind a contact.
@@ -102,6 +119,7 @@ impl ContactDocument {
             id: *contact,
             number: number.clone(),
             number_valid: *number_valid,
+            written: None,
             user_id: user_id.clone(),
             wa_id: None,
             first_seen: record.at,
@@ -109,6 +127,9 @@ impl ContactDocument {
             full_stop: None,
             blocked: None,
             identity: None,
+            parts: Vec::new(),
+            merged_into: None,
+            former: Vec::new(),
             entries: EntryList::default(),
         };
         document.entries.push(seq);
@@ -128,13 +149,25 @@ impl ContactDocument {
                     self.user_id.clone_from(user_id);
                 }
             }
-            Event::OptedIn(event) => self.fold_opt_in(seq, record.at, event),
-            Event::OptedOut(event) => self.fold_opt_out(seq, record.at, event),
+            Event::OptedIn(event) => {
+                self.fold_written(event.written.as_deref());
+                self.fold_opt_in(seq, record.at, event);
+            }
+            Event::OptedOut(event) => {
+                self.fold_written(event.written.as_deref());
+                self.fold_opt_out(seq, record.at, event);
+            }
+            Event::ContactMerged { into, place, .. } => {
+                let (id, place, at) = (*into, *place, record.at);
+                self.merged_into = Some(MergeRecord { id, place, at, seq });
+            }
+            Event::ContactAbsorbed(event) => self.fold_absorbed(seq, record.at, event),
             Event::IdentityObserved { .. }
             | Event::IdentityChanged { .. }
             | Event::IdentityConfirmed { .. } => self.fold_identity(seq, &record.event),
             Event::ContactBlocked { reason } => {
-                self.blocked = Some(BlockRecord { at: record.at, reason: reason.clone(), seq });
+                let (at, reason, held_by) = (record.at, reason.clone(), None);
+                self.blocked = Some(BlockRecord { at, reason, seq, held_by });
             }
             Event::ContactUnblocked => self.blocked = None,
             Event::LookupConcluded { wa_id, .. } => {
@@ -158,6 +191,12 @@ impl ContactDocument {
             | Event::KeyCreated { .. }
             | Event::KeyRotated { .. }
             | Event::KeyRevoked { .. } => {}
+        }
+    }
+
+    fn fold_written(&mut self, written: Option<&str>) {
+        if let Some(written) = written {
+            self.written = Some(written.into());
         }
     }
 

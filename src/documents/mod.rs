@@ -6,7 +6,9 @@
 mod consents;
 mod contact;
 mod entries;
+mod merged;
 
 pub use consents::{Agreement, ConsentRecord, FullStopRecord};
 pub use contact::{BlockRecord, ContactDocument, IdentityRecord};
 pub use entries::{CHUNK_LEN, EntryList, NEWEST_MAX};
+pub use merged::{FormerIdentity, MergeRecord, PartRecord};

@@ -49,6 +49,9 @@ pub struct NumberIdentifier {
     pub is_valid: bool,
     /// As the caller wrote it, where that differs.
     pub written: Option<Box<str>>,
+    /// The keyed hashes of its weak spellings: numbers that may be the same person's and may be
+    /// another's. Mostly none.
+    pub weak: Vec<ContactKey>,
 }
 
 /// A business-scoped user id as an identifier.
@@ -114,6 +117,19 @@ pub struct OptOut {
     pub reason: Option<Box<str>>,
     /// When; `None` is now.
     pub captured_at: Option<Timestamp>,
+}
+
+/// Joins two contacts that turned out to be one person.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// The contact that becomes part of the other.
+    pub from: ContactRef,
+    /// The contact that stays.
+    pub into: ContactRef,
+    /// Why.
+    pub reason: Option<Box<str>>,
+    /// How we know.
+    pub evidence: Evidence,
 }
 
 /// Reserves the right to send one message.
@@ -228,6 +244,8 @@ pub enum Command {
     OptIn(Box<OptIn>),
     /// Records that a person withdrew.
     OptOut(Box<OptOut>),
+    /// Joins two contacts that turned out to be one person.
+    Merge(Box<Merge>),
     /// Reports an identity hash.
     ReportIdentity {
         /// Whose.
@@ -297,5 +315,7 @@ pub enum Command {
         cause: Option<Box<str>>,
         /// The number as WhatsApp writes it.
         wa_id: Option<Box<str>>,
+        /// The keyed hash of that number.
+        wa_key: Option<ContactKey>,
     },
 }

@@ -102,6 +102,22 @@ impl Consents {
         }
     }
 
+    /// Returns the act that decides about `topic`, be it about everything.
+    pub fn deciding(&self, topic: TopicIx) -> Option<Consent> {
+        let known = self.by_topic.iter().find(|consent| consent.topic == topic).copied();
+        known.or_else(|| self.full_stop.map(|stop| stop.about(topic)))
+    }
+
+    /// Returns the acts that decide, topic by topic.
+    pub fn acts(&self) -> impl Iterator<Item = &Consent> + '_ {
+        self.by_topic.iter()
+    }
+
+    /// Returns whether nothing was ever recorded.
+    pub fn is_empty(&self) -> bool {
+        self.by_topic.is_empty() && self.full_stop.is_none()
+    }
+
     /// Returns the topics anything was recorded about, in the order they came.
     pub fn topics(&self) -> impl Iterator<Item = TopicIx> + '_ {
         self.by_topic.iter().map(|consent| consent.topic)
@@ -145,6 +161,14 @@ impl Consents {
         }
     }
 
+    /// Takes consents as an entry says they stand.
+    pub(crate) fn standing_at(
+        acts: impl Iterator<Item = Consent>,
+        full_stop: Option<FullStop>,
+    ) -> Self {
+        Self { by_topic: acts.collect(), full_stop }
+    }
+
     /// Folds one act in, if it decides.
     pub(crate) fn fold_act(&mut self, consent: Consent) {
         if !self.would_decide(consent.topic, consent.act, consent.at) {
@@ -160,18 +184,20 @@ impl Consents {
     pub(crate) fn fold_full_stop(&mut self, stop: FullStop) {
         for known in &mut self.by_topic {
             if stop.at >= known.at {
-                *known = Consent {
-                    topic: known.topic,
-                    act: Act::TookBack,
-                    at: stop.at,
-                    expires_at: Timestamp::NEVER,
-                    seq: stop.seq,
-                };
+                *known = stop.about(known.topic);
             }
         }
         if self.full_stop.is_none_or(|known| stop.at >= known.at) {
             self.full_stop = Some(stop);
         }
+    }
+}
+
+impl FullStop {
+    /// Returns what it says about one topic.
+    pub const fn about(&self, topic: TopicIx) -> Consent {
+        let Self { at, seq } = *self;
+        Consent { topic, act: Act::TookBack, at, expires_at: Timestamp::NEVER, seq }
     }
 }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::domain::{
     consent::Consents,
-    entry::Seq,
+    entry::{Seq, Subject},
     identity::Identity,
     ids::{ContactId, LookupId, TicketId},
     key::ContactKey,
@@ -28,7 +28,17 @@ pub struct Contact {
     pub user_key: Option<ContactKey>,
     /// What it agreed to.
     pub consents: Consents,
+    aliases: Option<Box<Aliases>>,
     details: Option<Box<Details>>,
+}
+
+/// Other spellings of a contact's number, which most numbers do not have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Aliases {
+    /// Finds it by the number WhatsApp answered a look-up with, where that is another one.
+    pub wa_key: Option<ContactKey>,
+    /// Weak spellings: numbers that may be the same person's, and may be another contact's.
+    pub weak: SmallVec<[ContactKey; 2]>,
 }
 
 /// What most contacts do not have.
@@ -44,6 +54,9 @@ pub struct Details {
     pub lookup: Option<Lookup>,
     /// Tickets reserved and not yet closed, oldest first.
     pub tickets: Vec<TicketId>,
+    /// The contact this one became part of, and the entry that recorded it. Nothing is asked of
+    /// or added to a contact that has one: its identifiers lead to the other.
+    pub merged_into: Option<(Subject, Seq)>,
 }
 
 /// What traffic with a contact showed. Times are the events' own.
@@ -88,7 +101,10 @@ static NO_DETAILS: Details = Details {
     traffic: Traffic { inbound: SmallVec::new_const(), reached_at: None, failed: None },
     lookup: None,
     tickets: Vec::new(),
+    merged_into: None,
 };
+
+static NO_ALIASES: Aliases = Aliases { wa_key: None, weak: SmallVec::new_const() };
 
 impl Contact {
     /// A contact nothing is known of yet.
@@ -97,7 +113,35 @@ impl Contact {
         number_key: Option<ContactKey>,
         user_key: Option<ContactKey>,
     ) -> Self {
-        Self { id, number_key, user_key, consents: Consents::default(), details: None }
+        let consents = Consents::default();
+        Self { id, number_key, user_key, consents, aliases: None, details: None }
+    }
+
+    /// Returns the other spellings of its number.
+    pub fn aliases(&self) -> &Aliases {
+        self.aliases.as_deref().unwrap_or(&NO_ALIASES)
+    }
+
+    /// Adds weak spellings of its number.
+    pub(crate) fn add_weak(&mut self, keys: &[ContactKey]) {
+        let is_new = |known: &Self, key: &ContactKey| !known.aliases().weak.contains(key);
+        for key in keys {
+            if is_new(self, key) {
+                self.aliases.get_or_insert_default().weak.push(*key);
+            }
+        }
+    }
+
+    /// Makes it known by the number WhatsApp answered with.
+    pub(crate) fn set_wa_key(&mut self, key: ContactKey) {
+        self.aliases.get_or_insert_default().wa_key = Some(key);
+    }
+
+    /// Leaves nothing of a contact that became part of another but its names.
+    pub(crate) fn hand_over(&mut self, into: Subject, seq: Seq) {
+        self.consents = Consents::default();
+        self.details =
+            Some(Box::new(Details { merged_into: Some((into, seq)), ..Details::default() }));
     }
 
     /// Returns what most contacts do not have, empty if this one has none of it.

@@ -20,7 +20,10 @@ pub struct Seq(pub u64);
 ///
 /// The number is also the contact's place in memory and the slot of its key in the vault, so that
 /// an entry finds its contact without naming it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Subject(pub u32);
 
 impl Subject {

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
+    absorbed::Absorbed,
     access::KeyId,
     consent::ConsentStatus,
     contact::LookupState,
-    entry::Seq,
+    entry::{Seq, Subject},
     ids::{ContactId, LookupId, TicketId},
     key::{CommandId, ContactKey, Fingerprint, MessageKey},
     names::{Language, PortfolioId, SenderId, StatementId, TopicId},
@@ -166,6 +167,13 @@ pub struct OptedOut {
     /// Why, in the person's or the operator's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
+    /// Weak spellings of the number that nobody is known by yet: whoever turns up under one of
+    /// them has withdrawn too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weak_keys: Vec<ContactKey>,
+    /// Set where the person withdrew under another spelling of the number: the entry of that act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<Seq>,
 }
 
 /// A right to send was reserved.
@@ -277,6 +285,9 @@ pub enum Event {
         /// Finds it by user id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_key: Option<ContactKey>,
+        /// Weak spellings of its number: what may be the same person.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        weak_keys: Vec<ContactKey>,
     },
     /// A contact that was known by one identifier got the other one.
     IdentifierLinked {
@@ -295,7 +306,25 @@ pub enum Event {
         /// Finds it by user id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_key: Option<ContactKey>,
+        /// Weak spellings of its number: what may be the same person.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        weak_keys: Vec<ContactKey>,
     },
+    /// The contact turned out to be the same person as another one, which stays. Its last entry.
+    ContactMerged {
+        /// The contact that stays.
+        into: ContactId,
+        /// Its place.
+        place: Subject,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Box<str>>,
+        /// How we know.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        evidence: Evidence,
+    },
+    /// Another contact turned out to be the same person and became part of this one.
+    ContactAbsorbed(Box<Absorbed>),
     /// A person agreed, or was asked to.
     OptedIn(Box<OptedIn>),
     /// A person withdrew.
@@ -381,6 +410,10 @@ pub enum Event {
         /// The number as WhatsApp writes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wa_id: Option<Box<str>>,
+        /// Finds the contact by what WhatsApp wrote, where that is no spelling of its number and
+        /// nobody else's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wa_key: Option<ContactKey>,
     },
 }
 

@@ -46,6 +46,26 @@ impl Identity {
         }
     }
 
+    /// What is known after two contacts became one.
+    pub(crate) const fn joined(
+        hash: Box<str>,
+        observed_at: Timestamp,
+        change: Option<Change>,
+        confirmed_at: Option<Timestamp>,
+    ) -> Self {
+        Self { hash, observed_at, change, confirmed_at }
+    }
+
+    /// Returns when a change was last vouched for.
+    pub const fn confirmed_at(&self) -> Option<Timestamp> {
+        self.confirmed_at
+    }
+
+    /// Returns the last change, whether or not it was vouched for since.
+    pub const fn last_change(&self) -> Option<Change> {
+        self.change
+    }
+
     /// Returns the latest hash: the one to send with a message.
     pub fn hash(&self) -> &str {
         &self.hash

@@ -3,6 +3,7 @@
 //! Nothing here performs I/O, reads a clock, draws randomness or awaits: given the same
 //! arguments, every function returns the same value on every machine. Replay depends on it.
 
+pub mod absorbed;
 pub mod access;
 pub mod command;
 pub mod consent;

@@ -19,6 +19,12 @@ pub enum Refusal {
     /// The contact is not known.
     #[error("the contact is not known")]
     ContactUnknown,
+    /// A contact that is to be merged is not known.
+    #[error("there is no such contact to merge")]
+    MergeUnknown(MergeSide),
+    /// A contact is to be merged into itself.
+    #[error("both name the same contact")]
+    MergeIntoItself,
     /// No more contacts fit.
     #[error("the ledger holds as many contacts as it can")]
     ContactsFull,
@@ -95,6 +101,15 @@ pub enum Refusal {
     /// The ledger is already open.
     #[error("the ledger is already open")]
     LedgerOpen,
+}
+
+/// Which of the two contacts of a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeSide {
+    /// The one that becomes part of the other.
+    From,
+    /// The one that stays.
+    Into,
 }
 
 /// A send that was refused, and everything to explain it with.

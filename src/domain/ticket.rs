@@ -32,6 +32,8 @@ pub enum VoidCause {
     IdentityChanged,
     /// An operator blocked the contact.
     Blocked,
+    /// The contact turned out to be the same person as another.
+    Merged,
 }
 
 /// Where a ticket stands in the ledger.

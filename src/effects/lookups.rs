@@ -13,9 +13,11 @@ use crate::{
         contact::LookupState,
         event::Actor,
         ids::LookupId,
+        key::ContactKey,
         phone::PhoneNumber,
     },
-    ledger::handle::Ledger,
+    ledger::{handle::Ledger, index::Indexer},
+    numbers,
     providers::{BreakerState, LookupAnswer, NumberState, OpenUntil, Provider, SharedBreaker},
     runtime::clock::Clock,
 };
@@ -30,6 +32,7 @@ const INTERRUPTED: &str = "interrupted";
 #[derive(Debug, Clone)]
 pub struct Lookups {
     ledger: Ledger,
+    indexer: Indexer,
     clock: Arc<dyn Clock>,
     provider: Option<Asked>,
 }
@@ -57,12 +60,13 @@ impl Lookups {
     /// Makes a performer; without a provider it has nobody to ask.
     pub fn new(
         ledger: Ledger,
+        indexer: Indexer,
         clock: Arc<dyn Clock>,
         provider: Option<(Provider, SharedBreaker)>,
     ) -> Self {
         let provider =
             provider.map(|(provider, breaker)| Asked { provider: Arc::new(provider), breaker });
-        Self { ledger, clock, provider }
+        Self { ledger, indexer, clock, provider }
     }
 
     /// Returns whether anyone is there to be asked at all.
@@ -134,12 +138,19 @@ impl Lookups {
         }
     }
 
+    /// Returns the key of the number a provider answered with, as the contact it is kept under.
+    fn wa_key(&self, wa_id: &str) -> Option<ContactKey> {
+        let person = numbers::from_wa_id(wa_id).ok()?;
+        Some(self.indexer.number(person.spellings().canonical().as_str()))
+    }
+
     async fn record(&self, concluded: &Concluded) {
         let command = Command::ConcludeLookup {
             lookup: concluded.lookup,
             state: concluded.state,
             cause: concluded.cause.map(Box::from),
             wa_id: concluded.wa_id.clone(),
+            wa_key: concluded.wa_id.as_deref().and_then(|wa_id| self.wa_key(wa_id)),
         };
         let envelope = Envelope { actor: Actor::System, once: None, command };
         if let Err(error) = self.ledger.submit(envelope).await {

@@ -73,7 +73,12 @@ impl Consents {
     ) -> Result<u64, ExportError> {
         let mut count = 0;
         for number in 0..self.reader.pages()? {
-            for (_, document) in self.reader.page(number)? {
+            for (subject, document) in self.reader.page(number)? {
+                // The person is a row of the contact that stayed.
+                if document.merged_into.is_some() {
+                    continue;
+                }
+                let document = self.reader.complete(subject, document)?;
                 self.rows_of(&document, |row| {
                     count += 1;
                     write(row)

@@ -105,6 +105,7 @@ impl<'a> ConsentRow<'a> {
             statement,
             agreed,
             seq,
+            held_by: _,
         } = consent;
         let base = Self::bare(document, source, *at, *recorded_at, *seq);
         let StatementCells { id, digest, language } = statement_cells(statement.as_ref());
@@ -126,7 +127,7 @@ impl<'a> ConsentRow<'a> {
         stop: &'a FullStopRecord,
         topic: Option<&'a str>,
     ) -> Self {
-        let FullStopRecord { at, recorded_at, source, seq } = stop;
+        let FullStopRecord { at, recorded_at, source, seq, held_by: _ } = stop;
         Self { topic, ..Self::bare(document, source, *at, *recorded_at, *seq) }
     }
 

@@ -10,8 +10,8 @@ use crate::http::{
     explain, health, metrics, problem,
     routes::TABLE,
     v1::{
-        batch, contacts, decision, eligibility, exports, keys, numbers, opt_ins, opt_outs,
-        registry, sends, verifications,
+        batch, contacts, decision, duplicates, eligibility, exports, keys, merge, numbers, opt_ins,
+        opt_outs, registry, sends, verifications,
     },
 };
 
@@ -27,6 +27,7 @@ use crate::http::{
         opt_ins::create, opt_outs::create,
         contacts::get, contacts::history, contacts::report_identity, contacts::confirm_identity,
         contacts::block, contacts::unblock, contacts::traffic,
+        merge::merge, duplicates::list,
         eligibility::ask, batch::ask_many,
         sends::reserve, sends::commit, sends::release,
         numbers::explain,

@@ -14,6 +14,7 @@ use crate::{
         explain::Unread,
         problem::{BODY_INVALID, Code, NUMBER_AMBIGUOUS, NUMBER_INVALID, Problem},
     },
+    ledger::index::Indexer,
     limits::{NUMBER_BYTES_MAX, USER_ID_BYTES_MAX},
     numbers::{self, LengthCheck, Number, NumberError, Region, Spellings},
 };
@@ -145,7 +146,20 @@ pub fn number(
         .map_err(|_shape| NotANumber::Length(LengthCheck::InvalidLength))?;
     let written = (text != canonical.as_str()).then(|| Box::from(text));
     let key = edge.indexer.number(canonical.as_str());
-    Ok(NumberIdentifier { number, key, is_valid: found.valid(), written })
+    let weak = weak_keys(&edge.indexer, &spellings);
+    Ok(NumberIdentifier { number, key, is_valid: found.valid(), written, weak })
+}
+
+/// Returns the keys of a number's weak spellings, of each as the contact it would be kept under.
+pub fn weak_keys(indexer: &Indexer, spellings: &Spellings) -> Vec<ContactKey> {
+    let mut keys = Vec::new();
+    for weak in spellings.weak() {
+        let key = indexer.number(numbers::spellings(*weak).canonical().as_str());
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 /// Reads a person from the members of a body.

@@ -12,7 +12,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    domain::{eligibility::QuestionError, refusal::Refusal},
+    domain::{
+        eligibility::QuestionError,
+        refusal::{MergeSide, Refusal},
+    },
     http::explain::Unread,
     ledger::handle::SubmitError,
     runtime::blocking::BlockingError,
@@ -87,7 +90,9 @@ codes! {
     TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used for another message", false,
         "One ticket is one message. Reserve another one.";
     IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
-        "The number and the user id are known as two people. Send one of them.";
+        "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts.";
+    MERGE_INTO_ITSELF, "merge_into_itself", 409, "A contact cannot be merged into itself", false,
+        "`from` and `into` name the same contact. Nothing has to be done.";
     KEY_REVOKED, "key_revoked", 409, "The API key was revoked", false,
         "A revoked key stays revoked. Make another one.";
     BODY_TOO_LARGE, "body_too_large", 413, "The body is too large", false,
@@ -212,6 +217,15 @@ impl Problem {
         problem
     }
 
+    /// Points at another member, for a text that was read where nobody knew its place.
+    #[must_use]
+    pub fn pointing_at(mut self, pointer: &'static str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer = Cow::Borrowed(pointer);
+        }
+        self
+    }
+
     /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -330,6 +344,9 @@ impl From<Refusal> for Problem {
             Refusal::PersonUnnamed => Self::at(BODY_INVALID, "/number", detail),
             Refusal::IdentifiersConflict => Self::new(IDENTIFIERS_CONFLICT, detail),
             Refusal::ContactUnknown => Self::new(CONTACT_UNKNOWN, detail),
+            Refusal::MergeUnknown(MergeSide::From) => Self::at(CONTACT_UNKNOWN, "/from", detail),
+            Refusal::MergeUnknown(MergeSide::Into) => Self::at(CONTACT_UNKNOWN, "/into", detail),
+            Refusal::MergeIntoItself => Self::at(MERGE_INTO_ITSELF, "/into", detail),
             Refusal::ContactsFull | Refusal::RegistryFull => Self::new(REGISTRY_FULL, detail),
             Refusal::TopicUnknown { place: Some(place) } => {
                 Self::at(TOPIC_UNKNOWN, format!("/topics/{place}"), detail)

@@ -17,8 +17,8 @@ use crate::{
         health, metrics,
         problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem},
         v1::{
-            batch, contacts, eligibility, exports, keys, numbers, opt_ins, opt_outs, registry,
-            sends, verifications,
+            batch, contacts, duplicates, eligibility, exports, keys, merge, numbers, opt_ins,
+            opt_outs, registry, sends, verifications,
         },
     },
 };
@@ -54,6 +54,8 @@ const fn needs(scope: Scope) -> Access {
 table! {
     "POST" "/v1/opt-ins" needs(Scope::OptinsWrite) => opt_ins::create;
     "POST" "/v1/opt-outs" needs(Scope::OptoutsWrite) => opt_outs::create;
+    "POST" "/v1/contacts/merge" needs(Scope::ContactsWrite) => merge::merge;
+    "GET" "/v1/contacts/duplicates" needs(Scope::ContactsRead) => duplicates::list;
     "GET" "/v1/contacts/{ref}" needs(Scope::ContactsRead) => contacts::get;
     "GET" "/v1/contacts/{ref}/history" needs(Scope::ContactsRead) => contacts::history;
     "PUT" "/v1/contacts/{ref}/identity" needs(Scope::ContactsWrite) => contacts::report_identity;

@@ -86,11 +86,11 @@ impl Ledger {
     ///
     /// [`SubmitError`] says whether to correct the request, to retry, or to look first.
     pub async fn submit(&self, envelope: Envelope) -> Answer {
-        let stop = stopped_key(&envelope.command);
+        let stopped = stopped_keys(&envelope.command);
         let answer = self.wait(envelope).await;
         let failed = matches!(answer, Err(SubmitError::ReadOnly | SubmitError::Unknown));
-        if failed && let Some(key) = stop {
-            self.views.note_unrecorded_stop(key);
+        if failed && !stopped.is_empty() {
+            self.views.note_unrecorded_stop(&stopped);
         }
         answer
     }
@@ -124,12 +124,12 @@ impl Ledger {
     }
 }
 
-/// Returns who must not be written to if this command cannot be recorded.
-fn stopped_key(command: &Command) -> Option<ContactKey> {
-    if let Command::OptOut(opt_out) = command {
-        let number = opt_out.person.number.as_ref().map(|number| number.key);
-        number.or_else(|| opt_out.person.user.as_ref().map(|user| user.key))
-    } else {
-        None
-    }
+/// Returns who must not be written to if this command cannot be recorded: the person by every
+/// identifier named, weak spellings included.
+fn stopped_keys(command: &Command) -> Vec<ContactKey> {
+    let Command::OptOut(opt_out) = command else { return Vec::new() };
+    let number = opt_out.person.number.as_ref();
+    let weak = number.into_iter().flat_map(|number| number.weak.iter().copied());
+    let user = opt_out.person.user.as_ref().map(|user| user.key);
+    number.map(|number| number.key).into_iter().chain(user).chain(weak).collect()
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::domain::{
+    entry::Subject,
     key::ContactKey,
     state::{Changes, State},
 };
@@ -18,7 +19,15 @@ use crate::domain::{
 pub struct Views {
     state: RwLock<State>,
     is_read_only: AtomicBool,
-    unrecorded_stops: RwLock<BTreeSet<ContactKey>>,
+    unrecorded_stops: RwLock<UnrecordedStops>,
+}
+
+/// Who withdrew without the ledger being able to record it: by key, and by place those who are
+/// known, whatever key they are asked about by.
+#[derive(Debug, Default)]
+struct UnrecordedStops {
+    keys: BTreeSet<ContactKey>,
+    subjects: BTreeSet<Subject>,
 }
 
 impl Views {
@@ -37,11 +46,14 @@ impl Views {
         self.is_read_only.load(Ordering::Acquire)
     }
 
-    /// Returns whether this person withdrew and the ledger could not record it. The answer must
-    /// then be no: better silent than wrong.
-    pub fn has_unrecorded_stop(&self, key: ContactKey) -> bool {
-        self.is_read_only()
-            && self.unrecorded_stops.read().unwrap_or_else(PoisonError::into_inner).contains(&key)
+    /// Returns whether this person, who is at this place if known, withdrew and the ledger could not
+    /// record it. The answer must then be no: better silent than wrong.
+    pub fn has_unrecorded_stop(&self, key: ContactKey, subject: Option<Subject>) -> bool {
+        if !self.is_read_only() {
+            return false;
+        }
+        let stops = self.unrecorded_stops.read().unwrap_or_else(PoisonError::into_inner);
+        stops.keys.contains(&key) || subject.is_some_and(|place| stops.subjects.contains(&place))
     }
 
     /// Takes over the changes of a group that is durable.
@@ -54,9 +66,23 @@ impl Views {
         self.is_read_only.store(true, Ordering::Release);
     }
 
-    /// Remembers a withdrawal that could not be recorded.
-    pub(super) fn note_unrecorded_stop(&self, key: ContactKey) {
+    /// Remembers a withdrawal that could not be recorded, of a person by all these keys, and with
+    /// them the weak spellings of whoever is known by one.
+    pub(super) fn note_unrecorded_stop(&self, keys: &[ContactKey]) {
+        let mut known = BTreeSet::new();
+        let mut weak = Vec::new();
+        {
+            let state = self.state();
+            for key in keys {
+                let Some(subject) = state.contacts().find(*key) else { continue };
+                known.insert(subject);
+                let contact = state.contacts().get(subject);
+                weak.extend(contact.into_iter().flat_map(|c| c.aliases().weak.iter().copied()));
+            }
+            known.extend(weak.iter().filter_map(|key| state.contacts().find(*key)));
+        }
         let mut stops = self.unrecorded_stops.write().unwrap_or_else(PoisonError::into_inner);
-        stops.insert(key);
+        stops.keys.extend(keys.iter().copied().chain(weak));
+        stops.subjects.extend(known);
     }
 }

@@ -156,7 +156,7 @@ fn compare_history(
     older: &[Seq],
 ) -> Result<Option<Difference>, StoreError> {
     let newest = stored.entries.newest();
-    let all = reader.history_seqs(subject, None, newest.len() + older.len() + 1);
+    let all = reader.own_history_seqs(subject, None, newest.len() + older.len() + 1);
     let expected = newest.iter().rev().chain(older.iter().rev());
     match all {
         Ok(all) => Ok((!all.iter().eq(expected)).then_some(Difference::History)),

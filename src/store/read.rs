@@ -1,9 +1,9 @@
 //! Reading documents. Every call here may wait on a disk.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    documents::ContactDocument,
+    documents::{ContactDocument, PartRecord},
     domain::entry::{Seq, Subject},
     ledger::{seal::Dek, sealer::Sealer},
     store::{Store, StoreError, WaitError, keys, page::Cell, progress, seals},
@@ -17,6 +17,14 @@ const TRIES: usize = 8;
 pub struct StoreReader {
     store: Store,
     sealer: Sealer,
+}
+
+/// The document of a contact that is part of another, or of the one that stayed.
+struct Part {
+    subject: Subject,
+    /// Which of the documents before it is that of the contact it is part of, and since when.
+    owner: Option<(usize, PartRecord)>,
+    document: ContactDocument,
 }
 
 impl StoreReader {
@@ -53,12 +61,97 @@ impl StoreReader {
         self.open(&dek, subject, place, page.cell(place))
     }
 
-    /// Returns the entries about a contact before `before`, newest first, at most `limit`. Blocks.
+    /// Returns a contact's document with what its parts' documents add, those of the contacts that
+    /// became part of it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn person(&self, subject: Subject) -> Result<Option<ContactDocument>, StoreError> {
+        let document = self.document(subject)?;
+        document.map(|document| self.complete(subject, document)).transpose()
+    }
+
+    /// As [`Self::person`], with the document at hand.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn complete(
+        &self,
+        subject: Subject,
+        document: ContactDocument,
+    ) -> Result<ContactDocument, StoreError> {
+        if document.parts.is_empty() {
+            return Ok(document);
+        }
+        let mut parts = self.with_parts(subject, document)?;
+        // A part stands behind the contact it is part of: the last is always complete.
+        while let Some(Part { owner, document, .. }) = parts.pop() {
+            let Some((owner, record)) = owner else { return Ok(document) };
+            if let Some(owner) = parts.get_mut(owner) {
+                owner.document.complete(record, &document);
+            }
+        }
+        Err(StoreError::Damaged { what: "the parts of a document" })
+    }
+
+    /// Reads the documents of a contact and of all its parts, each behind the one it is part of.
+    /// Those of erased parts are left out.
+    fn with_parts(
+        &self,
+        subject: Subject,
+        document: ContactDocument,
+    ) -> Result<Vec<Part>, StoreError> {
+        let mut seen = BTreeSet::from([subject]);
+        let mut parts = vec![Part { subject, owner: None, document }];
+        let mut next = 0;
+        while let Some(part) = parts.get(next) {
+            for record in part.document.parts.clone() {
+                if seen.insert(record.place)
+                    && let Some(document) = self.document(record.place)?
+                {
+                    let owner = Some((next, record));
+                    parts.push(Part { subject: record.place, owner, document });
+                }
+            }
+            next += 1;
+        }
+        Ok(parts)
+    }
+
+    /// Returns the entries about a person before `before`, newest first, at most `limit`: those of
+    /// the contact and of all its parts. Blocks.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub fn history_seqs(
+        &self,
+        subject: Subject,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Seq>, StoreError> {
+        let Some(document) = self.document(subject)? else { return Ok(Vec::new()) };
+        if document.parts.is_empty() {
+            return self.own_history_seqs(subject, before, limit);
+        }
+        let mut seqs = Vec::new();
+        for part in self.with_parts(subject, document)? {
+            seqs.extend(self.own_history_seqs(part.subject, before, limit)?);
+            seqs.sort_unstable_by(|one, other| other.cmp(one));
+            seqs.truncate(limit);
+        }
+        Ok(seqs)
+    }
+
+    /// Returns the entries about a contact before `before`, newest first, at most `limit`, without
+    /// those of its parts. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub(super) fn own_history_seqs(
         &self,
         subject: Subject,
         before: Option<Seq>,
@@ -88,6 +181,16 @@ impl StoreReader {
     /// [`StoreError`].
     pub fn pages(&self) -> Result<u32, StoreError> {
         Ok(self.store.last_page()?.map_or(0, |last| last.saturating_add(1)))
+    }
+
+    /// Returns in which page a contact is; `None` for the service itself.
+    pub fn page_of(&self, subject: Subject) -> Option<u32> {
+        keys::place(subject).map(|(number, _)| number)
+    }
+
+    /// Returns the first contact of a page.
+    pub fn first_of(&self, number: u32) -> Option<Subject> {
+        keys::subject(number, 0)
     }
 
     /// Returns the documents of one page in the order their contacts were added, without those of

@@ -172,9 +172,19 @@ pub(crate) fn person(person: u32) -> Person {
         key: key(person),
         is_valid: true,
         written: None,
+        weak: Vec::new(),
     };
     let new_id = ContactId::from_uuid(Uuid::from_u128(u128::from(person) + 100));
     Person { number: Some(number), user: None, new_id }
+}
+
+/// The same person, whose number may be that of the one beside them: 0 and 1, 2 and 3, and so on.
+pub(crate) fn person_beside(ordinal: u32) -> Person {
+    let mut who = person(ordinal);
+    if let Some(number) = &mut who.number {
+        number.weak.push(key(ordinal ^ 1));
+    }
+    who
 }
 
 /// The same person, with a user id beside the number.
@@ -204,8 +214,12 @@ pub(crate) fn opt_in_of(person: Person, topics: &[&str], at: Option<i64>) -> Opt
 }
 
 pub(crate) fn opt_out(ordinal: u32, topics: Option<&[&str]>, at: Option<i64>) -> Command {
+    opt_out_of(person(ordinal), topics, at)
+}
+
+pub(crate) fn opt_out_of(person: Person, topics: Option<&[&str]>, at: Option<i64>) -> Command {
     Command::OptOut(Box::new(OptOut {
-        person: person(ordinal),
+        person,
         topics: topics.map(|topics| topics.iter().map(|id| topic(id)).collect()),
         source: source("keyword"),
         reason: None,

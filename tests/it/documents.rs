@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use izin::{
     documents::{ContactDocument, IdentityRecord},
     domain::{
-        command::{Command, RegistryCommand},
+        command::{Command, Merge, RegistryCommand},
         decide::decide,
         entry::Subject,
         event::{Actor, Evidence, Record, TrafficKind},
@@ -19,7 +19,7 @@ use izin::{
 use proptest::prelude::*;
 
 use crate::business::{
-    START, TOPICS, contact, opt_in_of, opt_out, person as person_of, person_with_user, rules, topic,
+    START, TOPICS, contact, opt_in_of, opt_out_of, person_beside, person_with_user, rules, topic,
 };
 
 /// Every consent of every contact stands in its document where it stands in memory.
@@ -27,6 +27,12 @@ pub(crate) fn agree(state: &State, document: impl Fn(Subject) -> Option<ContactD
     for (subject, contact) in state.contacts().from(Subject(1)) {
         let document = document(subject).unwrap();
         assert_eq!(document.id, contact.id);
+        let merged = document.merged_into.map(|merged| (merged.place, merged.seq));
+        assert_eq!(merged, contact.details().merged_into);
+        if merged.is_some() {
+            // What it agreed to is the other's now; its own document keeps it as evidence.
+            continue;
+        }
         let known = contact.details().identity.as_ref();
         let identity = document.identity.as_ref();
         assert_eq!(identity.map(|i| &*i.hash), known.map(Identity::hash));
@@ -53,6 +59,7 @@ pub(crate) enum Act {
     Block { person: u32 },
     Unblock { person: u32 },
     Traffic { person: u32 },
+    Merge { from: u32, into: u32 },
 }
 
 impl Act {
@@ -66,7 +73,7 @@ impl Act {
                 let who = if *user {
                     person_with_user(*person, &format!("user-{person}"))
                 } else {
-                    person_of(*person)
+                    person_beside(*person)
                 };
                 let mut command = opt_in_of(who, &names(topics), when(at));
                 command.awaits_confirmation = *awaits;
@@ -74,7 +81,7 @@ impl Act {
             }
             Self::Out { person, topics, at } => {
                 let topics = topics.as_ref().map(|topics| names(topics));
-                opt_out(*person, topics.as_deref(), when(at))
+                opt_out_of(person_beside(*person), topics.as_deref(), when(at))
             }
             Self::Identity { person, hash, at } => Command::ReportIdentity {
                 contact: contact(*person),
@@ -96,6 +103,12 @@ impl Act {
                 sender: None,
                 happened_at: None,
             },
+            Self::Merge { from, into } => Command::Merge(Box::new(Merge {
+                from: contact(*from),
+                into: contact(*into),
+                reason: Some("told us so".into()),
+                evidence: Evidence::new(),
+            })),
         }
     }
 }
@@ -117,7 +130,8 @@ pub(crate) fn act(people: u32) -> impl Strategy<Value = Act> {
         1 => (person.clone(), hash()).prop_map(|(person, hash)| Act::Confirm { person, hash }),
         1 => person.clone().prop_map(|person| Act::Block { person }),
         1 => person.clone().prop_map(|person| Act::Unblock { person }),
-        1 => person.prop_map(|person| Act::Traffic { person }),
+        1 => person.clone().prop_map(|person| Act::Traffic { person }),
+        1 => (person.clone(), person).prop_map(|(from, into)| Act::Merge { from, into }),
     ]
 }
 
@@ -155,7 +169,7 @@ proptest! {
 
     #[test]
     fn a_document_says_what_memory_says_and_survives_being_written(
-        acts in prop::collection::vec(act(2), 1..40),
+        acts in prop::collection::vec(act(3), 1..40),
     ) {
         let mut desk = Desk::default();
         for id in TOPICS {

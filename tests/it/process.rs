@@ -312,6 +312,23 @@ async fn a_database_that_is_gone_is_made_again_from_the_ledger() {
     assert_eq!(head(&run(&data, &["check"])), head(&before));
 }
 
+#[tokio::test]
+async fn possible_duplicates_are_printed_with_and_without_a_running_service() {
+    let numbers = ["+5491120000001", "+12025550141", "+541120000001"];
+    let (_folder, data) = left_behind(&numbers).await;
+    let printed = run(&data, &["contacts", "duplicates"]);
+    let pairs: Vec<Value> =
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(pairs.len(), 1, "{printed}");
+    assert_eq!(pairs[0]["why"], json!(["weak_spelling"]));
+    let shown = [0, 1].map(|at| pairs[0]["contacts"][at]["number"].clone());
+    assert_eq!(shown, [json!(numbers[0]), json!(numbers[2])]);
+    let izin = Izin::start(&data);
+    let again = run(&data, &["contacts", "duplicates"]);
+    assert_eq!(again.lines().count(), 1);
+    assert_eq!(izin.stop().0.code(), Some(0));
+}
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();

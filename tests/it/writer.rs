@@ -14,7 +14,7 @@ use std::{
 use futures_util::FutureExt as _;
 use izin::{
     domain::{
-        command::{Command, Envelope, RegistryCommand},
+        command::{Command, Envelope, Person, RegistryCommand},
         consent::ConsentStatus,
         event::Actor,
         registry::{Category, Topic},
@@ -38,7 +38,13 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use rand::{SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
-use crate::business::{START, contact, key, opt_in, opt_out, rules, topic};
+use crate::{
+    business::{
+        START, contact, key, opt_in, opt_in_of, opt_out, opt_out_of, person_beside,
+        person_with_user, rules, topic,
+    },
+    documents::{self, act},
+};
 
 const TOPICS: [&str; 2] = ["promotions", "orders"];
 const PEOPLE: u32 = 4;
@@ -350,6 +356,44 @@ fn answers_are_promises_whatever_is_grouped_with_them() {
 }
 
 #[test]
+fn other_spellings_and_merges_are_there_again_after_replay() {
+    let sealer = sealer();
+    let groups = prop::collection::vec(prop::collection::vec(act(6), 1..6), 1..8);
+    for_all(&groups, |groups| {
+        let mut desk = Desk::new(&sealer, None);
+        for group in &groups {
+            for answer in desk.group(group.iter().map(documents::Act::command).collect()) {
+                let is_answer = matches!(answer, Ok(_) | Err(SubmitError::Refused(_)));
+                prop_assert!(is_answer, "{:?}", answer);
+            }
+        }
+        prop_assert!(desk.replayed() == *desk.views.state(), "replay gives another state");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_stop_that_could_not_be_recorded_holds_for_whatever_leads_to_the_person() {
+    let mut desk = Desk::new(&sealer(), Some((3, Fault::Lost)));
+    let user = person_with_user(0, "user-0");
+    let linked = Command::OptIn(Box::new(opt_in_of(user.clone(), &["orders"], None)));
+    desk.group(vec![linked, opt_in(1, &["orders"], None), opt_in(2, &["orders"], None)]);
+    let by_user = Person { number: None, ..user };
+    desk.group(vec![opt_out_of(by_user, None, None)]);
+    assert!(desk.views.is_read_only());
+    let stopped = |desk: &Desk, person| {
+        let subject = desk.views.state().contacts().find(key(person));
+        desk.views.has_unrecorded_stop(key(person), subject)
+    };
+    assert!(stopped(&desk, 0), "the stop named the user id alone");
+    assert!(!stopped(&desk, 2));
+    assert!(desk.at_once(opt_out_of(person_beside(1), None, None)).is_err());
+    assert!(stopped(&desk, 1));
+    assert!(desk.at_once(opt_out_of(person_beside(3), None, None)).is_err());
+    assert!(stopped(&desk, 2), "the stop reaches the other spelling");
+}
+
+#[test]
 fn after_a_failed_append_nothing_is_promised_any_more() {
     let sealer = sealer();
     for_all(&(acts(), 2..6_usize, any::<bool>()), |(groups, failing, lands)| {
@@ -363,7 +407,7 @@ fn after_a_failed_append_nothing_is_promised_any_more() {
                 prop_assert!(answers.iter().all(is_unknown), "{:?}", answers);
                 for act in group {
                     if let Act::Out { person, .. } = act {
-                        prop_assert!(desk.views.has_unrecorded_stop(key(*person)));
+                        prop_assert!(desk.views.has_unrecorded_stop(key(*person), None));
                     }
                 }
                 break;
@@ -397,10 +441,10 @@ fn what_queued_behind_a_failed_group_is_refused_and_stops_are_remembered() {
     assert_eq!(behind.len(), 2);
     assert!(failed.iter().all(|answer| matches!(answer, Err(SubmitError::Unknown))));
     assert!(behind.iter().all(|answer| matches!(answer, Err(SubmitError::ReadOnly))));
-    assert!(desk.views.has_unrecorded_stop(key(1)));
-    assert!(!desk.views.has_unrecorded_stop(key(2)));
+    assert!(desk.views.has_unrecorded_stop(key(1), None));
+    assert!(!desk.views.has_unrecorded_stop(key(2), None));
     assert!(matches!(desk.at_once(opt_out(3, None, None)), Err(SubmitError::ReadOnly)));
-    assert!(desk.views.has_unrecorded_stop(key(3)));
+    assert!(desk.views.has_unrecorded_stop(key(3), None));
 }
 
 #[test]

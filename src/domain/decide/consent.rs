@@ -1,16 +1,21 @@
 //! Rules about agreeing and withdrawing.
 
+use std::borrow::Cow;
+
 use crate::domain::{
-    command::{OptIn, OptOut, Person},
-    consent::{Act, ConsentStatus, TopicIx},
-    contact::Contact,
-    decide::{Events, Rules, not_future, void_tickets},
-    entry::Subject,
+    command::{OptIn, OptOut},
+    consent::{Act, ConsentStatus, Consents, TopicIx},
+    decide::{
+        Events, Rules, not_future,
+        person::{Found, find_or_add},
+        spelling::{self, Stop},
+        upcoming, void_tickets,
+    },
     event::{Event, OptedIn, OptedOut, StatementShown, TopicOutcome},
     names::TopicId,
     refusal::Refusal,
     state::Draft,
-    ticket::VoidCause,
+    ticket::{Ticket, VoidCause},
     time::{DAY_MS, Timestamp},
 };
 
@@ -32,13 +37,13 @@ pub(super) fn opt_in(
         None => None,
     };
     let mut events = Vec::with_capacity(2);
-    let (subject, known) = find_or_add(draft, &opt_in.person, &mut events)?;
+    let Found { subject, consents, .. } = find_or_add(draft, &opt_in.person, now, &mut events)?;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        outcome(known, id, *ix, act, captured_at, expires_at, now)
+        outcome(&consents, id, *ix, act, captured_at, expires_at, now)
     });
     let event = OptedIn {
         number: opt_in.person.number.as_ref().map(|number| number.number.clone()),
@@ -67,14 +72,19 @@ pub(super) fn opt_out(
         None => None,
     };
     let mut events = Vec::with_capacity(2);
-    let (subject, known) = find_or_add(draft, &opt_out.person, &mut events)?;
+    let found = find_or_add(draft, &opt_out.person, now, &mut events)?;
+    let Found { subject, known, consents } = found;
+    let named: Option<Vec<_>> =
+        named.map(|named| named.into_iter().map(|(id, ix, _)| (id, ix)).collect());
     let topics = match &named {
-        Some(named) => named.iter().map(|(id, ix, _)| (id.clone(), *ix)).collect(),
-        None => known_topics(draft, known),
+        Some(named) => named.clone(),
+        None => known_topics(draft, &consents),
     };
     let outcomes = topics
         .iter()
-        .map(|(id, ix)| outcome(known, id, *ix, Act::TookBack, captured_at, None, now));
+        .map(|(id, ix)| outcome(&consents, id, *ix, Act::TookBack, captured_at, None, now));
+    let spellings = spelling::weak_of(draft, subject, known, opt_out.person.number.as_ref());
+    let seq = upcoming(draft, &events);
     let event = OptedOut {
         number: opt_out.person.number.as_ref().map(|number| number.number.clone()),
         written: opt_out.person.number.as_ref().and_then(|number| number.written.clone()),
@@ -83,20 +93,23 @@ pub(super) fn opt_out(
         captured_at,
         source: opt_out.source.clone(),
         reason: opt_out.reason.clone(),
+        weak_keys: spellings.unknown,
+        derived_from: None,
     };
     events.push((subject, Event::OptedOut(Box::new(event))));
-    let covers = |topic: Option<TopicIx>| match &named {
-        Some(named) => named.iter().any(|(_, ix, _)| Some(*ix) == topic),
-        None => true,
-    };
-    let applies = |ticket: &crate::domain::ticket::Ticket| covers(ticket.topic);
+    let stop = Stop { topics: named.as_deref(), at: captured_at, seq };
+    let applies = |ticket: &Ticket| stop.covers(ticket.topic);
     void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, &mut events);
+    for (other, contact) in spellings.known {
+        let mut consents = Cow::Borrowed(&contact.consents);
+        stop.reach(draft, other, &mut consents, now, &mut events);
+    }
     Ok(events)
 }
 
 /// What `act` leaves one topic at, without changing anything.
-fn outcome(
-    known: Option<&Contact>,
+pub(super) fn outcome(
+    consents: &Consents,
     topic: &TopicId,
     ix: TopicIx,
     act: Act,
@@ -105,10 +118,8 @@ fn outcome(
     now: Timestamp,
 ) -> TopicOutcome {
     let topic = topic.clone();
-    if let Some(known) = known
-        && !known.consents.would_decide(ix, act, at)
-    {
-        let standing = known.consents.standing(ix, now);
+    if !consents.would_decide(ix, act, at) {
+        let standing = consents.standing(ix, now);
         return TopicOutcome {
             topic,
             status: standing.status,
@@ -141,69 +152,8 @@ fn find_topics(draft: &Draft<'_>, ids: &[TopicId]) -> Result<Vec<FoundTopic>, Re
     Ok(found)
 }
 
-fn known_topics(draft: &Draft<'_>, known: Option<&Contact>) -> Vec<(TopicId, TopicIx)> {
-    let Some(known) = known else { return Vec::new() };
-    let topics = known.consents.topics();
-    topics.filter_map(|ix| Some((draft.registry().topic_id(ix)?.clone(), ix))).collect()
-}
-
-/// Finds the person, links an identifier that is new, or adds them.
-fn find_or_add<'a>(
-    draft: &'a Draft<'_>,
-    person: &Person,
-    events: &mut Events,
-) -> Result<(Subject, Option<&'a Contact>), Refusal> {
-    let by_number = person.number.as_ref().and_then(|number| draft.find(number.key));
-    let by_user = person.user.as_ref().and_then(|user| draft.find(user.key));
-    let subject = match (by_number, by_user) {
-        (Some(number), Some(user)) if number != user => return Err(Refusal::IdentifiersConflict),
-        (Some(subject), _) | (None, Some(subject)) => subject,
-        (None, None) => return add(draft, person, events).map(|subject| (subject, None)),
-    };
-    let known = draft.contact(subject).ok_or(Refusal::ContactUnknown)?;
-    let new_number = person.number.as_ref().filter(|number| {
-        by_number.is_none() && {
-            // A contact keeps its number: another one would be another person's claim.
-            known.number_key.is_none() || known.number_key == Some(number.key)
-        }
-    });
-    let new_user = person.user.as_ref().filter(|_| by_user.is_none() && known.user_key.is_none());
-    let lost_number = person.number.is_some() && by_number.is_none() && new_number.is_none();
-    let lost_user = person.user.is_some() && by_user.is_none() && new_user.is_none();
-    if lost_number || lost_user {
-        return Err(Refusal::IdentifiersConflict);
-    }
-    if new_number.is_some() || new_user.is_some() {
-        let event = Event::IdentifierLinked {
-            number: new_number.map(|number| number.number.clone()),
-            number_key: new_number.map(|number| number.key),
-            number_valid: new_number.is_some_and(|number| number.is_valid),
-            user_id: new_user.map(|user| user.user_id.clone()),
-            user_key: new_user.map(|user| user.key),
-        };
-        events.push((subject, event));
-    }
-    Ok((subject, Some(known)))
-}
-
-fn add(draft: &Draft<'_>, person: &Person, events: &mut Events) -> Result<Subject, Refusal> {
-    let subject = draft.next_contact();
-    if person.number.is_none() && person.user.is_none() {
-        return Err(Refusal::PersonUnnamed);
-    }
-    if subject.0 >= crate::domain::state::CONTACTS_MAX {
-        return Err(Refusal::ContactsFull);
-    }
-    let number = person.number.as_ref();
-    let user = person.user.as_ref();
-    let event = Event::ContactAdded {
-        contact: person.new_id,
-        number: number.map(|number| number.number.clone()),
-        number_key: number.map(|number| number.key),
-        number_valid: number.is_some_and(|number| number.is_valid),
-        user_id: user.map(|user| user.user_id.clone()),
-        user_key: user.map(|user| user.key),
-    };
-    events.push((subject, event));
-    Ok(subject)
+/// Returns the topics anything was recorded about.
+pub(super) fn known_topics(draft: &Draft<'_>, consents: &Consents) -> Vec<(TopicId, TopicIx)> {
+    let named = |ix| Some((draft.registry().topic_id(ix)?.clone(), ix));
+    consents.topics().filter_map(named).collect()
 }

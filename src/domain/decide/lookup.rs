@@ -1,12 +1,15 @@
 //! Rules about look-ups: traffic first, then the cache, then a provider, and only within budget.
 
+use std::borrow::Cow;
+
 use crate::domain::{
     command::RequestLookups,
     contact::{Contact, LookupState},
-    decide::{Events, Rules},
+    decide::{Events, Rules, spelling},
     event::Event,
     governor::LookupPolicy,
     ids::LookupId,
+    key::ContactKey,
     refusal::Refusal,
     state::Draft,
     time::Timestamp,
@@ -92,20 +95,31 @@ pub(super) fn request(
     Ok(events)
 }
 
-/// Ends a look-up once.
+/// What a provider said, as the command tells it.
+pub(super) struct Said<'a> {
+    pub(super) state: LookupState,
+    pub(super) cause: &'a Option<Box<str>>,
+    pub(super) wa_id: &'a Option<Box<str>>,
+    pub(super) wa_key: Option<ContactKey>,
+}
+
+/// Ends a look-up once. A number WhatsApp answered with that is nobody's finds the contact from
+/// then on; one that is somebody's makes the two possible duplicates and no more.
 pub(super) fn conclude(
     draft: &Draft<'_>,
     lookup: LookupId,
-    state: LookupState,
-    cause: Option<&str>,
-    wa_id: Option<&str>,
+    said: &Said<'_>,
+    now: Timestamp,
 ) -> Result<Events, Refusal> {
     let subject = draft.lookup(lookup).ok_or(Refusal::LookupUnknown)?;
-    let event = Event::LookupConcluded {
-        lookup,
-        state,
-        cause: cause.map(Box::from),
-        wa_id: wa_id.map(Box::from),
-    };
-    Ok(vec![(subject, event)])
+    let wa_key = said.wa_key.filter(|key| draft.find(*key).is_none());
+    let mut events = Vec::with_capacity(1);
+    if let (Some(key), Some(contact)) = (wa_key, draft.contact(subject)) {
+        let mut consents = Cow::Borrowed(&contact.consents);
+        spelling::take_over(draft, subject, key, &mut consents, now, &mut events);
+    }
+    let Said { state, cause, wa_id, .. } = *said;
+    let (cause, wa_id) = (cause.clone(), wa_id.clone());
+    events.push((subject, Event::LookupConcluded { lookup, state, cause, wa_id, wa_key }));
+    Ok(events)
 }

@@ -6,8 +6,11 @@
 mod consent;
 mod identity;
 mod lookup;
+mod merge;
+mod person;
 mod registry;
 mod send;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +19,7 @@ pub use lookup::{LookupPlan, plan_lookup};
 use crate::domain::{
     command::{Command, ContactRef},
     eligibility::SessionPolicy,
-    entry::Subject,
+    entry::{Seq, Subject},
     event::{Event, TrafficKind},
     governor::LookupPolicy,
     names::SenderId,
@@ -56,6 +59,7 @@ pub fn decide(
         Command::Keys(command) => registry::decide_key(draft, command, now),
         Command::OptIn(opt_in) => consent::opt_in(draft, rules, opt_in, now),
         Command::OptOut(opt_out) => consent::opt_out(draft, rules, opt_out, now),
+        Command::Merge(merge) => merge::merge(draft, merge, now),
         Command::ReportIdentity { contact, hash, observed_at } => {
             let observed_at = not_future(*observed_at, rules, now)?;
             identity::report(draft, *contact, hash, observed_at, now)
@@ -75,8 +79,9 @@ pub fn decide(
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
         Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
-        Command::ConcludeLookup { lookup, state, cause, wa_id } => {
-            lookup::conclude(draft, *lookup, *state, cause.as_deref(), wa_id.as_deref())
+        Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key } => {
+            let said = lookup::Said { state: *state, cause, wa_id, wa_key: *wa_key };
+            lookup::conclude(draft, *lookup, &said, now)
         }
     }
 }
@@ -144,7 +149,13 @@ fn not_future(
     }
 }
 
-/// Takes back every open ticket of a contact that `applies`.
+/// Returns the position the next of `events` will have.
+fn upcoming(draft: &Draft<'_>, events: &Events) -> Seq {
+    let len = u64::try_from(events.len()).unwrap_or(u64::MAX);
+    Seq(draft.next().0.saturating_add(len))
+}
+
+/// Takes back every open ticket of a contact that `applies`, once.
 fn void_tickets(
     draft: &Draft<'_>,
     subject: Subject,
@@ -156,6 +167,9 @@ fn void_tickets(
     let Some(contact) = draft.contact(subject) else { return };
     let open = contact.details().tickets.iter().filter_map(|id| draft.ticket(*id));
     for ticket in open.filter(|ticket| ticket.is_open(now) && applies(ticket)) {
-        events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        let is_this = |event: &Event| matches!(event, Event::TicketVoided { ticket: id, .. } if *id == ticket.id);
+        if !events.iter().any(|(_, event)| is_this(event)) {
+            events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        }
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn commit(
     match ticket.state {
         TicketState::Reserved => {
             let message_id = message_id.into();
-            Ok(vec![(ticket.contact, Event::TicketCommitted { ticket: id, message_id, message })])
+            let subject = draft.resolve(ticket.contact);
+            Ok(vec![(subject, Event::TicketCommitted { ticket: id, message_id, message })])
         }
         TicketState::Committed { message: known } if known == message => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
@@ -75,7 +76,10 @@ pub(super) fn commit(
 pub(super) fn release(draft: &Draft<'_>, id: TicketId) -> Result<Events, Refusal> {
     let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
     match ticket.state {
-        TicketState::Reserved => Ok(vec![(ticket.contact, Event::TicketReleased { ticket: id })]),
+        TicketState::Reserved => {
+            let subject = draft.resolve(ticket.contact);
+            Ok(vec![(subject, Event::TicketReleased { ticket: id })])
+        }
         TicketState::Released | TicketState::Voided { .. } => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
     }

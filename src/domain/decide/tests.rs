@@ -23,7 +23,7 @@ use crate::domain::{
     ticket::MessageKind,
 };
 
-const RULES: Rules = Rules {
+pub(super) const RULES: Rules = Rules {
     session: SessionPolicy { margin_ms: 60_000 },
     lookup: LookupPolicy {
         window_ms: 7 * crate::domain::time::DAY_MS,
@@ -35,16 +35,26 @@ const RULES: Rules = Rules {
 };
 
 /// A ledger in miniature: decides, folds, and remembers what happened.
-struct Desk {
-    state: State,
-    now: i64,
+pub(super) struct Desk {
+    pub(super) state: State,
+    pub(super) now: i64,
+    /// Everything that happened, in order.
+    pub(super) entries: Vec<(Subject, Record)>,
+    /// Keys that are weak spellings of each other.
+    pub(super) weak: Vec<(u128, u128)>,
     ids: u128,
 }
 
 impl Desk {
     /// A business with two topics, a sender and a template.
-    fn new() -> Self {
-        let mut desk = Self { state: State::default(), now: 1_000_000, ids: 0 };
+    pub(super) fn new() -> Self {
+        let mut desk = Self {
+            state: State::default(),
+            now: 1_000_000,
+            entries: Vec::new(),
+            weak: Vec::new(),
+            ids: 0,
+        };
         for (id, category) in [("promotions", Category::Marketing), ("orders", Category::Utility)] {
             let topic =
                 Topic { name: id.into(), category, description: None, expires_after_days: None };
@@ -75,12 +85,15 @@ impl Desk {
         desk
     }
 
-    fn put(&mut self, command: RegistryCommand) {
+    pub(super) fn put(&mut self, command: RegistryCommand) {
         self.run(Command::Registry(Box::new(command))).unwrap();
     }
 
     /// Decides and folds one command, a millisecond after the last.
-    fn run(&mut self, command: impl std::borrow::Borrow<Command>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn run(
+        &mut self,
+        command: impl std::borrow::Borrow<Command>,
+    ) -> Result<Vec<Event>, Refusal> {
         self.now += 1;
         let now = Timestamp::from_unix_ms(self.now);
         let mut draft = Draft::new(&self.state);
@@ -88,28 +101,58 @@ impl Desk {
         for (subject, event) in &events {
             let record = Record { at: now, by: Actor::System, command: None, event: event.clone() };
             draft.fold(draft.next(), *subject, &record);
+            self.entries.push((*subject, record));
         }
         let changes = draft.into_changes();
         self.state.apply(changes);
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
 
-    fn id(&mut self) -> Uuid {
+    pub(super) fn id(&mut self) -> Uuid {
         self.ids += 1;
         Uuid::from_u128(self.ids)
     }
 
-    fn person(&mut self, key: u128) -> Person {
+    /// Returns the weak spellings of a key.
+    pub(super) fn weak_of(&self, key: u128) -> impl Iterator<Item = u128> + '_ {
+        self.weak.iter().filter_map(move |(one, other)| match key {
+            key if key == *one => Some(*other),
+            key if key == *other => Some(*one),
+            _ => None,
+        })
+    }
+
+    /// Brings a new state up from what happened, some entries at a time.
+    pub(super) fn replayed(&self) -> State {
+        let mut state = State::default();
+        for entries in self.entries.chunks(7) {
+            let mut draft = Draft::new(&state);
+            for (subject, record) in entries {
+                draft.fold(draft.next(), *subject, record);
+            }
+            let changes = draft.into_changes();
+            state.apply(changes);
+        }
+        state
+    }
+
+    pub(super) fn person(&mut self, key: u128) -> Person {
         let number = NumberIdentifier {
             number: PhoneNumber::parse(&format!("+1202555{key:04}")).unwrap(),
             key: ContactKey::from_bits(key),
             is_valid: true,
             written: None,
+            weak: self.weak_of(key).map(ContactKey::from_bits).collect(),
         };
         Person { number: Some(number), user: None, new_id: ContactId::from_uuid(self.id()) }
     }
 
-    fn opt_in(&mut self, key: u128, topic: &str, at: Option<i64>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn opt_in(
+        &mut self,
+        key: u128,
+        topic: &str,
+        at: Option<i64>,
+    ) -> Result<Vec<Event>, Refusal> {
         let command = OptIn {
             person: self.person(key),
             topics: vec![topic_id(topic)],
@@ -123,18 +166,36 @@ impl Desk {
         self.run(Command::OptIn(Box::new(command)))
     }
 
-    fn opt_out(&mut self, key: u128, topics: Option<&[&str]>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn opt_out(
+        &mut self,
+        key: u128,
+        topics: Option<&[&str]>,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.opt_out_at(key, topics, None)
+    }
+
+    pub(super) fn opt_out_at(
+        &mut self,
+        key: u128,
+        topics: Option<&[&str]>,
+        at: Option<i64>,
+    ) -> Result<Vec<Event>, Refusal> {
         let command = OptOut {
             person: self.person(key),
             topics: topics.map(|topics| topics.iter().map(|topic| topic_id(topic)).collect()),
             source: source("keyword"),
             reason: None,
-            captured_at: None,
+            captured_at: at.map(Timestamp::from_unix_ms),
         };
         self.run(Command::OptOut(Box::new(command)))
     }
 
-    fn identity(&mut self, key: u128, hash: &str, at: i64) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn identity(
+        &mut self,
+        key: u128,
+        hash: &str,
+        at: i64,
+    ) -> Result<Vec<Event>, Refusal> {
         self.run(Command::ReportIdentity {
             contact: ContactRef::Key(ContactKey::from_bits(key)),
             hash: hash.into(),
@@ -142,7 +203,11 @@ impl Desk {
         })
     }
 
-    fn reserve(&mut self, key: u128, kind: MessageKind) -> Result<TicketId, Vec<Reason>> {
+    pub(super) fn reserve(
+        &mut self,
+        key: u128,
+        kind: MessageKind,
+    ) -> Result<TicketId, Vec<Reason>> {
         let ticket = TicketId::from_uuid(self.id());
         let command = ReserveSend {
             ticket,
@@ -163,19 +228,23 @@ impl Desk {
         }
     }
 
-    fn commit(&mut self, ticket: TicketId, message: u128) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn commit(
+        &mut self,
+        ticket: TicketId,
+        message: u128,
+    ) -> Result<Vec<Event>, Refusal> {
         let message = MessageKey::from_bits(message);
         self.run(Command::CommitSend { ticket, message_id: "wamid.x".into(), message })
     }
 
-    fn look_up(&mut self, key: u128) -> Result<LookupId, Refusal> {
+    pub(super) fn look_up(&mut self, key: u128) -> Result<LookupId, Refusal> {
         let lookup = LookupId::from_uuid(self.id());
         let numbers = vec![(ContactKey::from_bits(key), lookup)];
         let request = RequestLookups { numbers, has_provider: true };
         self.run(Command::RequestLookups(request)).map(|_| lookup)
     }
 
-    fn status(&self, key: u128, topic: &str) -> ConsentStatus {
+    pub(super) fn status(&self, key: u128, topic: &str) -> ConsentStatus {
         let contacts = self.state.contacts();
         let subject = contacts.find(ContactKey::from_bits(key)).unwrap();
         let (ix, _) = self.state.registry().topic(&topic_id(topic)).unwrap();
@@ -184,15 +253,15 @@ impl Desk {
     }
 }
 
-fn topic_id(id: &str) -> TopicId {
+pub(super) fn topic_id(id: &str) -> TopicId {
     TopicId::parse(id).unwrap()
 }
 
-fn sender_id() -> SenderId {
+pub(super) fn sender_id() -> SenderId {
     SenderId::parse("700100200300501").unwrap()
 }
 
-fn source(kind: &str) -> Source {
+pub(super) fn source(kind: &str) -> Source {
     Source { kind: kind.into(), entry_point: None, url: None, reference: None }
 }
 
@@ -380,6 +449,7 @@ fn look_ups_need_an_opt_in_and_a_budget_and_messages_earn_more() {
         state: LookupState::Registered,
         cause: None,
         wa_id: None,
+        wa_key: None,
     };
     desk.run(&conclude).unwrap();
     assert!(matches!(desk.run(&conclude), Err(Refusal::LookupUnknown)));

@@ -16,6 +16,7 @@ pub struct Contacts {
     places: Vec<Option<Contact>>,
     by_number: HashTable<u32>,
     by_user: HashTable<u32>,
+    by_wa: HashTable<u32>,
     by_id: HashTable<u32>,
 }
 
@@ -25,22 +26,45 @@ impl Contacts {
         self.places.get(index(subject)?)?.as_ref()
     }
 
-    /// Returns the place of the contact with this number or user key.
+    /// Returns the place of the contact this key leads to: of the one that stayed, if the one with
+    /// the key became part of another.
     pub fn find(&self, key: ContactKey) -> Option<Subject> {
-        let found = self
-            .by_number
-            .find(hash_key(key), |place| self.has(*place, |c| c.number_key == Some(key)))
-            .or_else(|| {
-                self.by_user
-                    .find(hash_key(key), |place| self.has(*place, |c| c.user_key == Some(key)))
-            });
+        self.find_by(key, |_| true).map(|place| self.resolve(place))
+    }
+
+    /// Returns the place of the contact this id leads to.
+    pub fn find_id(&self, id: ContactId) -> Option<Subject> {
+        self.place_of_id(id).map(|place| self.resolve(place))
+    }
+
+    /// Returns the place of the contact that brought this key: a contact that stayed may have taken
+    /// over the keys of one that became part of it.
+    pub fn place_of(&self, key: ContactKey) -> Option<Subject> {
+        let is_merged = |contact: &Contact| contact.details().merged_into.is_some();
+        self.find_by(key, is_merged).or_else(|| self.find_by(key, |_| true))
+    }
+
+    fn find_by(&self, key: ContactKey, fits: impl Fn(&Contact) -> bool) -> Option<Subject> {
+        let hash = hash_key(key);
+        let key = Some(key);
+        let by_number = |place: &u32| self.has(*place, |c| c.number_key == key && fits(c));
+        let by_user = |place: &u32| self.has(*place, |c| c.user_key == key && fits(c));
+        let by_wa = |place: &u32| self.has(*place, |c| c.aliases().wa_key == key && fits(c));
+        let found = self.by_number.find(hash, by_number);
+        let found = found.or_else(|| self.by_user.find(hash, by_user));
+        let found = found.or_else(|| self.by_wa.find(hash, by_wa));
         found.map(|place| subject(*place))
     }
 
-    /// Returns the place of the contact with this id.
-    pub fn find_id(&self, id: ContactId) -> Option<Subject> {
+    /// Returns the place of the contact that has this id itself.
+    pub fn place_of_id(&self, id: ContactId) -> Option<Subject> {
         let found = self.by_id.find(hash_id(id), |place| self.has(*place, |c| c.id == id));
         found.map(|place| subject(*place))
+    }
+
+    /// Returns the place of the contact that stayed where the one at `place` became part of it.
+    pub fn resolve(&self, place: Subject) -> Subject {
+        follow(place, |place| self.get(place))
     }
 
     /// Returns the place the next new contact takes.
@@ -81,7 +105,8 @@ impl Contacts {
         let Some(now) = self.places.get(place).and_then(Option::as_ref) else { return };
         let (number_key, user_key, id) = (now.number_key, now.user_key, now.id);
         let known = before.as_ref();
-        let Self { places, by_number, by_user, by_id } = self;
+        let wa_key = now.aliases().wa_key;
+        let Self { places, by_number, by_user, by_wa, by_id } = self;
         let Ok(place) = u32::try_from(place) else { return };
         let at = |place: &u32| usize::try_from(*place).ok().and_then(|p| places.get(p)?.as_ref());
         if known.is_none() {
@@ -99,6 +124,12 @@ impl Contacts {
             let hasher = |p: &u32| at(p).and_then(|c| c.user_key).map_or(0, hash_key);
             by_user.insert_unique(hash_key(key), place, hasher);
         }
+        if let Some(key) = wa_key
+            && known.is_none_or(|known| known.aliases().wa_key != Some(key))
+        {
+            let hasher = |p: &u32| at(p).and_then(|c| c.aliases().wa_key).map_or(0, hash_key);
+            by_wa.insert_unique(hash_key(key), place, hasher);
+        }
     }
 
     /// Leaves every place up to and including `at` in existence, empty where nobody is known.
@@ -112,6 +143,22 @@ impl Contacts {
     fn has(&self, place: u32, is_it: impl Fn(&Contact) -> bool) -> bool {
         self.get(subject(place)).is_some_and(is_it)
     }
+}
+
+/// Follows what contacts became part of. The rules make no circle; one in a damaged ledger ends
+/// somewhere in it.
+pub(super) fn follow<'a>(
+    place: Subject,
+    contact: impl Fn(Subject) -> Option<&'a Contact>,
+) -> Subject {
+    let (mut at, mut steps) = (place, 0_u32);
+    while let Some((into, _)) = contact(at).and_then(|contact| contact.details().merged_into)
+        && steps < CONTACTS_MAX
+    {
+        at = into;
+        steps += 1;
+    }
+    at
 }
 
 /// Equal when the same contacts are at the same places; the indexes follow from them.

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::domain::{
     command::ContactRef,
+    consent::Consents,
     contact::Contact,
     entry::{Seq, Subject},
     governor::Governor,
     ids::{ContactId, LookupId, TicketId},
     key::{CommandId, ContactKey},
     registry::Registry,
-    state::{Done, State},
+    state::{Done, State, contacts::follow},
     ticket::Ticket,
     time::Timestamp,
 };
@@ -35,6 +36,7 @@ pub struct Changes {
     pub(super) governor: Arc<Governor>,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
     pub(super) lookups: BTreeMap<LookupId, Option<Subject>>,
+    pub(super) shadows: BTreeMap<ContactKey, Option<Consents>>,
     pub(super) commands: BTreeMap<CommandId, Done>,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Draft<'a> {
                 governor: Arc::clone(&base.governor),
                 tickets: BTreeMap::new(),
                 lookups: BTreeMap::new(),
+                shadows: BTreeMap::new(),
                 commands: BTreeMap::new(),
             },
             added: BTreeMap::new(),
@@ -94,18 +97,39 @@ impl<'a> Draft<'a> {
         self.changes.contacts.get(&subject).or_else(|| self.base.contacts.get(subject))
     }
 
-    /// Returns the place of the contact with this number or user key.
+    /// Returns the place of the contact this key leads to: of the one that stayed, if the one with
+    /// the key became part of another.
     pub fn find(&self, key: ContactKey) -> Option<Subject> {
-        self.added.get(&key).copied().or_else(|| self.base.contacts.find(key))
+        self.find_ref(ContactRef::Key(key))
     }
 
-    /// Returns the place of a contact.
+    /// Returns the place of the contact a reference leads to.
     pub fn find_ref(&self, contact: ContactRef) -> Option<Subject> {
+        self.place_of(contact).map(|place| self.resolve(place))
+    }
+
+    /// Returns the place of the contact a reference names itself.
+    pub fn place_of(&self, contact: ContactRef) -> Option<Subject> {
         match contact {
-            ContactRef::Key(key) => self.find(key),
-            ContactRef::Id(id) => {
-                self.added_ids.get(&id).copied().or_else(|| self.base.contacts.find_id(id))
+            ContactRef::Key(key) => {
+                self.added.get(&key).copied().or_else(|| self.base.contacts.place_of(key))
             }
+            ContactRef::Id(id) => {
+                self.added_ids.get(&id).copied().or_else(|| self.base.contacts.place_of_id(id))
+            }
+        }
+    }
+
+    /// Returns the place of the contact that stayed where the one at `place` became part of it.
+    pub fn resolve(&self, place: Subject) -> Subject {
+        follow(place, |place| self.contact(place))
+    }
+
+    /// Returns what people withdrew from under other spellings of a number nobody is known by yet.
+    pub fn shadow(&self, key: ContactKey) -> Option<&Consents> {
+        match self.changes.shadows.get(&key) {
+            Some(changed) => changed.as_ref(),
+            None => self.base.shadows.get(&key),
         }
     }
 
@@ -116,10 +140,11 @@ impl<'a> Draft<'a> {
 
     /// Returns whom a look-up under way is about.
     pub fn lookup(&self, id: LookupId) -> Option<Subject> {
-        match self.changes.lookups.get(&id) {
+        let asked = match self.changes.lookups.get(&id) {
             Some(changed) => *changed,
             None => self.base.lookups.get(&id).copied(),
-        }
+        };
+        asked.map(|place| self.resolve(place))
     }
 
     /// Returns what became of a command.
@@ -136,6 +161,21 @@ impl<'a> Draft<'a> {
         self.changes.contacts.get_mut(&subject)
     }
 
+    /// Returns what people withdrew from under other spellings of a number, to be changed.
+    pub(super) fn shadow_mut(&mut self, key: ContactKey) -> &mut Consents {
+        let base = self.base;
+        let known = || base.shadows.get(&key).cloned();
+        let changed = self.changes.shadows.entry(key).or_insert_with(known);
+        changed.get_or_insert_default()
+    }
+
+    /// Forgets the same: somebody is known by the number now, and has it on record.
+    pub(super) fn drop_shadow(&mut self, key: ContactKey) {
+        if self.shadow(key).is_some() {
+            self.changes.shadows.insert(key, None);
+        }
+    }
+
     /// Returns a ticket to be changed, as it is in this draft.
     pub(super) fn ticket_mut(&mut self, id: TicketId) -> Option<&mut Ticket> {
         if !self.changes.tickets.contains_key(&id) {
@@ -150,6 +190,9 @@ impl<'a> Draft<'a> {
         self.added_ids.insert(contact.id, subject);
         self.index(subject, contact.number_key);
         self.index(subject, contact.user_key);
+        if let Some(key) = contact.number_key {
+            self.drop_shadow(key);
+        }
         self.changes.contacts.insert(subject, contact);
         self.next_contact = self.next_contact.max(Subject(subject.0.saturating_add(1)));
     }

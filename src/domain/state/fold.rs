@@ -11,6 +11,7 @@ use crate::domain::{
     event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
     identity::Identity,
     ids::{LookupId, TicketId},
+    key::ContactKey,
     registry::{Put, Registry, StatementVersion},
     state::{Done, Draft},
     ticket::{Ticket, TicketState},
@@ -65,6 +66,8 @@ impl Draft<'_> {
             Event::LedgerOpened { .. }
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
+            | Event::ContactMerged { .. }
+            | Event::ContactAbsorbed(_)
             | Event::OptedIn(_)
             | Event::OptedOut(_)
             | Event::IdentityObserved { .. }
@@ -84,17 +87,16 @@ impl Draft<'_> {
 
     fn fold_contact(&mut self, seq: Seq, subject: Subject, record: &Record) {
         match &record.event {
-            Event::ContactAdded { contact, number_key, user_key, .. } => {
-                self.add_contact(subject, Contact::new(*contact, *number_key, *user_key));
+            Event::ContactAdded { contact, number_key, user_key, weak_keys, .. } => {
+                let mut contact = Contact::new(*contact, *number_key, *user_key);
+                contact.add_weak(weak_keys);
+                self.add_contact(subject, contact);
             }
-            Event::IdentifierLinked { number_key, user_key, .. } => {
-                if let Some(contact) = self.contact_mut(subject) {
-                    contact.number_key = contact.number_key.or(*number_key);
-                    contact.user_key = contact.user_key.or(*user_key);
-                }
-                self.index(subject, *number_key);
-                self.index(subject, *user_key);
+            Event::IdentifierLinked { number_key, user_key, weak_keys, .. } => {
+                self.fold_identifiers(subject, *number_key, *user_key, weak_keys);
             }
+            Event::ContactMerged { place, .. } => self.fold_merge(seq, subject, *place),
+            Event::ContactAbsorbed(event) => self.fold_absorbed(subject, event),
             Event::OptedIn(event) => self.fold_opt_in(seq, subject, event),
             Event::OptedOut(event) => self.fold_opt_out(seq, subject, event),
             Event::TicketReserved(event) => {
@@ -114,8 +116,11 @@ impl Draft<'_> {
             Event::LookupRequested { lookup } => {
                 self.fold_lookup_request(subject, *lookup, record.at);
             }
-            Event::LookupConcluded { lookup, state, .. } => {
+            Event::LookupConcluded { lookup, state, wa_key, .. } => {
                 self.fold_lookup_end(subject, *lookup, *state, record.at);
+                if let Some(key) = wa_key {
+                    self.fold_wa_key(subject, *key);
+                }
             }
             Event::IdentityObserved { .. }
             | Event::IdentityChanged { .. }
@@ -153,6 +158,9 @@ impl Draft<'_> {
 
     fn fold_opt_out(&mut self, seq: Seq, subject: Subject, event: &OptedOut) {
         let at = event.captured_at;
+        for key in &event.weak_keys {
+            self.fold_shadow(seq, *key, event);
+        }
         if event.everything {
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_full_stop(FullStop { at, seq });
@@ -168,6 +176,19 @@ impl Draft<'_> {
             {
                 contact.consents.fold_act(consent);
             }
+        }
+    }
+
+    /// Nobody is known by this spelling: what its person withdrew from waits for them.
+    fn fold_shadow(&mut self, seq: Seq, key: ContactKey, event: &OptedOut) {
+        let stop = FullStop { at: event.captured_at, seq };
+        if event.everything {
+            self.shadow_mut(key).fold_full_stop(stop);
+            return;
+        }
+        for outcome in &event.topics {
+            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
+            self.shadow_mut(key).fold_act(stop.about(topic));
         }
     }
 
@@ -276,7 +297,8 @@ impl Draft<'_> {
         self.changes.lookups.insert(id, None);
         let Some(contact) = self.contact_mut(subject) else { return };
         let Some(lookup) = &mut contact.details_mut().lookup else { return };
-        lookup.pending = None;
+        // Of two contacts that became one, each may have had a look-up under way.
+        lookup.pending = lookup.pending.filter(|pending| *pending != id);
         let was_found = lookup.answer.is_some_and(|(known, _)| known == LookupState::Registered);
         // "Nobody knows" and "still looking" do not take away what was known.
         let is_answer = match state {

@@ -4,6 +4,7 @@
 //! decided: commands of the group see each other, readers see none of it until the group is
 //! durable and [`State::apply`] takes the draft's changes over.
 
+mod absorb;
 mod contacts;
 mod draft;
 mod fold;
@@ -14,10 +15,11 @@ pub use contacts::{CONTACTS_MAX, Contacts};
 pub use draft::{Changes, Draft};
 
 use crate::domain::{
+    consent::Consents,
     entry::{Seq, Subject},
     governor::Governor,
     ids::{LookupId, TicketId},
-    key::{CommandId, Fingerprint},
+    key::{CommandId, ContactKey, Fingerprint},
     registry::Registry,
     ticket::{Ticket, TicketState},
     time::{DAY_MS, Timestamp},
@@ -40,6 +42,9 @@ pub struct State {
     governor: Arc<Governor>,
     tickets: BTreeMap<TicketId, Ticket>,
     lookups: BTreeMap<LookupId, Subject>,
+    /// What people withdrew from under other spellings of numbers nobody is known by yet. At most
+    /// a few for each contact that withdrew: one for each weak spelling of its number.
+    shadows: BTreeMap<ContactKey, Consents>,
     commands: BTreeMap<CommandId, Done>,
     commands_by_age: VecDeque<(Timestamp, CommandId)>,
     command_kept: CommandKept,
@@ -122,8 +127,17 @@ impl State {
 
     /// Takes over what a draft changed. The draft must have been made on this very state.
     pub fn apply(&mut self, changes: Changes) {
-        let Changes { next, last_at, contacts, registry, governor, tickets, lookups, commands } =
-            changes;
+        let Changes {
+            next,
+            last_at,
+            contacts,
+            registry,
+            governor,
+            tickets,
+            lookups,
+            shadows,
+            commands,
+        } = changes;
         self.next = next;
         self.last_at = last_at;
         for (subject, contact) in contacts {
@@ -136,6 +150,12 @@ impl State {
             match subject {
                 Some(subject) => drop(self.lookups.insert(lookup, subject)),
                 None => drop(self.lookups.remove(&lookup)),
+            }
+        }
+        for (key, stops) in shadows {
+            match stops {
+                Some(stops) => drop(self.shadows.insert(key, stops)),
+                None => drop(self.shadows.remove(&key)),
             }
         }
         for (id, done) in commands {
@@ -180,6 +200,7 @@ impl PartialEq for State {
             && self.governor == other.governor
             && self.tickets == other.tickets
             && self.lookups == other.lookups
+            && self.shadows == other.shadows
             && self.commands == other.commands
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    documents::{ContactDocument, FormerIdentity},
     domain::{
         command::{Command, ContactRef},
         contact::{Contact, LookupState},
@@ -15,6 +16,7 @@ use crate::{
         ids::ContactId,
         names::SenderId,
         registry::Registry,
+        state::State,
         time::Timestamp,
     },
     http::{
@@ -33,7 +35,7 @@ use crate::{
 const VIEW_WAIT: Duration = Duration::from_secs(10);
 
 /// Reads under way are given up after this long: a stuck store must not stick its readers.
-const READ_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// One person.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,10 +47,14 @@ pub struct ContactBody {
     number: Option<Box<str>>,
     /// Whether the number has the shape of one in use; `false` is a flag, not a refusal.
     number_valid: Option<bool>,
+    /// The number as it was last given, where that differs.
+    written: Option<Box<str>>,
     /// The number as WhatsApp writes it, if it was ever seen.
     wa_id: Option<Box<str>>,
     /// The business-scoped user id.
     user_id: Option<Box<str>>,
+    /// Contacts that turned out to be this person and were merged into this one.
+    merged: Vec<FormerBody>,
     /// Who is behind the number.
     identity: IdentityBody,
     /// Where each topic stands.
@@ -63,6 +69,27 @@ pub struct ContactBody {
     /// The ledger's last entry when this was read.
     #[schema(value_type = u64)]
     as_of: Seq,
+}
+
+/// A contact that became part of another: whatever it was known by leads to the other.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FormerBody {
+    /// Its id.
+    #[schema(value_type = String, format = Uuid)]
+    id: ContactId,
+    /// Its number, in E.164.
+    number: Option<Box<str>>,
+    /// Its number as it was last given, where that differs.
+    written: Option<Box<str>>,
+    /// Its number as WhatsApp writes it, if it was ever seen.
+    wa_id: Option<Box<str>>,
+    /// Its business-scoped user id.
+    user_id: Option<Box<str>>,
+    /// When it was merged.
+    merged_at: Moment,
+    /// The entry that recorded it.
+    #[schema(value_type = u64)]
+    seq: Seq,
 }
 
 /// A consent and whether a change of identity suspends it.
@@ -137,23 +164,53 @@ pub(crate) async fn get(ask: Ask) -> Result<HttpResponse, Problem> {
     let subject = find(&ask.edge, named.contact)?;
     caught_up(&ask.edge).await?;
     let store = ask.edge.store.clone();
-    let read = move || store.document(subject);
+    let read = move || store.person(subject);
     let document = ask.edge.blocking.run_within(READ_WITHIN, read).await?;
     let document = document.map_err(|error| internal(&error))?;
     let body = {
         let state = ask.edge.views().state();
-        let contact = state.contacts().get(subject).ok_or_else(unknown)?;
-        let now = ask.edge.clock.now();
-        let mut body = describe(contact, state.registry(), now, state.last());
-        if let Some(document) = document {
-            body.number = document.number.map(|number| number.as_e164().into());
-            body.number_valid = body.number.as_ref().map(|_| document.number_valid);
-            body.wa_id = document.wa_id;
-            body.user_id = document.user_id;
+        if state.contacts().resolve(subject) != subject {
+            let detail = "the contact became part of another one just now";
+            return Err(Problem::new(VIEW_BEHIND, detail).retry_after_s(1));
         }
-        body
+        show(&state, subject, document, ask.edge.clock.now()).ok_or_else(unknown)?
     };
     Ok(HttpResponse::Ok().json(body))
+}
+
+/// Shows a contact with what its document says; `None` if it is not known.
+pub(super) fn show(
+    state: &State,
+    subject: Subject,
+    document: Option<ContactDocument>,
+    now: Timestamp,
+) -> Option<ContactBody> {
+    let contact = state.contacts().get(subject)?;
+    let mut body = describe(contact, state.registry(), now, state.last());
+    if let Some(document) = document {
+        body.number = document.number.map(|number| number.as_e164().into());
+        body.number_valid = body.number.as_ref().map(|_| document.number_valid);
+        body.written = document.written;
+        body.wa_id = document.wa_id;
+        body.user_id = document.user_id;
+        body.merged = document.former.into_iter().map(FormerBody::of).collect();
+    }
+    Some(body)
+}
+
+impl FormerBody {
+    fn of(former: FormerIdentity) -> Self {
+        let FormerIdentity { id, number, written, wa_id, user_id, merged_at, seq } = former;
+        Self {
+            id,
+            number: number.map(|number| number.as_e164().into()),
+            written,
+            wa_id,
+            user_id,
+            merged_at: Moment(merged_at),
+            seq,
+        }
+    }
 }
 
 fn describe(contact: &Contact, registry: &Registry, now: Timestamp, as_of: Seq) -> ContactBody {
@@ -180,8 +237,10 @@ fn describe(contact: &Contact, registry: &Registry, now: Timestamp, as_of: Seq) 
         id: contact.id,
         number: None,
         number_valid: None,
+        written: None,
         wa_id: None,
         user_id: None,
+        merged: Vec::new(),
         identity: IdentityBody {
             status: if change.is_some() { "changed" } else { "current" },
             hash: identity.map(|identity| identity.hash().into()),

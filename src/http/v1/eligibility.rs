@@ -132,7 +132,7 @@ pub fn judge<'a>(
     let subject = state.contacts().find(*key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
     let mut verdict = resolved.judge(contact, edge.rules.session, now);
-    if edge.views().has_unrecorded_stop(*key) {
+    if edge.views().has_unrecorded_stop(*key, subject) {
         refuse_unrecorded(&mut verdict);
     }
     Judged { verdict, subject, state, now }

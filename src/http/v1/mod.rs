@@ -3,9 +3,11 @@
 pub mod batch;
 pub mod contacts;
 pub mod decision;
+pub mod duplicates;
 pub mod eligibility;
 pub mod exports;
 pub mod keys;
+pub mod merge;
 pub mod numbers;
 pub mod opt_ins;
 pub mod opt_outs;

@@ -192,7 +192,9 @@ pub fn reply(edge: &Edge, submitted: &Submitted) -> Result<HttpResponse, Problem
     let act = submitted.entries.iter().rev().find_map(|entry| {
         if let Event::OptedIn(event) = &entry.record.event {
             Some((entry, event.number.as_ref(), &event.topics))
-        } else if let Event::OptedOut(event) = &entry.record.event {
+        } else if let Event::OptedOut(event) = &entry.record.event
+            && event.derived_from.is_none()
+        {
             Some((entry, event.number.as_ref(), &event.topics))
         } else {
             None

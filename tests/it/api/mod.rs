@@ -12,6 +12,7 @@ mod identity;
 mod keys;
 mod metrics;
 mod numbers;
+mod same_person;
 mod sends;
 mod verifications;
 

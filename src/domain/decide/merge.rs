@@ -1,0 +1,590 @@
+//! Rules about two contacts that turned out to be one person: both histories stay, and of what
+//! the two say the more restrictive counts.
+
+use std::cmp::Ordering;
+
+use crate::domain::{
+    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, TopicLeft},
+    command::Merge,
+    consent::{Act, Consent, ConsentStatus, Consents, FullStop},
+    contact::{Contact, Details},
+    decide::{Events, upcoming, void_tickets},
+    entry::{Seq, Subject},
+    event::Event,
+    identity::{Change, Identity},
+    key::ContactKey,
+    refusal::{MergeSide, Refusal},
+    state::Draft,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// Makes one contact part of another. Open tickets of both are taken back: they were given for
+/// what one of the two had agreed to. Two that are one already stay as they are.
+pub(super) fn merge(draft: &Draft<'_>, merge: &Merge, now: Timestamp) -> Result<Events, Refusal> {
+    let from = draft.place_of(merge.from).ok_or(Refusal::MergeUnknown(MergeSide::From))?;
+    let into = draft.place_of(merge.into).ok_or(Refusal::MergeUnknown(MergeSide::Into))?;
+    if from == into {
+        return Err(Refusal::MergeIntoItself);
+    }
+    let (from, into) = (draft.resolve(from), draft.resolve(into));
+    if from == into {
+        return Ok(Vec::new());
+    }
+    let lost = draft.contact(from).ok_or(Refusal::MergeUnknown(MergeSide::From))?;
+    let kept = draft.contact(into).ok_or(Refusal::MergeUnknown(MergeSide::Into))?;
+    // WhatsApp gives each of its accounts one user id: two ids are two accounts.
+    if lost.user_key.is_some() && kept.user_key.is_some() {
+        return Err(Refusal::IdentifiersConflict);
+    }
+    let mut events = Vec::with_capacity(2);
+    void_tickets(draft, from, VoidCause::Merged, now, |_| true, &mut events);
+    void_tickets(draft, into, VoidCause::Merged, now, |_| true, &mut events);
+    let seq = upcoming(draft, &events);
+    let merged = Event::ContactMerged {
+        into: kept.id,
+        place: into,
+        reason: merge.reason.clone(),
+        evidence: merge.evidence.clone(),
+    };
+    events.push((from, merged));
+    let absorbed = absorb(draft, kept, lost, from, seq, now);
+    events.push((into, Event::ContactAbsorbed(Box::new(absorbed))));
+    Ok(events)
+}
+
+/// Works out where `kept` stands once `lost`, which is at `place`, is part of it.
+fn absorb(
+    draft: &Draft<'_>,
+    kept: &Contact,
+    lost: &Contact,
+    place: Subject,
+    seq: Seq,
+    now: Timestamp,
+) -> Absorbed {
+    let (ours, theirs) = (kept.details(), lost.details());
+    let acts = stricter_acts(&kept.consents, &lost.consents, now);
+    let topics = acts.into_iter().filter_map(|consent| {
+        let Consent { topic, act, at, expires_at, seq } = consent;
+        let topic = draft.registry().topic_id(topic)?.clone();
+        let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
+        Some(TopicLeft { topic, act, at, expires_at, seq })
+    });
+    let full_stop = latest_stop(&kept.consents, &lost.consents);
+    let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
+    let latest = [ours.traffic.failed, theirs.traffic.failed].into_iter().flatten().max();
+    Absorbed {
+        contact: lost.id,
+        place,
+        number_key: lost.number_key.filter(|_| kept.number_key.is_none()),
+        user_key: lost.user_key.filter(|_| kept.user_key.is_none()),
+        weak_keys: new_weak(kept, lost),
+        topics: topics.collect(),
+        full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
+        blocked: earliest.map(mark),
+        identity: join_identities(ours.identity.as_ref(), theirs.identity.as_ref(), seq),
+        inbound: join_windows(draft, ours, theirs),
+        reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
+        failed: latest.map(mark),
+        lookup: join_lookups(ours, theirs),
+    }
+}
+
+fn mark((at, seq): (Timestamp, Seq)) -> Mark {
+    Mark { at, seq }
+}
+
+fn new_weak(kept: &Contact, lost: &Contact) -> Vec<ContactKey> {
+    let known = &kept.aliases().weak;
+    lost.aliases().weak.iter().filter(|key| !known.contains(key)).copied().collect()
+}
+
+/// Topic by topic, the act that leaves the person reachable for less. A side on which nothing was
+/// ever recorded about a topic, and no withdrawal from everything, has nothing to say about it.
+fn stricter_acts(kept: &Consents, lost: &Consents, now: Timestamp) -> Vec<Consent> {
+    let stop = latest_stop(kept, lost);
+    let mut acts: Vec<Consent> = Vec::new();
+    for topic in kept.topics().chain(lost.topics()) {
+        if acts.iter().any(|act| act.topic == topic) {
+            continue;
+        }
+        acts.extend(match (kept.deciding(topic), lost.deciding(topic)) {
+            (Some(ours), Some(theirs)) => Some(stricter(ours, theirs, stop, now)),
+            (Some(only), None) | (None, Some(only)) => Some(only),
+            (None, None) => None,
+        });
+    }
+    acts
+}
+
+fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
+    let stops = [kept.full_stop(), lost.full_stop()];
+    stops.into_iter().flatten().max_by_key(|stop| (stop.at, stop.seq))
+}
+
+/// Withdrawn before expired before pending before granted. Of two withdrawals the later, which
+/// more claims lose against; of two agreements the one that ends first or else is older, which a
+/// change of identity suspends sooner. What a withdrawal from everything is later than does not
+/// stand beside it, whichever side it came from.
+fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timestamp) -> Consent {
+    let rank = |consent: &Consent| match consent.standing(now).status {
+        ConsentStatus::NeverAsked => 0,
+        ConsentStatus::Granted => 1,
+        ConsentStatus::Pending => 2,
+        ConsentStatus::Expired => 3,
+        ConsentStatus::Withdrawn => 4,
+    };
+    let is_overtaken = |consent: Consent| {
+        stop.is_some_and(|stop| {
+            let ends_with_it = consent.at == stop.at && consent.act != Act::TookBack;
+            consent.at < stop.at || ends_with_it
+        })
+    };
+    let age = |act: Consent| (is_overtaken(act), act.expires_at, act.at, act.seq);
+    let theirs_win = match rank(&theirs).cmp(&rank(&ours)) {
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => match ours.act {
+            Act::TookBack | Act::Asked => (theirs.at, theirs.seq) > (ours.at, ours.seq),
+            Act::Agreed => age(theirs) < age(ours),
+        },
+    };
+    let act = if theirs_win { theirs } else { ours };
+    stop.filter(|_| is_overtaken(act)).map_or(act, |stop| stop.about(act.topic))
+}
+
+/// The hash observed last stays. A change that is open on either side stays open, and two hashes
+/// for what is said to be one person are a change themselves: nobody knows which is current.
+fn join_identities(
+    ours: Option<&Identity>,
+    theirs: Option<&Identity>,
+    seq: Seq,
+) -> Option<IdentityLeft> {
+    let (latest, other) = match (ours, theirs) {
+        (Some(ours), Some(theirs)) if theirs.observed_at() > ours.observed_at() => {
+            (theirs, Some(ours))
+        }
+        (Some(ours), theirs) => (ours, theirs),
+        (None, Some(theirs)) => (theirs, None),
+        (None, None) => return None,
+    };
+    let differs = other.is_some_and(|other| other.hash() != latest.hash());
+    let by_merge = differs.then(|| Change { at: latest.observed_at(), seq });
+    let open = [latest.open_change(), other.and_then(Identity::open_change), by_merge];
+    let open = open.into_iter().flatten().max_by_key(|change| (change.at, change.seq));
+    let (change, confirmed_at) = match open {
+        Some(open) => (Some(open), None),
+        None => (latest.last_change(), latest.confirmed_at()),
+    };
+    Some(IdentityLeft {
+        hash: latest.hash().into(),
+        observed_at: latest.observed_at(),
+        change: change.map(|change| Mark { at: change.at, seq: change.seq }),
+        confirmed_at,
+    })
+}
+
+fn join_windows(draft: &Draft<'_>, ours: &Details, theirs: &Details) -> Vec<InboundLeft> {
+    let mut joined = ours.traffic.clone();
+    for (sender, at) in &theirs.traffic.inbound {
+        joined.fold_inbound(*sender, *at);
+    }
+    let named = joined.inbound.into_iter().filter_map(|(sender, at)| {
+        Some(InboundLeft { sender: draft.registry().sender_id(sender)?.clone(), at })
+    });
+    named.collect()
+}
+
+/// An answer is about a number: that of the contact that stays, whose number is the one shown,
+/// comes first.
+fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
+    let (ours, theirs) = (ours.lookup.as_ref(), theirs.lookup.as_ref());
+    let known = || [ours, theirs].into_iter().flatten();
+    known().next()?;
+    let answer = known().find_map(|lookup| lookup.answer);
+    Some(LookupLeft {
+        pending: known().find_map(|lookup| lookup.pending),
+        state: answer.map(|(state, _)| state),
+        answered_at: answer.map(|(_, at)| at),
+        was_contacted: known().any(|lookup| lookup.was_contacted),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{
+        command::{Command, ContactRef, OptIn, Person, UserIdentifier},
+        consent::TopicIx,
+        contact::LookupState,
+        decide::tests::{Desk, RULES, sender_id, source, topic_id},
+        event::{Evidence, TrafficKind},
+        ids::ContactId,
+        reason::Reason,
+        ticket::MessageKind,
+    };
+
+    const PROMOTIONS: TopicIx = TopicIx(0);
+
+    fn named(key: u128) -> ContactRef {
+        ContactRef::Key(ContactKey::from_bits(key))
+    }
+
+    fn join(desk: &mut Desk, from: u128, into: u128) -> Result<Vec<Event>, Refusal> {
+        let (from, into) = (named(from), named(into));
+        let (reason, evidence) = (Some("told us so".into()), Evidence::new());
+        desk.run(Command::Merge(Box::new(Merge { from, into, reason, evidence })))
+    }
+
+    /// Agrees to promotions by number and user id.
+    fn with_user(desk: &mut Desk, number: Option<u128>, user: u128) {
+        let number = number.and_then(|key| desk.person(key).number);
+        let user = UserIdentifier { user_id: "US.1".into(), key: ContactKey::from_bits(user) };
+        let opt_in = OptIn {
+            person: Person { number, user: Some(user), new_id: ContactId::from_uuid(desk.id()) },
+            topics: vec![topic_id("promotions")],
+            source: source("web_form"),
+            statement: None,
+            language: None,
+            evidence: Evidence::new(),
+            captured_at: None,
+            awaits_confirmation: false,
+        };
+        desk.run(Command::OptIn(Box::new(opt_in))).unwrap();
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    /// One side's consents about promotions, from oldest to newest status: what a person may have
+    /// at 100.
+    fn sides() -> Vec<(ConsentStatus, Consents)> {
+        let act = |act, expires_at| {
+            let mut consents = Consents::default();
+            let at = at(10);
+            consents.fold_act(Consent { topic: PROMOTIONS, act, at, expires_at, seq: Seq(1) });
+            consents
+        };
+        let mut left = act(Act::Agreed, Timestamp::NEVER);
+        left.fold_full_stop(FullStop { at: at(20), seq: Seq(2) });
+        vec![
+            (ConsentStatus::NeverAsked, Consents::default()),
+            (ConsentStatus::Granted, act(Act::Agreed, Timestamp::NEVER)),
+            (ConsentStatus::Pending, act(Act::Asked, Timestamp::NEVER)),
+            (ConsentStatus::Expired, act(Act::Agreed, at(50))),
+            (ConsentStatus::Withdrawn, act(Act::TookBack, Timestamp::NEVER)),
+            (ConsentStatus::Withdrawn, left),
+        ]
+    }
+
+    #[test]
+    fn of_two_statuses_the_more_restrictive_stays_whichever_side_has_it() {
+        for (place, (one_status, one)) in sides().into_iter().enumerate() {
+            for (other_place, (other_status, other)) in sides().into_iter().enumerate() {
+                let expected = if place > other_place { one_status } else { other_status };
+                let acts = stricter_acts(&one, &other, at(100));
+                let found = acts
+                    .first()
+                    .map_or(ConsentStatus::NeverAsked, |act| act.standing(at(100)).status);
+                assert_eq!(found, expected, "{one_status:?} and {other_status:?}");
+                assert!(acts.len() <= 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_stop_of_one_side_covers_the_topics_of_the_other_also_after_a_later_yes() {
+        let mut desk = Desk::new();
+        desk.opt_out(1, None).unwrap();
+        desk.opt_in(1, "orders", None).unwrap();
+        desk.opt_in(2, "promotions", None).unwrap();
+        join(&mut desk, 1, 2).unwrap();
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+        assert_eq!(desk.status(2, "orders"), ConsentStatus::Granted);
+        desk.opt_in(2, "promotions", None).unwrap();
+        assert!(desk.reserve(1, MessageKind::Template).is_ok(), "the person agreed once more");
+    }
+
+    #[test]
+    fn an_agreement_older_than_the_other_sides_stop_does_not_stand_beside_it() {
+        for (from, into) in [(1, 2), (2, 1)] {
+            let mut desk = Desk::new();
+            desk.opt_in(1, "promotions", None).unwrap();
+            desk.opt_out(2, None).unwrap();
+            let stopped = desk.now;
+            desk.opt_in(2, "promotions", None).unwrap();
+            join(&mut desk, from, into).unwrap();
+            let contacts = desk.state.contacts();
+            let subject = contacts.find(ContactKey::from_bits(1)).unwrap();
+            let consents = &contacts.get(subject).unwrap().consents;
+            let standing = consents.standing(PROMOTIONS, at(desk.now));
+            assert_eq!(standing.status, ConsentStatus::Granted, "both sides had agreed");
+            assert!(standing.at > Some(at(stopped)), "by the act that came after the stop");
+        }
+    }
+
+    #[test]
+    fn every_identifier_and_the_old_id_lead_to_the_contact_that_stays() {
+        let mut desk = Desk::new();
+        with_user(&mut desk, Some(1), 91);
+        desk.opt_in(2, "orders", None).unwrap();
+        desk.opt_in(3, "orders", None).unwrap();
+        let id = |desk: &Desk, key| {
+            let contacts = desk.state.contacts();
+            contacts.get(contacts.find(ContactKey::from_bits(key)).unwrap()).unwrap().id
+        };
+        let (former, middle, last) = (id(&desk, 1), id(&desk, 2), id(&desk, 3));
+        let events = join(&mut desk, 1, 2).unwrap();
+        assert!(matches!(
+            events.as_slice(),
+            [Event::ContactMerged { .. }, Event::ContactAbsorbed(_)]
+        ));
+        join(&mut desk, 2, 3).unwrap();
+        for key in [1, 91, 2, 3] {
+            assert_eq!(id(&desk, key), last, "{key}");
+        }
+        let contacts = desk.state.contacts();
+        assert_eq!(contacts.find_id(former), contacts.find_id(last));
+        assert_eq!(contacts.find_id(middle), contacts.find_id(last));
+        with_user(&mut desk, Some(3), 91);
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn two_that_are_one_already_stay_as_they_are_and_nonsense_is_refused() {
+        let mut desk = Desk::new();
+        with_user(&mut desk, None, 90);
+        desk.opt_in(1, "orders", None).unwrap();
+        join(&mut desk, 1, 90).unwrap();
+        let before = desk.state.clone();
+        for (from, into) in [(1, 90), (90, 1)] {
+            assert!(join(&mut desk, from, into).unwrap().is_empty());
+        }
+        assert!(before == desk.state);
+        for key in [1, 90] {
+            assert!(matches!(join(&mut desk, key, key), Err(Refusal::MergeIntoItself)));
+        }
+        let unknown = join(&mut desk, 7, 1);
+        assert!(matches!(unknown, Err(Refusal::MergeUnknown(MergeSide::From))));
+        let unknown = join(&mut desk, 1, 7);
+        assert!(matches!(unknown, Err(Refusal::MergeUnknown(MergeSide::Into))));
+        with_user(&mut desk, Some(2), 92);
+        let two_accounts = join(&mut desk, 2, 1);
+        assert!(matches!(two_accounts, Err(Refusal::IdentifiersConflict)));
+    }
+
+    #[test]
+    fn open_tickets_of_both_are_taken_back_and_a_late_report_goes_to_the_contact_that_stays() {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.opt_in(2, "promotions", None).unwrap();
+        let late = desk.reserve(1, MessageKind::Template).unwrap();
+        desk.now += 120_000;
+        let open = [1, 2].map(|key| desk.reserve(key, MessageKind::Template).unwrap());
+        assert_eq!(join(&mut desk, 1, 2).unwrap().len(), 4);
+        for ticket in open {
+            let voided = desk.commit(ticket, 7);
+            assert!(matches!(voided, Err(Refusal::TicketVoided { cause: VoidCause::Merged })));
+        }
+        desk.commit(late, 8).unwrap();
+        let stays = desk.state.contacts().find(ContactKey::from_bits(2));
+        assert_eq!(desk.entries.last().map(|(subject, _)| *subject), stays);
+        assert!(desk.reserve(1, MessageKind::Template).is_ok());
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn a_block_and_an_open_change_of_either_side_stay() {
+        for (marked, other) in [(1, 2), (2, 1)] {
+            let mut desk = Desk::new();
+            desk.opt_in(1, "promotions", None).unwrap();
+            desk.opt_in(2, "promotions", None).unwrap();
+            let start = desk.now;
+            desk.identity(marked, "A", start).unwrap();
+            desk.identity(marked, "B", start + 1).unwrap();
+            desk.run(Command::Block { contact: named(marked), reason: None }).unwrap();
+            join(&mut desk, 1, 2).unwrap();
+            let refused = desk.reserve(other, MessageKind::Template);
+            assert_eq!(refused, Err(vec![Reason::Blocked, Reason::IdentityChanged]));
+            desk.run(Command::Unblock { contact: named(other) }).unwrap();
+            let confirm = Command::ConfirmIdentity {
+                contact: named(other),
+                hash: "B".into(),
+                evidence: Evidence::new(),
+            };
+            desk.run(confirm).unwrap();
+            assert!(desk.reserve(marked, MessageKind::Template).is_ok());
+        }
+    }
+
+    #[test]
+    fn two_hashes_for_one_person_are_a_change_and_the_same_hash_is_none() {
+        for (theirs, is_suspended) in [("A", false), ("B", true)] {
+            let mut desk = Desk::new();
+            desk.opt_in(1, "promotions", None).unwrap();
+            desk.opt_in(2, "promotions", None).unwrap();
+            let start = desk.now;
+            desk.identity(1, "A", start).unwrap();
+            desk.identity(2, theirs, start).unwrap();
+            join(&mut desk, 1, 2).unwrap();
+            let refused = desk.reserve(2, MessageKind::Template).is_err();
+            assert_eq!(refused, is_suspended);
+            assert!(desk.replayed() == desk.state);
+        }
+    }
+
+    #[test]
+    fn windows_and_look_ups_are_those_of_both() {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.opt_in(2, "promotions", None).unwrap();
+        let lookup = desk.look_up(1).unwrap();
+        let answer = Command::ConcludeLookup {
+            lookup,
+            state: LookupState::Registered,
+            cause: None,
+            wa_id: None,
+            wa_key: None,
+        };
+        let waiting =
+            |desk: &Desk| desk.state.governor().budget(&RULES.lookup, at(desk.now)).uncontacted;
+        let wrote = Command::ReportTraffic {
+            contact: named(1),
+            kind: TrafficKind::Inbound,
+            sender: Some(sender_id()),
+            happened_at: None,
+        };
+        desk.run(wrote).unwrap();
+        join(&mut desk, 1, 2).unwrap();
+        desk.run(answer).unwrap();
+        assert_eq!(waiting(&desk), 1, "the answer came to the contact that stays");
+        assert!(desk.reserve(2, MessageKind::Session).is_ok());
+        desk.opt_in(3, "promotions", None).unwrap();
+        join(&mut desk, 2, 3).unwrap();
+        assert_eq!(waiting(&desk), 1, "one person, counted once");
+        let ticket = desk.reserve(3, MessageKind::Template).unwrap();
+        desk.commit(ticket, 7).unwrap();
+        assert_eq!(waiting(&desk), 0);
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        In(u128, bool, i64),
+        Out(u128, Option<bool>, i64),
+        Identity(u128, u8, i64),
+        Block(u128, bool),
+        Merge(u128, u128),
+        Wait(i64),
+    }
+
+    const KEYS: std::ops::Range<u128> = 1..7;
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            5 => (KEYS, any::<bool>(), 0_i64..40).prop_map(|(k, t, ago)| Step::In(k, t, ago)),
+            3 => (KEYS, any::<Option<bool>>(), 0_i64..40).prop_map(|(k, t, ago)| Step::Out(k, t, ago)),
+            1 => (KEYS, 0_u8..2, 0_i64..40).prop_map(|(k, h, ago)| Step::Identity(k, h, ago)),
+            1 => (KEYS, any::<bool>()).prop_map(|(k, on)| Step::Block(k, on)),
+            2 => (KEYS, KEYS).prop_map(|(from, into)| Step::Merge(from, into)),
+            1 => (0_i64..50_000).prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 1..50)
+    }
+
+    /// When each person last agreed to promotions, and last withdrew under any spelling; persons
+    /// are what the numbers lead to after merges.
+    #[derive(Default)]
+    struct Notes {
+        agreed: BTreeMap<u128, i64>,
+        stopped: BTreeMap<u128, i64>,
+        person_of: BTreeMap<u128, u128>,
+    }
+
+    impl Notes {
+        fn person(&self, key: u128) -> u128 {
+            self.person_of.get(&key).copied().unwrap_or(key)
+        }
+
+        fn latest(&self, of: &BTreeMap<u128, i64>, key: u128) -> Option<i64> {
+            let same = of.iter().filter(|(other, _)| self.person(**other) == self.person(key));
+            same.map(|(_, at)| *at).max()
+        }
+    }
+
+    fn note(of: &mut BTreeMap<u128, i64>, key: u128, at: i64) {
+        let known = of.entry(key).or_insert(at);
+        *known = at.max(*known);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn nobody_is_eligible_who_was_stopped_later_than_they_agreed_and_replay_is_the_same(
+            steps in steps(),
+        ) {
+            let mut desk = Desk::new();
+            desk.weak = vec![(1, 2), (3, 4)];
+            let mut notes = Notes::default();
+            let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
+            for step in steps {
+                match step {
+                    Step::In(key, promotions, ago) => {
+                        let at = desk.now - ago;
+                        desk.opt_in(key, name(promotions), Some(at)).unwrap();
+                        if promotions {
+                            note(&mut notes.agreed, key, at);
+                        }
+                    }
+                    Step::Out(key, topic, ago) => {
+                        let at = desk.now - ago;
+                        let topic = topic.map(name);
+                        desk.opt_out_at(key, topic.as_ref().map(std::slice::from_ref), Some(at))
+                            .unwrap();
+                        let reached: Vec<_> = desk.weak_of(key).collect();
+                        if topic.is_none_or(|topic| topic == "promotions") {
+                            for key in reached.into_iter().chain([key]) {
+                                note(&mut notes.stopped, key, at);
+                            }
+                        }
+                    }
+                    Step::Identity(key, hash, ago) => {
+                        let at = desk.now - ago;
+                        drop(desk.identity(key, &hash.to_string(), at));
+                    }
+                    Step::Block(key, true) => {
+                        drop(desk.run(Command::Block { contact: named(key), reason: None }));
+                    }
+                    Step::Block(key, false) => {
+                        drop(desk.run(Command::Unblock { contact: named(key) }));
+                    }
+                    Step::Merge(from, into) => {
+                        if join(&mut desk, from, into).is_ok() {
+                            let (lost, kept) = (notes.person(from), notes.person(into));
+                            for key in KEYS {
+                                if notes.person(key) == lost {
+                                    notes.person_of.insert(key, kept);
+                                }
+                            }
+                        }
+                    }
+                    Step::Wait(ms) => desk.now += ms,
+                }
+                for key in KEYS {
+                    if desk.reserve(key, MessageKind::Template).is_ok() {
+                        let agreed = notes.latest(&notes.agreed, key);
+                        prop_assert!(agreed.is_some());
+                        prop_assert!(agreed > notes.latest(&notes.stopped, key));
+                    }
+                }
+            }
+            prop_assert!(desk.replayed() == desk.state, "replay gives another state");
+        }
+    }
+}

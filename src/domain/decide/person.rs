@@ -1,0 +1,112 @@
+//! Rules about who a person is: found by what the caller knows of them, or new.
+
+use std::borrow::Cow;
+
+use crate::domain::{
+    command::{NumberIdentifier, Person},
+    consent::Consents,
+    contact::Contact,
+    decide::{Events, spelling},
+    entry::Subject,
+    event::Event,
+    refusal::Refusal,
+    state::{CONTACTS_MAX, Draft},
+    time::Timestamp,
+};
+
+/// A person who is known now, or will be once the events so far are recorded.
+pub(super) struct Found<'a> {
+    /// Their place.
+    pub(super) subject: Subject,
+    /// What is known of them so far; `None` for somebody new.
+    pub(super) known: Option<&'a Contact>,
+    /// What they will have agreed to and withdrawn from.
+    pub(super) consents: Cow<'a, Consents>,
+}
+
+/// Finds the person, links an identifier that is new, or adds them. Whoever is known by a number
+/// from now on has withdrawn from what was withdrawn from under its other spellings.
+pub(super) fn find_or_add<'a>(
+    draft: &'a Draft<'_>,
+    person: &Person,
+    now: Timestamp,
+    events: &mut Events,
+) -> Result<Found<'a>, Refusal> {
+    let by_number = person.number.as_ref().and_then(|number| draft.find(number.key));
+    let by_user = person.user.as_ref().and_then(|user| draft.find(user.key));
+    let subject = match (by_number, by_user) {
+        (Some(number), Some(user)) if number != user => return Err(Refusal::IdentifiersConflict),
+        (Some(subject), _) | (None, Some(subject)) => subject,
+        (None, None) => return add(draft, person, now, events),
+    };
+    let known = draft.contact(subject).ok_or(Refusal::ContactUnknown)?;
+    let new_number = person.number.as_ref().filter(|number| {
+        by_number.is_none() && {
+            // A contact keeps its number: another one would be another person's claim.
+            known.number_key.is_none() || known.number_key == Some(number.key)
+        }
+    });
+    let new_user = person.user.as_ref().filter(|_| by_user.is_none() && known.user_key.is_none());
+    let lost_number = person.number.is_some() && by_number.is_none() && new_number.is_none();
+    let lost_user = person.user.is_some() && by_user.is_none() && new_user.is_none();
+    if lost_number || lost_user {
+        return Err(Refusal::IdentifiersConflict);
+    }
+    if new_number.is_some() || new_user.is_some() {
+        let event = Event::IdentifierLinked {
+            number: new_number.map(|number| number.number.clone()),
+            number_key: new_number.map(|number| number.key),
+            number_valid: new_number.is_some_and(|number| number.is_valid),
+            user_id: new_user.map(|user| user.user_id.clone()),
+            user_key: new_user.map(|user| user.key),
+            weak_keys: new_number.map(|number| number.weak.clone()).unwrap_or_default(),
+        };
+        events.push((subject, event));
+    }
+    let mut consents = Cow::Borrowed(&known.consents);
+    take_over(draft, subject, new_number, &mut consents, now, events);
+    Ok(Found { subject, known: Some(known), consents })
+}
+
+fn add<'a>(
+    draft: &'a Draft<'_>,
+    person: &Person,
+    now: Timestamp,
+    events: &mut Events,
+) -> Result<Found<'a>, Refusal> {
+    let subject = draft.next_contact();
+    if person.number.is_none() && person.user.is_none() {
+        return Err(Refusal::PersonUnnamed);
+    }
+    if subject.0 >= CONTACTS_MAX {
+        return Err(Refusal::ContactsFull);
+    }
+    let number = person.number.as_ref();
+    let user = person.user.as_ref();
+    let event = Event::ContactAdded {
+        contact: person.new_id,
+        number: number.map(|number| number.number.clone()),
+        number_key: number.map(|number| number.key),
+        number_valid: number.is_some_and(|number| number.is_valid),
+        user_id: user.map(|user| user.user_id.clone()),
+        user_key: user.map(|user| user.key),
+        weak_keys: number.map(|number| number.weak.clone()).unwrap_or_default(),
+    };
+    events.push((subject, event));
+    let mut consents = Cow::Owned(Consents::default());
+    take_over(draft, subject, number, &mut consents, now, events);
+    Ok(Found { subject, known: None, consents })
+}
+
+fn take_over(
+    draft: &Draft<'_>,
+    subject: Subject,
+    number: Option<&NumberIdentifier>,
+    consents: &mut Cow<'_, Consents>,
+    now: Timestamp,
+    events: &mut Events,
+) {
+    if let Some(number) = number {
+        spelling::take_over(draft, subject, number.key, consents, now, events);
+    }
+}

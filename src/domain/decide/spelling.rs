@@ -1,0 +1,367 @@
+//! Rules about the weak spellings of a number: what may be the same person's, and may not.
+//!
+//! An opt-in counts for the number it was given for and its strong spellings, which are one
+//! contact. A withdrawal reaches the weak spellings too: contacts that are known by one get it on
+//! record, and one that nobody is known by yet keeps it waiting. Whatever mistake the spellings
+//! make, it falls on the silent side.
+
+use std::borrow::Cow;
+
+use crate::domain::{
+    command::NumberIdentifier,
+    consent::{Act, Consents, FullStop, TopicIx},
+    contact::Contact,
+    decide::{
+        Events,
+        consent::{known_topics, outcome},
+        upcoming, void_tickets,
+    },
+    entry::{Seq, Subject},
+    event::{Event, OptedOut, Source},
+    key::ContactKey,
+    names::TopicId,
+    state::Draft,
+    ticket::{Ticket, VoidCause},
+    time::Timestamp,
+};
+
+/// The source of a withdrawal that was given under another spelling. It names nothing personal.
+const OTHER_SPELLING: &str = "other_spelling";
+
+/// The weak spellings of a person's number.
+pub(super) struct Weak<'a> {
+    /// Contacts that are known by one.
+    pub(super) known: Vec<(Subject, &'a Contact)>,
+    /// Those that nobody is known by.
+    pub(super) unknown: Vec<ContactKey>,
+}
+
+/// Looks the weak spellings of a person up: those of the number given, and those of the contact.
+pub(super) fn weak_of<'a>(
+    draft: &'a Draft<'_>,
+    subject: Subject,
+    known: Option<&Contact>,
+    number: Option<&NumberIdentifier>,
+) -> Weak<'a> {
+    let given = number.map(|number| number.weak.as_slice()).unwrap_or_default();
+    let kept = known.map(|known| known.aliases().weak.as_slice()).unwrap_or_default();
+    let mut weak = Weak { known: Vec::new(), unknown: Vec::new() };
+    for key in given.iter().chain(kept) {
+        match draft.find(*key) {
+            None if !weak.unknown.contains(key) => weak.unknown.push(*key),
+            Some(other) if other != subject => {
+                let is_new = weak.known.iter().all(|(known, _)| *known != other);
+                weak.known.extend(draft.contact(other).filter(|_| is_new).map(|c| (other, c)));
+            }
+            None | Some(_) => {}
+        }
+    }
+    weak
+}
+
+/// A withdrawal, as it reaches other spellings.
+pub(super) struct Stop<'a> {
+    /// From what; `None` is everything.
+    pub(super) topics: Option<&'a [(TopicId, TopicIx)]>,
+    /// When the person said so.
+    pub(super) at: Timestamp,
+    /// The entry that recorded it.
+    pub(super) seq: Seq,
+}
+
+impl Stop<'_> {
+    /// Returns whether a message about `topic` is one the person withdrew from.
+    pub(super) fn covers(&self, topic: Option<TopicIx>) -> bool {
+        self.topics.is_none_or(|topics| topics.iter().any(|(_, ix)| Some(*ix) == topic))
+    }
+
+    /// Records the withdrawal of a contact it reaches, unless it would change nothing there.
+    pub(super) fn reach(
+        &self,
+        draft: &Draft<'_>,
+        subject: Subject,
+        consents: &mut Cow<'_, Consents>,
+        now: Timestamp,
+        events: &mut Events,
+    ) {
+        let Some(topics) = self.changes(draft, consents) else { return };
+        let at = self.at;
+        let outcomes =
+            topics.iter().map(|(id, ix)| outcome(consents, id, *ix, Act::TookBack, at, None, now));
+        let kind = OTHER_SPELLING.into();
+        let event = OptedOut {
+            number: None,
+            written: None,
+            everything: self.topics.is_none(),
+            topics: outcomes.collect(),
+            captured_at: at,
+            source: Source { kind, entry_point: None, url: None, reference: None },
+            reason: None,
+            weak_keys: Vec::new(),
+            derived_from: Some(self.seq),
+        };
+        let stop = FullStop { at, seq: upcoming(draft, events) };
+        events.push((subject, Event::OptedOut(Box::new(event))));
+        let consents = consents.to_mut();
+        match self.topics {
+            None => consents.fold_full_stop(stop),
+            Some(_) => topics.iter().for_each(|(_, ix)| consents.fold_act(stop.about(*ix))),
+        }
+        let applies = |ticket: &Ticket| self.covers(ticket.topic);
+        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, events);
+    }
+
+    /// Returns the topics to record it about; `None` if nothing would change.
+    fn changes(&self, draft: &Draft<'_>, consents: &Consents) -> Option<Vec<(TopicId, TopicIx)>> {
+        let Some(topics) = self.topics else {
+            let is_newer = consents.full_stop().is_none_or(|known| known.at < self.at);
+            return is_newer.then(|| known_topics(draft, consents));
+        };
+        let is_newer = |ix: TopicIx| match consents.deciding(ix) {
+            Some(known) if known.act == Act::TookBack => known.at < self.at,
+            Some(_) | None => consents.would_decide(ix, Act::TookBack, self.at),
+        };
+        let topics: Vec<_> = topics.iter().filter(|(_, ix)| is_newer(*ix)).cloned().collect();
+        (!topics.is_empty()).then_some(topics)
+    }
+}
+
+/// Records of a contact that is known by a number from now on what was withdrawn from under the
+/// number's other spellings. Dates decide, as always: an older agreement loses.
+pub(super) fn take_over(
+    draft: &Draft<'_>,
+    subject: Subject,
+    key: ContactKey,
+    consents: &mut Cow<'_, Consents>,
+    now: Timestamp,
+    events: &mut Events,
+) {
+    let Some(shadow) = draft.shadow(key) else { return };
+    let full_stop = shadow.full_stop();
+    if let Some(FullStop { at, seq }) = full_stop {
+        Stop { topics: None, at, seq }.reach(draft, subject, consents, now, events);
+    }
+    for act in shadow.acts().filter(|act| full_stop.is_none_or(|stop| act.at > stop.at)) {
+        let Some(topic) = draft.registry().topic_id(act.topic) else { continue };
+        let topics = [(topic.clone(), act.topic)];
+        let stop = Stop { topics: Some(topics.as_slice()), at: act.at, seq: act.seq };
+        stop.reach(draft, subject, consents, now, events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{
+        command::{Command, ContactRef, OptOut, Person, UserIdentifier},
+        consent::ConsentStatus,
+        contact::LookupState,
+        decide::tests::{Desk, source},
+        ids::ContactId,
+        reason::Reason,
+        ticket::MessageKind,
+    };
+
+    /// A desk where 1 and 2 may be one person, and so may 2 and 3.
+    fn desk() -> Desk {
+        let mut desk = Desk::new();
+        desk.weak = vec![(1, 2), (2, 3)];
+        desk
+    }
+
+    fn by_user(desk: &mut Desk, number: Option<u128>) -> Person {
+        let number = number.and_then(|key| desk.person(key).number);
+        let user = UserIdentifier { user_id: "US.9".into(), key: ContactKey::from_bits(99) };
+        Person { number, user: Some(user), new_id: ContactId::from_uuid(desk.id()) }
+    }
+
+    fn opt_out(person: Person) -> Command {
+        let (topics, source, reason, captured_at) = (None, source("api"), None, None);
+        Command::OptOut(Box::new(OptOut { person, topics, source, reason, captured_at }))
+    }
+
+    #[test]
+    fn a_stop_reaches_whoever_is_known_by_a_weak_spelling_and_an_opt_in_does_not() {
+        let mut desk = desk();
+        for key in [1, 2, 3] {
+            desk.opt_in(key, "promotions", None).unwrap();
+        }
+        let ticket = desk.reserve(2, MessageKind::Template).unwrap();
+        let before = desk.state.next();
+        let events = desk.opt_out(1, None).unwrap();
+        let [Event::OptedOut(given), Event::OptedOut(reached), Event::TicketVoided { .. }] =
+            events.as_slice()
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!((given.derived_from, reached.derived_from), (None, Some(before)));
+        assert_eq!((reached.captured_at, reached.number.as_ref()), (given.captured_at, None));
+        assert_eq!(&*reached.source.kind, OTHER_SPELLING);
+        assert!(desk.commit(ticket, 7).is_err());
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+        assert_eq!(desk.status(3, "promotions"), ConsentStatus::Granted, "a spelling's spelling");
+        desk.opt_in(1, "promotions", None).unwrap();
+        assert_eq!(desk.status(1, "promotions"), ConsentStatus::Granted);
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+    }
+
+    #[test]
+    fn a_stop_waits_for_whoever_turns_up_under_a_weak_spelling() {
+        let mut desk = desk();
+        desk.opt_out(1, Some(&["promotions"])).unwrap();
+        let stopped = desk.now;
+        let events = desk.opt_in(2, "promotions", Some(stopped)).unwrap();
+        let [Event::ContactAdded { .. }, Event::OptedOut(waited), Event::OptedIn(act)] =
+            events.as_slice()
+        else {
+            panic!("{events:?}")
+        };
+        assert!(!waited.everything && waited.derived_from.is_some());
+        assert_eq!(act.topics[0].status, ConsentStatus::Withdrawn, "what the caller is told");
+        assert_eq!(desk.reserve(2, MessageKind::Template), Err(vec![Reason::Withdrawn]));
+        desk.opt_in(2, "orders", Some(stopped)).unwrap();
+        assert_eq!(desk.status(2, "orders"), ConsentStatus::Granted, "only its topic");
+        desk.opt_in(2, "promotions", Some(stopped + 1)).unwrap();
+        assert!(desk.reserve(2, MessageKind::Template).is_ok());
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn of_several_stops_that_wait_each_counts_from_its_own_date() {
+        let mut desk = desk();
+        let start = desk.now;
+        desk.opt_out_at(1, None, Some(start - 50)).unwrap();
+        desk.opt_out_at(3, Some(&["promotions"]), Some(start - 10)).unwrap();
+        desk.opt_in(2, "promotions", Some(start - 20)).unwrap();
+        desk.opt_in(2, "orders", Some(start - 20)).unwrap();
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+        assert_eq!(desk.status(2, "orders"), ConsentStatus::Granted);
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn a_stop_by_user_id_reaches_the_spellings_of_the_number_on_record() {
+        let mut desk = desk();
+        let both = by_user(&mut desk, Some(1));
+        desk.run(opt_out(both)).unwrap();
+        desk.opt_in(2, "promotions", None).unwrap();
+        let user_alone = by_user(&mut desk, None);
+        desk.run(opt_out(user_alone)).unwrap();
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+    }
+
+    #[test]
+    fn a_number_linked_later_brings_what_waits_for_it() {
+        let mut desk = desk();
+        desk.opt_out(1, None).unwrap();
+        let stopped = desk.now;
+        let who = by_user(&mut desk, None);
+        let agree = |person, at| {
+            let opt_in = crate::domain::command::OptIn {
+                person,
+                topics: vec![crate::domain::decide::tests::topic_id("promotions")],
+                source: source("web_form"),
+                statement: None,
+                language: None,
+                evidence: crate::domain::event::Evidence::new(),
+                captured_at: Some(Timestamp::from_unix_ms(at)),
+                awaits_confirmation: false,
+            };
+            Command::OptIn(Box::new(opt_in))
+        };
+        desk.run(agree(who, stopped - 5)).unwrap();
+        let linked = by_user(&mut desk, Some(2));
+        let events = desk.run(agree(linked, stopped - 4)).unwrap();
+        assert!(matches!(
+            events.as_slice(),
+            [Event::IdentifierLinked { .. }, Event::OptedOut(_), Event::OptedIn(_)]
+        ));
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+    }
+
+    #[test]
+    fn the_number_whatsapp_answers_with_leads_to_the_contact_unless_it_is_anothers() {
+        for is_taken in [false, true] {
+            let mut desk = desk();
+            desk.opt_in(1, "promotions", None).unwrap();
+            if is_taken {
+                desk.opt_in(2, "orders", None).unwrap();
+            }
+            let lookup = desk.look_up(1).unwrap();
+            desk.run(Command::ConcludeLookup {
+                lookup,
+                state: LookupState::Registered,
+                cause: None,
+                wa_id: Some("12025550002".into()),
+                wa_key: Some(ContactKey::from_bits(2)),
+            })
+            .unwrap();
+            let found = |key| desk.state.contacts().find(ContactKey::from_bits(key)).unwrap();
+            assert_eq!(found(1) == found(2), !is_taken);
+            assert!(desk.replayed() == desk.state);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_number_whatsapp_answers_with_comes_first() {
+        let mut desk = desk();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.opt_out(3, None).unwrap();
+        let lookup = desk.look_up(1).unwrap();
+        desk.run(Command::ConcludeLookup {
+            lookup,
+            state: LookupState::Registered,
+            cause: None,
+            wa_id: Some("12025550002".into()),
+            wa_key: Some(ContactKey::from_bits(2)),
+        })
+        .unwrap();
+        let contact = desk.state.contacts().find(ContactKey::from_bits(1));
+        let events =
+            desk.run(Command::Unblock { contact: ContactRef::Key(ContactKey::from_bits(2)) });
+        assert!(contact.is_some() && events.unwrap().is_empty());
+        assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn);
+    }
+
+    proptest! {
+        #[test]
+        fn a_ticket_is_given_exactly_when_the_last_act_that_reaches_the_number_is_a_yes(
+            steps in prop::collection::vec(
+                (1_u128..5, prop::option::of(prop::option::of(any::<bool>())), any::<bool>(), 0_i64..30),
+                1..50,
+            ),
+        ) {
+            let mut desk = desk();
+            // Whom an act reaches, about what, whether it agrees, and when it happened.
+            let mut acts: Vec<(Vec<u128>, Option<&str>, bool, i64)> = Vec::new();
+            let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
+            for (key, stop, promotions, ago) in steps {
+                let at = desk.now - ago;
+                match stop {
+                    None => {
+                        desk.opt_in(key, name(promotions), Some(at)).unwrap();
+                        acts.push((vec![key], Some(name(promotions)), true, at));
+                    }
+                    Some(topic) => {
+                        let topic = topic.map(name);
+                        desk.opt_out_at(key, topic.as_ref().map(std::slice::from_ref), Some(at))
+                            .unwrap();
+                        let reached = std::iter::once(key).chain(desk.weak_of(key)).collect();
+                        acts.push((reached, topic, false, at));
+                    }
+                }
+                for key in 1..5 {
+                    let about = acts.iter().filter(|(reached, topic, ..)| {
+                        reached.contains(&key) && topic.is_none_or(|topic| topic == "promotions")
+                    });
+                    let latest = about.max_by_key(|(_, _, agreed, at)| (*at, !agreed));
+                    let says_yes = latest.is_some_and(|(_, _, agreed, _)| *agreed);
+                    prop_assert_eq!(desk.reserve(key, MessageKind::Template).is_ok(), says_yes);
+                }
+            }
+            prop_assert!(desk.replayed() == desk.state, "replay gives another state");
+        }
+    }
+}

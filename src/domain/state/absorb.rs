@@ -1,0 +1,115 @@
+//! Folding what changes who a contact is: further identifiers, and two contacts that became one.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark, TopicLeft},
+    consent::{Consent, Consents, FullStop},
+    contact::{Contact, Lookup, LookupState},
+    entry::{Seq, Subject},
+    identity::{Change, Identity},
+    key::ContactKey,
+    state::Draft,
+    time::Timestamp,
+};
+
+impl Draft<'_> {
+    /// A contact got further identifiers; the ones it has stay.
+    pub(super) fn fold_identifiers(
+        &mut self,
+        subject: Subject,
+        number_key: Option<ContactKey>,
+        user_key: Option<ContactKey>,
+        weak_keys: &[ContactKey],
+    ) {
+        if let Some(contact) = self.contact_mut(subject) {
+            contact.number_key = contact.number_key.or(number_key);
+            contact.user_key = contact.user_key.or(user_key);
+            contact.add_weak(weak_keys);
+        }
+        self.index(subject, number_key);
+        self.index(subject, user_key);
+        if let Some(key) = number_key {
+            self.drop_shadow(key);
+        }
+    }
+
+    /// A contact is also known by the number WhatsApp answered with.
+    pub(super) fn fold_wa_key(&mut self, subject: Subject, key: ContactKey) {
+        if let Some(contact) = self.contact_mut(subject) {
+            contact.set_wa_key(key);
+        }
+        self.index(subject, Some(key));
+        self.drop_shadow(key);
+    }
+
+    /// A contact became part of another: its names lead there, and the rest is the other's.
+    pub(super) fn fold_merge(&mut self, seq: Seq, subject: Subject, into: Subject) {
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let was_waiting = is_uncontacted(contact);
+        contact.hand_over(into, seq);
+        if was_waiting {
+            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(false);
+        }
+    }
+
+    /// A contact stands where the entry says it stands, now that another is part of it.
+    pub(super) fn fold_absorbed(&mut self, subject: Subject, event: &Absorbed) {
+        let consents = self.consents_left(event);
+        let registry = self.registry();
+        let inbound = event
+            .inbound
+            .iter()
+            .filter_map(|left| registry.sender(&left.sender).map(|(ix, _)| (ix, left.at)));
+        let inbound = inbound.collect();
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let was_waiting = is_uncontacted(contact);
+        // The keys lead here already, by way of the contact that brought them.
+        contact.number_key = contact.number_key.or(event.number_key);
+        contact.user_key = contact.user_key.or(event.user_key);
+        contact.add_weak(&event.weak_keys);
+        contact.consents = consents;
+        let details = contact.details_mut();
+        details.identity = event.identity.as_ref().map(identity_left);
+        details.blocked = event.blocked.map(|mark| (mark.at, mark.seq));
+        details.traffic.inbound = inbound;
+        details.traffic.reached_at = event.reached_at;
+        details.traffic.failed = event.failed.map(|mark| (mark.at, mark.seq));
+        details.lookup = event.lookup.as_ref().map(lookup_left);
+        let is_waiting = is_uncontacted(contact);
+        if is_waiting != was_waiting {
+            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_waiting);
+        }
+    }
+
+    fn consents_left(&self, event: &Absorbed) -> Consents {
+        let registry = self.registry();
+        let acts = event.topics.iter().filter_map(|left| {
+            let TopicLeft { topic, act, at, expires_at, seq } = left;
+            let (topic, _) = registry.topic(topic)?;
+            let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
+            Some(Consent { topic, act: *act, at: *at, expires_at, seq: *seq })
+        });
+        let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
+        Consents::standing_at(acts, full_stop)
+    }
+}
+
+/// Returns whether a person was found on WhatsApp and not written to since.
+fn is_uncontacted(contact: &Contact) -> bool {
+    contact.details().lookup.as_ref().is_some_and(|lookup| {
+        let is_found = lookup.answer.is_some_and(|(state, _)| state == LookupState::Registered);
+        is_found && !lookup.was_contacted
+    })
+}
+
+fn identity_left(left: &IdentityLeft) -> Identity {
+    let IdentityLeft { hash, observed_at, change, confirmed_at } = left;
+    let change = change.map(|Mark { at, seq }| Change { at, seq });
+    Identity::joined(hash.clone(), *observed_at, change, *confirmed_at)
+}
+
+fn lookup_left(left: &LookupLeft) -> Lookup {
+    let LookupLeft { pending, state, answered_at, was_contacted } = left;
+    Lookup { pending: *pending, answer: state.zip(*answered_at), was_contacted: *was_contacted }
+}
