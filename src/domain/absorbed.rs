@@ -140,3 +140,84 @@ pub struct LookupLeft {
     #[serde(default)]
     pub was_contacted: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::event::{Event, OptedOut};
+
+    fn written(event: &Event) -> String {
+        serde_json::to_string(event).unwrap()
+    }
+
+    #[test]
+    fn the_stored_form_of_a_merge_is_this_and_is_read_back() {
+        let at = Timestamp::from_unix_ms(7);
+        let absorbed = Absorbed {
+            contact: ContactId::from_uuid(Uuid::from_u128(1)),
+            place: Subject(3),
+            number_key: Some(ContactKey::from_bits(10)),
+            user_key: None,
+            weak_keys: vec![ContactKey::from_bits(11)],
+            topics: vec![TopicLeft {
+                topic: TopicId::parse("orders").unwrap(),
+                act: Act::Agreed,
+                at,
+                expires_at: Some(Timestamp::from_unix_ms(9)),
+                seq: Seq(4),
+            }],
+            full_stop: Some(Mark { at, seq: Seq(5) }),
+            blocked: None,
+            identity: Some(IdentityLeft {
+                hash: "A".into(),
+                observed_at: at,
+                change: Some(Mark { at, seq: Seq(6) }),
+                confirmed_at: None,
+            }),
+            inbound: vec![InboundLeft { sender: SenderId::parse("1").unwrap(), at }],
+            reached_at: Some(at),
+            failed: None,
+            lookup: Some(LookupLeft {
+                pending: None,
+                state: Some(LookupState::Registered),
+                answered_at: Some(at),
+                was_contacted: true,
+            }),
+        };
+        let stored = concat!(
+            r#"{"type":"contact_absorbed","contact":"00000000-0000-0000-0000-000000000001","#,
+            r#""place":3,"number_key":"0000000000000000000000000000000a","#,
+            r#""weak_keys":["0000000000000000000000000000000b"],"topics":[{"topic":"orders","#,
+            r#""act":"agreed","at":7,"expires_at":9,"seq":4}],"full_stop":{"at":7,"seq":5},"#,
+            r#""identity":{"hash":"A","observed_at":7,"change":{"at":7,"seq":6}},"#,
+            r#""inbound":[{"sender":"1","at":7}],"reached_at":7,"#,
+            r#""lookup":{"state":"registered","answered_at":7,"was_contacted":true}}"#,
+        );
+        assert_eq!(written(&Event::ContactAbsorbed(Box::new(absorbed.clone()))), stored);
+        let Event::ContactAbsorbed(read) = serde_json::from_str(stored).unwrap() else {
+            panic!("another event")
+        };
+        assert_eq!(*read, absorbed);
+        let merged = concat!(
+            r#"{"type":"contact_merged","into":"00000000-0000-0000-0000-000000000001","#,
+            r#""place":3,"reason":"told us so"}"#,
+        );
+        let event: Event = serde_json::from_str(merged).unwrap();
+        assert_eq!(written(&event), merged);
+    }
+
+    #[test]
+    fn a_withdrawal_from_before_spellings_were_kept_is_read_as_it_was() {
+        let stored = concat!(
+            r#"{"type":"opted_out","everything":true,"topics":[],"captured_at":7,"#,
+            r#""source":{"type":"keyword"}}"#,
+        );
+        let event: Event = serde_json::from_str(stored).unwrap();
+        assert_eq!(written(&event), stored);
+        let Event::OptedOut(event) = event else { panic!("another event") };
+        let OptedOut { weak_keys, derived_from, .. } = *event;
+        assert_eq!((weak_keys, derived_from), (Vec::new(), None));
+    }
+}
