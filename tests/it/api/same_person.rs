@@ -296,9 +296,10 @@ async fn possible_duplicates_are_listed_page_by_page_until_they_are_merged() {
 }
 
 #[tokio::test]
-async fn a_whatsapp_id_that_is_anothers_number_makes_a_possible_duplicate() {
+async fn a_whatsapp_id_that_is_anothers_number_joins_nobody_and_is_listed() {
     let provider = FakeProvider::start();
-    let answer = json!({"contacts": [{"input": ANN, "status": "valid", "wa_id": "12025550102"}]});
+    let answer = json!({"contacts": [{"input": FIXED, "status": "valid",
+        "wa_id": MOBILE.trim_start_matches('+')}]});
     provider.then(Reply::json(&answer.to_string()));
     let url = provider.url();
     let app = TestApp::with_registry_and(&[
@@ -307,13 +308,13 @@ async fn a_whatsapp_id_that_is_anothers_number_makes_a_possible_duplicate() {
         ("IZIN_VERIFY_TOKEN", "t0ken-s3cret"),
     ])
     .await;
-    for number in [BEN, ANN] {
+    for number in [MOBILE, FIXED] {
         app.opt_in(number, "orders").await;
     }
-    app.post("/v1/verifications").json(&json!({"numbers": [ANN]})).expect(200).await;
+    app.post("/v1/verifications").json(&json!({"numbers": [FIXED]})).expect(200).await;
     let found = app.get("/v1/contacts/duplicates").expect(200).await;
     assert_eq!(found["pairs"].as_array().unwrap().len(), 1, "{found}");
-    assert_eq!(found["pairs"][0]["why"], json!(["whatsapp_id"]));
-    assert_eq!(found["pairs"][0]["contacts"][0]["number"], BEN);
-    assert_ne!(shown(&app, ANN).await["id"], shown(&app, BEN).await["id"], "nobody was joined");
+    assert_eq!(found["pairs"][0]["why"], json!(["weak_spelling", "whatsapp_id"]));
+    assert_eq!(found["pairs"][0]["contacts"][1]["wa_id"], "5491120000001");
+    assert_ne!(shown(&app, FIXED).await["id"], shown(&app, MOBILE).await["id"]);
 }
