@@ -1,0 +1,7 @@
+//! What the rules say, tested on a ledger in miniature.
+
+mod desk;
+mod histories;
+mod rules;
+
+pub(crate) use desk::{Desk, RULES, sender_id, source, topic_id};
