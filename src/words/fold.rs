@@ -161,7 +161,12 @@ fn by_category(c: char) -> Part {
         | Is::FinalPunctuation
         | Is::OtherPunctuation => Part::Punctuation,
         Is::MathSymbol | Is::CurrencySymbol | Is::ModifierSymbol | Is::OtherSymbol => Part::Sign,
-        _ => Part::Nothing,
+        Is::Unassigned
+        | Is::EnclosingMark
+        | Is::Control
+        | Is::Format
+        | Is::PrivateUse
+        | Is::Surrogate => Part::Nothing,
     }
 }
 
@@ -174,9 +179,15 @@ fn is_arabic(c: char) -> bool {
 fn arabic(c: char) -> Part {
     match c {
         // Vowel signs, Koranic signs, tatweel.
-        '\u{610}'..='\u{61A}' | '\u{640}' | '\u{64B}'..='\u{65F}' | '\u{670}' => Part::Nothing,
-        '\u{6D6}'..='\u{6DC}' | '\u{6DF}'..='\u{6E4}' | '\u{6E7}' | '\u{6E8}' => Part::Nothing,
-        '\u{6EA}'..='\u{6ED}' => Part::Nothing,
+        '\u{610}'..='\u{61A}'
+        | '\u{640}'
+        | '\u{64B}'..='\u{65F}'
+        | '\u{670}'
+        | '\u{6D6}'..='\u{6DC}'
+        | '\u{6DF}'..='\u{6E4}'
+        | '\u{6E7}'
+        | '\u{6E8}'
+        | '\u{6EA}'..='\u{6ED}' => Part::Nothing,
         'أ' | 'إ' | 'آ' | 'ٱ' => Part::Letter('ا'),
         'ؤ' => Part::Letter('و'),
         'ى' | 'ی' | 'ئ' => Part::Letter('ي'),

@@ -14,6 +14,7 @@ pub(super) const REFUSAL: &[char] = &['✋', '⛔', '🚫', '🔕', '📵', '❌
 
 /// Which signs a text holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a text may hold any of them together")]
 pub(super) struct Signs {
     /// There is a [`STOP`].
     pub(super) stop: bool,

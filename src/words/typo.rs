@@ -165,11 +165,22 @@ fn is_one_slip(one: &[char], other: &[char]) -> bool {
     match (one, other) {
         ([], []) => true,
         ([_, rest @ ..], []) | ([], [_, rest @ ..]) => rest.is_empty(),
-        ([a, one_rest @ ..], [b, other_rest @ ..]) => {
-            let is_swapped = matches!((one_rest, other_rest), ([c, x @ ..], [d, y @ ..])
-                if a == d && b == c && x == y);
-            one_rest == other_rest || one_rest == other || one == other_rest || is_swapped
+        ([_, one_rest @ ..], [_, other_rest @ ..]) => {
+            one_rest == other_rest
+                || one_rest == other
+                || one == other_rest
+                || is_swapped(one, other)
         }
+    }
+}
+
+/// Returns whether two texts differ in the order of their first two letters alone.
+fn is_swapped(one: &[char], other: &[char]) -> bool {
+    match (one.split_at_checked(2), other.split_at_checked(2)) {
+        (Some(([first, second], one_rest)), Some(([third, fourth], other_rest))) => {
+            first == fourth && second == third && one_rest == other_rest
+        }
+        _ => false,
     }
 }
 
