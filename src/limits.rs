@@ -54,6 +54,30 @@ pub const DECISIONS_AT_ONCE: usize = 512;
 /// Longest line of an NDJSON question in bytes.
 pub const LINE_BYTES_MAX: usize = 65_536;
 
+/// Most tickets of one sender that may be open for one contact: a flow sends a few messages to a
+/// person at once, and a withdrawal takes back every one of them in its own group.
+pub const TICKETS_OPEN_MAX: usize = 64;
+
+/// Longest time an agreement to a topic may last, in days: a hundred years is for good, and any
+/// date after it still has a name.
+pub const EXPIRES_AFTER_DAYS_MAX: u32 = 36_500;
+
+/// Longest name a caller may give a recipient of its own, in bytes.
+pub const REFERENCE_BYTES_MAX: usize = 256;
+
+/// Bytes of recipients of an NDJSON question that are held at once, the last line aside.
+pub const LINES_BYTES_MAX: usize = 256 * 1_024;
+
+/// Sealed bytes at which a group of commands ends. Far below what a log takes at once, so that
+/// the last command of a group always fits too.
+pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Largest group a log takes, in sealed bytes; a longer length read back is damage.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const _: () = assert!(GROUP_BYTES_MAX <= FRAME_BYTES_MAX / 4);
+const _: () = assert!(REFERENCE_BYTES_MAX + NUMBER_BYTES_MAX < LINE_BYTES_MAX);
+const _: () = assert!(LINE_BYTES_MAX <= LINES_BYTES_MAX);
 const _: () = assert!(PAGE_DEFAULT <= PAGE_MAX);
 const _: () = assert!(NUMBER_BYTES_MAX < LINE_BYTES_MAX);
 /// Bytes of a look-up provider's reply that are read at most. An answer about one number is a few

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder},
+    io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -42,11 +43,22 @@ pub(super) fn store_path(config: &Config) -> PathBuf {
 
 /// Makes the data directory, readable to its owner alone, and locks it.
 pub(super) fn lock(dir: &Path) -> Result<DirLock, AppError> {
-    if !dir.is_dir() {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.is_dir();
+    let missing: Vec<_> = dir.ancestors().take_while(is_missing).collect();
+    if !missing.is_empty() {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(AppError::io("make the data directory"))?;
     }
+    for made in missing {
+        // Synced files are of no use in a directory that a power cut takes away.
+        sync_parent(made).map_err(AppError::io("keep the data directory"))?;
+    }
     DirLock::acquire(dir).map_err(|source| AppError::Lock { dir: dir.to_owned(), source })
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Opens the ledger and replays it; every byte of it is verified on the way.

@@ -152,7 +152,8 @@ impl ContactDocument {
     fn fold_full_stop(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedOut) {
         let at = event.captured_at;
         for known in &mut self.consents {
-            if at >= known.at {
+            let stop = FullStop { at, seq };
+            if known.as_consent().is_ended_by(stop) {
                 *known = took_back(Some(known), &known.topic, seq, recorded_at, event);
             }
         }

@@ -88,7 +88,7 @@ pub struct BlockRecord {
 pub struct IdentityRecord {
     /// The latest hash, as WhatsApp sent it.
     pub hash: Box<str>,
-    /// When it was observed.
+    /// When it was last observed.
     pub observed_at: Timestamp,
     /// When it last became another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +183,7 @@ impl ContactDocument {
             | Event::TicketVoided { .. }
             | Event::LookupRequested { .. }
             | Event::LedgerOpened { .. }
+            | Event::NothingChanged
             | Event::TopicPut { .. }
             | Event::StatementPut { .. }
             | Event::TemplatePut { .. }
@@ -201,7 +202,13 @@ impl ContactDocument {
     }
 
     fn fold_identity(&mut self, seq: Seq, event: &Event) {
-        if let Event::IdentityObserved { hash, observed_at } = event {
+        if let Event::IdentityObserved { hash, observed_at, .. } = event {
+            if let Some(known) = &mut self.identity
+                && known.hash == *hash
+            {
+                known.observed_at = known.observed_at.max(*observed_at);
+                return;
+            }
             self.identity = Some(IdentityRecord {
                 hash: hash.clone(),
                 observed_at: *observed_at,
@@ -215,7 +222,8 @@ impl ContactDocument {
                 observed_at: *observed_at,
                 changed_at: Some(*observed_at),
                 changed_seq: Some(seq),
-                confirmed_at: self.identity.as_ref().and_then(|known| known.confirmed_at),
+                // What was vouched for is the hash before this one.
+                confirmed_at: None,
             });
         } else if let Event::IdentityConfirmed { confirmed_at, .. } = event
             && let Some(known) = &mut self.identity

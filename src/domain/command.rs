@@ -141,6 +141,8 @@ pub struct ReserveSend {
     pub recipient: ContactRef,
     /// The number asked about, for the reply.
     pub number: Option<PhoneNumber>,
+    /// The user id asked about, for the reply.
+    pub user_id: Option<Box<str>>,
     /// In which form.
     pub kind: MessageKind,
     /// Which template.
@@ -280,6 +282,8 @@ pub enum Command {
     ReportTraffic {
         /// With whom.
         contact: ContactRef,
+        /// Who that is, where the caller said enough to make them known.
+        newcomer: Option<Box<Person>>,
         /// What.
         kind: TrafficKind,
         /// With which sender.

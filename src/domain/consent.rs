@@ -128,23 +128,32 @@ impl Consents {
         self.full_stop
     }
 
-    /// Returns whether a consent is in force at `now` that was given after `since`.
-    pub fn has_granted_since(&self, since: Option<Timestamp>, now: Timestamp) -> bool {
-        self.by_topic.iter().any(|consent| {
-            consent.standing(now).status == ConsentStatus::Granted
-                && since.is_none_or(|since| consent.at > since)
-        })
+    /// Returns whether any consent is in force at `now`.
+    pub fn has_granted(&self, now: Timestamp) -> bool {
+        self.by_topic.iter().any(|consent| consent.standing(now).status == ConsentStatus::Granted)
+    }
+
+    /// Returns whether the person agreed to `topic` after `since` and did not take that back. An
+    /// agreement that has run out since was one all the same.
+    pub fn has_agreed_to(&self, topic: TopicIx, since: Timestamp) -> bool {
+        self.by_topic.iter().any(|consent| consent.topic == topic && consent.is_agreed(since))
+    }
+
+    /// As [`Self::has_agreed_to`], to any topic.
+    pub fn has_agreed_since(&self, since: Timestamp) -> bool {
+        self.by_topic.iter().any(|consent| consent.is_agreed(since))
     }
 
     /// Returns whether the person withdrew from everything and agreed to nothing since.
-    pub fn has_left(&self, now: Timestamp) -> bool {
-        self.full_stop.is_some() && !self.has_granted_since(None, now)
+    pub fn has_left(&self) -> bool {
+        self.full_stop.is_some_and(|stop| !self.has_agreed_since(stop.at))
     }
 
     /// Returns whether `act` at `at` would decide where `topic` stands.
     ///
     /// The later act wins, whatever the order of arrival; of two at the same moment the
-    /// withdrawal. Being asked again never takes away what was agreed.
+    /// withdrawal. Being asked is no act of the person: it counts only where there is none, so it
+    /// neither takes away what was agreed nor hides a withdrawal.
     pub fn would_decide(&self, topic: TopicIx, act: Act, at: Timestamp) -> bool {
         let known = self.by_topic.iter().find(|consent| consent.topic == topic);
         let (before, known_at) = match (known, self.full_stop) {
@@ -153,9 +162,10 @@ impl Consents {
             (None, None) => return true,
         };
         match (before, act) {
-            (Act::Agreed, Act::Asked) => false,
-            (Act::TookBack, Act::Asked | Act::Agreed) => at > known_at,
-            (Act::Asked, Act::Asked | Act::Agreed | Act::TookBack)
+            (Act::Agreed | Act::TookBack, Act::Asked) => false,
+            (Act::Asked, Act::Agreed | Act::TookBack) => true,
+            (Act::TookBack, Act::Agreed) => at > known_at,
+            (Act::Asked, Act::Asked)
             | (Act::Agreed, Act::Agreed | Act::TookBack)
             | (Act::TookBack, Act::TookBack) => at >= known_at,
         }
@@ -183,7 +193,7 @@ impl Consents {
     /// Folds a withdrawal from everything in: every consent given before it ends.
     pub(crate) fn fold_full_stop(&mut self, stop: FullStop) {
         for known in &mut self.by_topic {
-            if stop.at >= known.at {
+            if known.is_ended_by(stop) {
                 *known = stop.about(known.topic);
             }
         }
@@ -202,6 +212,15 @@ impl FullStop {
 }
 
 impl Consent {
+    fn is_agreed(&self, since: Timestamp) -> bool {
+        self.act == Act::Agreed && self.at > since
+    }
+
+    /// Returns whether a withdrawal from everything takes the place of this act.
+    pub fn is_ended_by(&self, stop: FullStop) -> bool {
+        self.act == Act::Asked || stop.at >= self.at
+    }
+
     /// Returns how this act is seen at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
         let status = match self.act {
@@ -263,13 +282,38 @@ mod tests {
     fn a_full_stop_covers_topics_never_asked_about_and_a_later_yes_lifts_only_its_topic() {
         let mut consents = Consents::default();
         consents.fold_full_stop(FullStop { at: Timestamp::from_unix_ms(10), seq: Seq(1) });
-        assert!(consents.has_left(Timestamp::from_unix_ms(11)));
+        assert!(consents.has_left());
         assert_eq!(status(&consents, 11), ConsentStatus::Withdrawn);
         consents.fold_act(consent(Act::Agreed, 12, 2));
         assert_eq!(status(&consents, 13), ConsentStatus::Granted);
         let other = consents.standing(TopicIx(1), Timestamp::from_unix_ms(13));
         assert_eq!(other.status, ConsentStatus::Withdrawn);
-        assert!(!consents.has_left(Timestamp::from_unix_ms(13)));
+        assert!(!consents.has_left());
+    }
+
+    #[test]
+    fn being_asked_hides_neither_a_withdrawal_nor_an_agreement_that_arrives_late() {
+        let mut consents = Consents::default();
+        consents.fold_act(consent(Act::Asked, 20, 1));
+        assert_eq!(status(&consents, 30), ConsentStatus::Pending);
+        consents.fold_act(consent(Act::Agreed, 15, 2));
+        assert_eq!(status(&consents, 30), ConsentStatus::Granted);
+        consents.fold_act(consent(Act::TookBack, 16, 3));
+        consents.fold_act(consent(Act::Asked, 29, 4));
+        assert_eq!(status(&consents, 30), ConsentStatus::Withdrawn);
+    }
+
+    #[test]
+    fn an_agreement_that_ran_out_was_given_all_the_same_and_one_taken_back_was_not() {
+        let mut consents = Consents::default();
+        consents.fold_full_stop(FullStop { at: Timestamp::from_unix_ms(10), seq: Seq(1) });
+        let ends =
+            Consent { expires_at: Timestamp::from_unix_ms(50), ..consent(Act::Agreed, 20, 2) };
+        consents.fold_act(ends);
+        assert_eq!(status(&consents, 59), ConsentStatus::Expired);
+        assert!(!consents.has_left());
+        consents.fold_act(consent(Act::TookBack, 60, 3));
+        assert!(consents.has_left());
     }
 
     #[test]
@@ -285,16 +329,23 @@ mod tests {
     proptest! {
         #[test]
         fn agreements_and_withdrawals_end_the_same_in_any_order(
-            mut acts in prop::collection::vec((any::<bool>(), 0_i64..6), 1..8),
+            mut acts in prop::collection::vec((0_u8..4, 0_i64..6), 1..8),
             rotate in 0_usize..8,
         ) {
-            let run = |acts: &[(bool, i64)]| {
+            let run = |acts: &[(u8, i64)]| {
                 let mut consents = Consents::default();
-                for (agreed, at) in acts {
-                    let act = if *agreed { Act::Agreed } else { Act::TookBack };
-                    consents.fold_act(consent(act, *at, 0));
+                for (kind, at) in acts {
+                    match kind {
+                        0 => consents.fold_act(consent(Act::Asked, *at, 0)),
+                        1 => consents.fold_act(consent(Act::Agreed, *at, 0)),
+                        2 => consents.fold_act(consent(Act::TookBack, *at, 0)),
+                        _ => {
+                            let at = Timestamp::from_unix_ms(*at);
+                            consents.fold_full_stop(FullStop { at, seq: Seq(0) });
+                        }
+                    }
                 }
-                status(&consents, 100)
+                (status(&consents, 100), consents.has_left())
             };
             let before = run(&acts);
             let middle = rotate % acts.len();

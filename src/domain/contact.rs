@@ -2,6 +2,8 @@
 //!
 //! Personal data stays out: identifiers are keyed hashes, and what was said is in the ledger.
 
+use std::collections::BTreeSet;
+
 use smallvec::SmallVec;
 
 use crate::domain::{
@@ -52,8 +54,8 @@ pub struct Details {
     pub traffic: Traffic,
     /// The last look-up.
     pub lookup: Option<Lookup>,
-    /// Tickets reserved and not yet closed, oldest first.
-    pub tickets: Vec<TicketId>,
+    /// Tickets reserved and not yet closed; one that ran out stays until the next is reserved.
+    pub tickets: BTreeSet<TicketId>,
     /// The contact this one became part of, and the entry that recorded it. Nothing is asked of
     /// or added to a contact that has one: its identifiers lead to the other.
     pub merged_into: Option<(Subject, Seq)>,
@@ -100,7 +102,7 @@ static NO_DETAILS: Details = Details {
     blocked: None,
     traffic: Traffic { inbound: SmallVec::new_const(), reached_at: None, failed: None },
     lookup: None,
-    tickets: Vec::new(),
+    tickets: BTreeSet::new(),
     merged_into: None,
 };
 

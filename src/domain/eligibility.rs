@@ -49,6 +49,9 @@ pub enum QuestionError {
     /// A template in several languages, and none was named.
     #[error("the template exists in several languages; name one")]
     LanguageMissing,
+    /// A session message with a template: what is sent as a template is judged as one.
+    #[error("a session message has no template")]
+    TemplateInSession,
     /// A template and a topic that contradict each other.
     #[error("the template belongs to another topic")]
     TopicContradicts,
@@ -90,6 +93,8 @@ pub struct Verdict {
     pub standing: Option<Standing>,
     /// When the window with the question's sender closes, if one was ever opened.
     pub window_closes_at: Option<Timestamp>,
+    /// Whether it is open, with the margin before its end already counted as closed.
+    pub window_is_open: bool,
 }
 
 /// What judging needs to know beyond the facts.
@@ -126,8 +131,13 @@ impl Question {
             account: Hits::new(),
             about_template: Hits::new(),
         };
-        if self.kind == MessageKind::Session && self.sender.is_none() {
-            return Err(QuestionError::SenderMissing);
+        if self.kind == MessageKind::Session {
+            if self.template.is_some() {
+                return Err(QuestionError::TemplateInSession);
+            }
+            if self.sender.is_none() {
+                return Err(QuestionError::SenderMissing);
+            }
         }
         if let Some(sender) = &self.sender {
             resolved.sender = resolve_sender(registry, sender, &mut resolved.account);
@@ -235,7 +245,7 @@ impl Resolved {
         hits.push(Hit::bare(Reason::InvalidNumber));
         hits.extend(self.account.iter().copied());
         hits.extend(self.about_template.iter().copied());
-        Verdict { hits, standing: None, window_closes_at: None }
+        Verdict { hits, standing: None, window_closes_at: None, window_is_open: false }
     }
 
     /// Judges one contact at `now`; `None` is a person nothing is known of.
@@ -251,14 +261,14 @@ impl Resolved {
         let mut window_closes_at = None;
         match contact {
             Some(contact) => {
-                self.judge_contact(contact, now, &mut hits);
+                self.judge_contact(contact, &mut hits);
                 standing = topic.map(|topic| contact.consents.standing(topic, now));
                 window_closes_at = self
                     .sender
                     .and_then(|sender| contact.details().traffic.last_inbound(sender))
                     .map(|at| at.plus_ms(SESSION_WINDOW_MS));
                 if self.kind == MessageKind::Session
-                    && contact.consents.has_left(now)
+                    && contact.consents.has_left()
                     && let Some(stop) = contact.consents.full_stop()
                 {
                     hits.push(Hit::at(Reason::Withdrawn, Some(stop.at), Some(stop.seq)));
@@ -272,28 +282,28 @@ impl Resolved {
             hits.extend(consent_hit(standing));
         }
         hits.extend(self.about_template.iter().copied());
-        let is_open = window_closes_at.is_some_and(|at| now < at.plus_ms(-policy.margin_ms));
-        if self.kind == MessageKind::Session && !is_open {
+        let window_is_open = window_closes_at.is_some_and(|at| now < at.plus_ms(-policy.margin_ms));
+        if self.kind == MessageKind::Session && !window_is_open {
             let since = window_closes_at.filter(|at| *at <= now);
             hits.push(Hit::at(Reason::SessionWindowClosed, since, None));
         }
-        Verdict { hits, standing, window_closes_at }
+        Verdict { hits, standing, window_closes_at, window_is_open }
     }
 
-    fn judge_contact(&self, contact: &Contact, now: Timestamp, hits: &mut Hits) {
+    fn judge_contact(&self, contact: &Contact, hits: &mut Hits) {
         let details = contact.details();
         if let Some((at, seq)) = details.blocked {
             hits.push(Hit::at(Reason::Blocked, Some(at), Some(seq)));
         }
+        // An agreement later than the change is the new person's, in force or run out. A withdrawal
+        // later than the change proves nobody's identity, so both reasons stand beside it.
         if let Some(change) = contact.identity_changed() {
             let is_registered_again = match (self.kind, self.topic_ix()) {
                 (MessageKind::Template, Some(topic)) => {
-                    let standing = contact.consents.standing(topic, now);
-                    standing.status == ConsentStatus::Granted
-                        && standing.at.is_some_and(|at| at > change.at)
+                    contact.consents.has_agreed_to(topic, change.at)
                 }
                 (MessageKind::Template | MessageKind::Session, _) => {
-                    contact.consents.has_granted_since(Some(change.at), now)
+                    contact.consents.has_agreed_since(change.at)
                 }
             };
             if !is_registered_again {

@@ -194,6 +194,9 @@ pub struct TicketReserved {
     /// The number to send to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<PhoneNumber>,
+    /// The business-scoped user id to send to, where the sender named that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Box<str>>,
     /// The identity hash to send along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_hash: Option<Box<str>>,
@@ -210,6 +213,8 @@ pub enum Event {
         /// The ledger's own id.
         ledger: Uuid,
     },
+    /// A command that may be repeated had nothing to change. Carries its mark and nothing else.
+    NothingChanged,
     /// A topic was put.
     TopicPut {
         /// Which.
@@ -329,12 +334,15 @@ pub enum Event {
     OptedIn(Box<OptedIn>),
     /// A person withdrew.
     OptedOut(Box<OptedOut>),
-    /// An identity hash was seen for the first time.
+    /// An identity hash was seen for the first time, or again and later than before.
     IdentityObserved {
         /// The hash.
         hash: Box<str>,
         /// When.
         observed_at: Timestamp,
+        /// Whether it was known already.
+        #[serde(default, skip_serializing_if = "is_false")]
+        again: bool,
     },
     /// Another identity hash than the known one was seen.
     IdentityChanged {
@@ -415,6 +423,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wa_key: Option<ContactKey>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
 }
 
 impl Event {

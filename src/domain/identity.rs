@@ -28,7 +28,9 @@ pub struct Change {
 pub enum Report {
     /// The first hash ever seen for this contact.
     First,
-    /// The same hash, or an older report than what is known: nothing new.
+    /// The same hash, later than it was last seen: older reports about others are older still.
+    SeenAgain,
+    /// Nothing that was not known, or an older report than what is known.
     NothingNew,
     /// Another hash than the one known.
     Changed,
@@ -39,9 +41,8 @@ impl Identity {
     pub fn judge(known: Option<&Self>, hash: &str, observed_at: Timestamp) -> Report {
         match known {
             None => Report::First,
-            Some(known) if *known.hash == *hash || observed_at <= known.observed_at => {
-                Report::NothingNew
-            }
+            Some(known) if observed_at <= known.observed_at => Report::NothingNew,
+            Some(known) if *known.hash == *hash => Report::SeenAgain,
             Some(_) => Report::Changed,
         }
     }
@@ -71,7 +72,7 @@ impl Identity {
         &self.hash
     }
 
-    /// Returns when the latest hash was observed.
+    /// Returns when the latest hash was last observed.
     pub const fn observed_at(&self) -> Timestamp {
         self.observed_at
     }
@@ -86,10 +87,22 @@ impl Identity {
         Self { hash, observed_at, change: None, confirmed_at: None }
     }
 
-    /// Folds a change in.
+    /// Folds another sighting in: of the known hash a later one counts, and another hash than the
+    /// known one is what came first.
+    pub(crate) fn fold_sighting(known: &mut Option<Self>, hash: &str, observed_at: Timestamp) {
+        match known {
+            Some(known) if *known.hash == *hash => {
+                known.observed_at = known.observed_at.max(observed_at);
+            }
+            _ => *known = Some(Self::first(hash.into(), observed_at)),
+        }
+    }
+
+    /// Folds a change in. A confirmation vouched for the hash before it and not for this one,
+    /// whichever of the two is later.
     pub(crate) fn fold_change(&mut self, hash: Box<str>, observed_at: Timestamp, seq: Seq) {
         let change = Some(Change { at: observed_at, seq });
-        *self = Self { hash, observed_at, change, confirmed_at: self.confirmed_at };
+        *self = Self { hash, observed_at, change, confirmed_at: None };
     }
 
     /// Folds a confirmation in.
@@ -113,7 +126,27 @@ mod tests {
         assert_eq!(Identity::judge(Some(&known), "A", at(15)), Report::NothingNew);
         assert_eq!(Identity::judge(Some(&known), "A", at(20)), Report::NothingNew);
         assert_eq!(Identity::judge(Some(&known), "A", at(21)), Report::Changed);
-        assert_eq!(Identity::judge(Some(&known), "B", at(99)), Report::NothingNew);
+        assert_eq!(Identity::judge(Some(&known), "B", at(20)), Report::NothingNew);
+        assert_eq!(Identity::judge(Some(&known), "B", at(99)), Report::SeenAgain);
+    }
+
+    #[test]
+    fn a_later_sighting_of_the_known_hash_makes_reports_between_late() {
+        let mut known = Some(Identity::first("A".into(), at(10)));
+        Identity::fold_sighting(&mut known, "A", at(99));
+        Identity::fold_sighting(&mut known, "A", at(40));
+        assert_eq!(known.as_ref().map(Identity::observed_at), Some(at(99)));
+        assert_eq!(Identity::judge(known.as_ref(), "B", at(50)), Report::NothingNew);
+        assert_eq!(Identity::judge(known.as_ref(), "B", at(100)), Report::Changed);
+    }
+
+    #[test]
+    fn a_confirmation_of_one_hash_does_not_vouch_for_one_that_is_reported_late() {
+        let mut known = Identity::first("A".into(), at(10));
+        known.fold_change("B".into(), at(20), Seq(2));
+        known.fold_confirmation(at(100));
+        known.fold_change("C".into(), at(50), Seq(4));
+        assert_eq!(known.open_change(), Some(Change { at: at(50), seq: Seq(4) }));
     }
 
     #[test]

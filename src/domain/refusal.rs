@@ -2,6 +2,7 @@
 
 use crate::domain::{
     eligibility::{QuestionError, Resolved, Verdict},
+    entry::Seq,
     ids::ContactId,
     ticket::VoidCause,
     time::Timestamp,
@@ -37,6 +38,18 @@ pub enum Refusal {
     /// A statement nobody put.
     #[error("the statement is not known")]
     StatementUnknown,
+    /// A language, and no statement that was shown in it.
+    #[error("a language needs the statement that was shown in it")]
+    StatementMissing,
+    /// A language the statement does not have.
+    #[error("the statement has no text in this language")]
+    StatementLanguage,
+    /// A topic the statement does not name; the place in the caller's list.
+    #[error("the statement says nothing about this topic")]
+    StatementTopic {
+        /// Place in the list, from 0.
+        place: usize,
+    },
     /// A portfolio nobody put.
     #[error("the portfolio is not known")]
     PortfolioUnknown,
@@ -49,6 +62,8 @@ pub enum Refusal {
     /// The act lies in the future.
     #[error("the moment lies more than {allowed_ms} ms in the future")]
     InTheFuture {
+        /// What the caller calls the moment.
+        member: &'static str,
         /// How far ahead clocks may be.
         allowed_ms: i64,
     },
@@ -61,6 +76,12 @@ pub enum Refusal {
     /// The message may not be sent.
     #[error("the message may not be sent")]
     SendRefused(Box<RefusedSend>),
+    /// The sender has reserved as much for this contact as it may at once.
+    #[error("as many messages are reserved for this contact as may be at once")]
+    TicketsOpen {
+        /// When the first of the tickets runs out.
+        frees_at: Timestamp,
+    },
     /// The ticket is not known.
     #[error("the ticket is not known")]
     TicketUnknown,
@@ -121,4 +142,6 @@ pub struct RefusedSend {
     pub verdict: Verdict,
     /// The contact, if there is one.
     pub contact: Option<ContactId>,
+    /// The last entry taken into account.
+    pub as_of: Seq,
 }

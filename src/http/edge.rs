@@ -14,7 +14,7 @@ use crate::{
         command::{Command, Envelope, Once},
         decide::Rules,
         entry::Seq,
-        event::Actor,
+        event::{Actor, Event},
     },
     effects::lookups::Lookups,
     http::{
@@ -187,6 +187,23 @@ impl Ask {
         Ok((body::parse(&bytes)?, bytes))
     }
 
+    /// As [`Self::json`], for a call whose body may be left out: its content, and the caller's
+    /// wish to do this only once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::json`] and [`Self::once`].
+    pub async fn optional_json<T: DeserializeOwned + Default>(
+        &mut self,
+    ) -> Result<(T, Option<Once>), Problem> {
+        let bytes = self.body(self.edge.settings.body_bytes_max).await?;
+        if bytes.is_empty() {
+            return Ok((T::default(), self.once(&bytes)?));
+        }
+        body::expect_media(&self.req, "application/json")?;
+        Ok((body::parse(&bytes)?, self.once(&bytes)?))
+    }
+
     /// Returns the caller's wish to do this only once, if there is one.
     ///
     /// # Errors
@@ -210,7 +227,7 @@ impl Ask {
     pub async fn submit(&self, command: Command, once: Option<Once>) -> Result<Submitted, Problem> {
         let envelope = Envelope { actor: self.caller.actor.clone(), once, command };
         match self.edge.ledger.submit(envelope).await? {
-            Outcome::Done(entries) => Ok(Submitted { entries, is_replay: false }),
+            Outcome::Done(entries) => Ok(Submitted::of(entries, false)),
             Outcome::DoneBefore { first, entries } => self.reread(first, entries).await,
         }
     }
@@ -224,7 +241,7 @@ impl Ask {
         let edge = Arc::clone(&self.edge);
         let read = move || read_entries(&edge, first, count);
         let entries = self.edge.blocking.run(read).await??;
-        Ok(Submitted { entries, is_replay: true })
+        Ok(Submitted::of(entries, true))
     }
 
     /// Refuses unless the caller may also do this.
@@ -260,6 +277,12 @@ pub struct Submitted {
 }
 
 impl Submitted {
+    /// Leaves out what only says that there was nothing to record.
+    fn of(mut entries: Vec<Recorded>, is_replay: bool) -> Self {
+        entries.retain(|entry| !matches!(entry.record.event, Event::NothingChanged));
+        Self { entries, is_replay }
+    }
+
     /// Marks a response to a repeated request as such.
     pub fn mark(&self, response: &mut HttpResponse) {
         if self.is_replay {

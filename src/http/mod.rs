@@ -13,6 +13,7 @@ pub mod edge;
 pub mod explain;
 pub mod health;
 pub mod idempotency;
+pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod person;

@@ -52,7 +52,7 @@ macro_rules! codes {
 
 codes! {
     BODY_MALFORMED, "body_malformed", 400, "The body is not the JSON it should be", false,
-        "The body is not JSON, is not UTF-8, names a member twice or is nested deeper than 32 levels. `errors` says where.";
+        "The body is not JSON, is not UTF-8 or is nested deeper than 32 levels. `errors` says where.";
     QUERY_INVALID, "query_invalid", 400, "The query does not fit the call", false,
         "A parameter is missing, unknown, given twice or malformed. `errors` names it.";
     CURSOR_INVALID, "cursor_invalid", 400, "The cursor belongs to another list", false,
@@ -89,6 +89,8 @@ codes! {
         "Reserve another one before you send.";
     TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used for another message", false,
         "One ticket is one message. Reserve another one.";
+    TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
+        "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";
     IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
         "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts.";
     MERGE_INTO_ITSELF, "merge_into_itself", 409, "A contact cannot be merged into itself", false,
@@ -100,7 +102,7 @@ codes! {
     CONTENT_TYPE, "content_type", 415, "The body has another content type", false,
         "Send `application/json`; `POST /v1/eligibility` also takes `application/x-ndjson`.";
     BODY_INVALID, "body_invalid", 422, "The body does not fit the call", false,
-        "`errors` points at each member that is missing, unknown, of the wrong type or out of bounds.";
+        "`errors` points at each member that is missing, unknown, named twice, of the wrong type or out of bounds.";
     NUMBER_INVALID, "number_invalid", 422, "The text is not a phone number", false,
         "`errors` says why: no number in it, too short, too long, or an unknown calling code. `error` is the reason as libphonenumber names it. `suggestion` (`e164`, `assumption`) is there when another number was probably meant; it is never taken by itself: ask the person.";
     NUMBER_AMBIGUOUS, "number_ambiguous", 422, "The number needs a region", false,
@@ -109,6 +111,8 @@ codes! {
         "Put the topic first, or correct its id.";
     STATEMENT_UNKNOWN, "statement_unknown", 422, "The statement is not known", false,
         "Put the statement first, or correct its id.";
+    STATEMENT_MISMATCH, "statement_mismatch", 422, "The statement proves something else", false,
+        "The statement does not name a topic of the opt-in, or has no text in the language. `errors` points at it. Correct the opt-in, or put the statement that was shown.";
     SENDER_UNKNOWN, "sender_unknown", 422, "The sender is not known", false,
         "Put the sender first, or correct its id.";
     PORTFOLIO_UNKNOWN, "portfolio_unknown", 422, "The portfolio is not known", false,
@@ -226,6 +230,30 @@ impl Problem {
         self
     }
 
+    /// A problem with a question whose members are written with `mark` before their name: `/` in
+    /// a body, `?` in a query.
+    pub fn question(error: QuestionError, mark: char) -> Self {
+        let (code, member) = match error {
+            QuestionError::TopicMissing => (QUESTION_INCOMPLETE, "template"),
+            QuestionError::SenderMissing => (QUESTION_INCOMPLETE, "sender"),
+            QuestionError::LanguageMissing => (QUESTION_INCOMPLETE, "language"),
+            QuestionError::TopicUnknown => (TOPIC_UNKNOWN, "topic"),
+            QuestionError::TopicContradicts => (BODY_INVALID, "topic"),
+            QuestionError::TemplateInSession => (BODY_INVALID, "template"),
+        };
+        Self::at(code, format!("{mark}{member}"), error.to_string())
+    }
+
+    /// Returns what happened this time.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Returns what is wrong with which member.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
     /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -326,14 +354,7 @@ impl From<BlockingError> for Problem {
 
 impl From<QuestionError> for Problem {
     fn from(error: QuestionError) -> Self {
-        let (code, pointer) = match error {
-            QuestionError::TopicMissing => (QUESTION_INCOMPLETE, "/template"),
-            QuestionError::SenderMissing => (QUESTION_INCOMPLETE, "/sender"),
-            QuestionError::LanguageMissing => (QUESTION_INCOMPLETE, "/language"),
-            QuestionError::TopicUnknown => (TOPIC_UNKNOWN, "/topic"),
-            QuestionError::TopicContradicts => (BODY_INVALID, "/topic"),
-        };
-        Self::at(code, pointer, error.to_string())
+        Self::question(error, '/')
     }
 }
 
@@ -352,14 +373,23 @@ impl From<Refusal> for Problem {
                 Self::at(TOPIC_UNKNOWN, format!("/topics/{place}"), detail)
             }
             Refusal::TopicUnknown { place: None } => Self::at(TOPIC_UNKNOWN, "/topic", detail),
+            Refusal::StatementMissing => Self::at(BODY_INVALID, "/language", detail),
+            Refusal::StatementLanguage => Self::at(STATEMENT_MISMATCH, "/language", detail),
+            Refusal::StatementTopic { place } => {
+                Self::at(STATEMENT_MISMATCH, format!("/topics/{place}"), detail)
+            }
             Refusal::StatementUnknown => Self::at(STATEMENT_UNKNOWN, "/statement", detail),
             Refusal::PortfolioUnknown => Self::at(PORTFOLIO_UNKNOWN, "/portfolio", detail),
             Refusal::SenderUnknown => Self::at(SENDER_UNKNOWN, "/sender", detail),
-            Refusal::InTheFuture { .. } => Self::at(CAPTURED_IN_FUTURE, "/captured_at", detail),
+            Refusal::InTheFuture { member, .. } => {
+                Self::at(CAPTURED_IN_FUTURE, format!("/{member}"), detail)
+            }
             Refusal::IdentityHashMismatch => Self::at(IDENTITY_HASH_MISMATCH, "/hash", detail),
             Refusal::Question(error) => Self::from(error),
             // Only `http::v1::sends` can explain it; elsewhere it cannot happen.
             Refusal::SendRefused(_) => Self::new(SEND_REFUSED, detail),
+            // Only `http::v1::sends` knows the time; elsewhere it cannot happen.
+            Refusal::TicketsOpen { .. } => Self::new(TICKETS_OPEN, detail),
             Refusal::TicketUnknown => Self::new(TICKET_UNKNOWN, detail),
             Refusal::TicketVoided { cause } => Self::new(TICKET_VOIDED, detail)
                 .with("cause", serde_json::to_value(cause).unwrap_or_default()),
@@ -412,5 +442,23 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(CODES.iter().all(|code| StatusCode::from_u16(code.status).is_ok()));
+    }
+
+    #[test]
+    fn whoever_was_not_heard_learns_whether_it_was_recorded_and_when_to_try_again() {
+        for (error, code, outcome) in [
+            (SubmitError::Busy, LEDGER_BUSY, None),
+            (SubmitError::ReadOnly, LEDGER_READ_ONLY, Some("not_recorded")),
+            (SubmitError::Closed, LEDGER_READ_ONLY, Some("not_recorded")),
+            (SubmitError::Unknown, LEDGER_READ_ONLY, Some("unknown")),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.code(), code);
+            assert!(problem.code().retryable);
+            assert_eq!(problem.0.extra.get("outcome").and_then(Value::as_str), outcome);
+            let response = problem.response("r");
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+        }
     }
 }

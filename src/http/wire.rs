@@ -1,6 +1,6 @@
 //! Shapes that several answers share.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::{
@@ -99,6 +99,11 @@ impl<'a> ConsentAfter<'a> {
         }
     }
 }
+
+/// The body of a call that needs to be told nothing: none, or an empty object.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NothingBody {}
 
 /// Returns the id of the contact an entry is about.
 pub fn contact_id(edge: &Edge, entry: &Recorded) -> Option<ContactId> {

@@ -127,7 +127,7 @@ impl TestApp {
             (
                 "statements/signup",
                 json!({"business_name": "Toko Contoh", "texts": {"en": "I agree."},
-                    "topics": ["orders"]}),
+                    "topics": ["orders", "promotions"]}),
             ),
             ("portfolios/p1", json!({"name": "Toko", "messaging_limit": 250})),
             (
@@ -169,7 +169,7 @@ impl TestApp {
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
-        let addr = self.running.as_ref().expect("a running service").addr;
+        let addr = self.addr();
         Call {
             builder: self.client.request(method, format!("http://{addr}{path}")),
             has_key: false,
@@ -199,6 +199,16 @@ impl TestApp {
         let body = json!({"name": "a test's", "scopes": scopes});
         let made = self.post("/v1/keys").json(&body).expect(201).await;
         (text(&made["key"]), text(&made["id"]))
+    }
+
+    /// Returns where the service listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.running.as_ref().expect("a running service").addr
+    }
+
+    /// Returns where the service keeps its data.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Returns the moment the clock shows, moved by seconds.

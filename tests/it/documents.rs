@@ -36,6 +36,7 @@ pub(crate) fn agree(state: &State, document: impl Fn(Subject) -> Option<ContactD
         let known = contact.details().identity.as_ref();
         let identity = document.identity.as_ref();
         assert_eq!(identity.map(|i| &*i.hash), known.map(Identity::hash));
+        assert_eq!(identity.map(|i| i.observed_at), known.map(Identity::observed_at));
         let has_changed = identity.is_some_and(IdentityRecord::has_open_change);
         assert_eq!(has_changed, contact.identity_changed().is_some());
         let blocked = document.blocked.as_ref().map(|blocked| (blocked.at, blocked.seq));
@@ -99,6 +100,7 @@ impl Act {
             Self::Unblock { person } => Command::Unblock { contact: contact(*person) },
             Self::Traffic { person } => Command::ReportTraffic {
                 contact: contact(*person),
+                newcomer: Some(Box::new(person_beside(*person))),
                 kind: TrafficKind::Inbound,
                 sender: None,
                 happened_at: None,

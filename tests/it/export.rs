@@ -36,14 +36,14 @@ fn varied() -> (Business, StoreReader) {
     let put = RegistryCommand::PutStatement { id: id.clone(), digest: "d1".into(), statement };
     business.run(vec![Command::Registry(Box::new(put))]);
 
-    let mut granted = opt_in_of(person(1), &["orders"], Some(START - DAY_MS));
+    let mut granted = opt_in_of(person_with_user(1, "-user"), &["orders"], Some(START - DAY_MS));
     granted.statement = Some(id);
     granted.language = Some(Language::parse("en").unwrap());
     granted.source.kind = "qr".into();
     granted.source.entry_point = Some("=HYPERLINK(\"https://example.com\")".into());
     granted.source.url = Some("https://example.com/a,\"b\"\nc".into());
     granted.source.reference = Some("@SUM(A1:A9)".into());
-    let mut pending = opt_in_of(person_with_user(2, "-user"), &["orders"], None);
+    let mut pending = opt_in_of(person(2), &["orders"], None);
     pending.awaits_confirmation = true;
     business.run(vec![
         Command::OptIn(Box::new(granted)),
@@ -188,7 +188,7 @@ fn a_spreadsheet_finds_no_formula_and_a_parser_finds_every_cell() {
     assert_eq!(&first[of("entry_point")], "'=HYPERLINK(\"https://example.com\")");
     assert_eq!(&first[of("reference")], "'@SUM(A1:A9)");
     assert_eq!(&first[of("url")], "https://example.com/a,\"b\"\nc");
-    assert_eq!(&rows[1][of("user_id")], "'-user");
+    assert_eq!(&first[of("user_id")], "'-user");
     assert_eq!(&rows[6][of("topic")], "");
     let json = lines(&consents(&reader, ConsentFilter::default(), Format::Ndjson).1);
     for (row, line) in rows.iter().zip(&json) {

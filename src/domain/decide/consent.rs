@@ -7,13 +7,14 @@ use crate::domain::{
     consent::{Act, ConsentStatus, Consents, TopicIx},
     decide::{
         Events, Rules, not_future,
-        person::{Found, find_or_add},
+        person::{Found, claimed, find_or_add},
         spelling::{self, Stop},
         upcoming, void_tickets,
     },
     event::{Event, OptedIn, OptedOut, StatementShown, TopicOutcome},
     names::TopicId,
     refusal::Refusal,
+    registry::Statement,
     state::Draft,
     ticket::{Ticket, VoidCause},
     time::{DAY_MS, Timestamp},
@@ -26,18 +27,12 @@ pub(super) fn opt_in(
     opt_in: &OptIn,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
-    let captured_at = not_future(opt_in.captured_at, rules, now)?;
+    let captured_at = not_future(opt_in.captured_at, "captured_at", rules, now)?;
     let topics = find_topics(draft, &opt_in.topics)?;
-    let statement = match &opt_in.statement {
-        Some(id) => {
-            let version = draft.registry().statement(id).ok_or(Refusal::StatementUnknown)?;
-            let language = opt_in.language.clone();
-            Some(StatementShown { id: id.clone(), digest: version.digest.clone(), language })
-        }
-        None => None,
-    };
+    let statement = shown(draft, opt_in)?;
     let mut events = Vec::with_capacity(2);
-    let Found { subject, consents, .. } = find_or_add(draft, &opt_in.person, now, &mut events)?;
+    let person = claimed(opt_in);
+    let Found { subject, consents, .. } = find_or_add(draft, &person, now, &mut events)?;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
@@ -59,6 +54,25 @@ pub(super) fn opt_in(
     Ok(events)
 }
 
+/// Finds the words that were shown. They prove nothing about a topic they do not name, and nobody
+/// was shown them in a language they do not have.
+fn shown(draft: &Draft<'_>, opt_in: &OptIn) -> Result<Option<StatementShown>, Refusal> {
+    let language = opt_in.language.clone();
+    let Some(id) = &opt_in.statement else {
+        return language.map_or(Ok(None), |_| Err(Refusal::StatementMissing));
+    };
+    let version = draft.registry().statement(id).ok_or(Refusal::StatementUnknown)?;
+    let Statement { business_name: _, texts, topics } = &version.value;
+    if language.as_ref().is_some_and(|language| !texts.contains_key(language)) {
+        return Err(Refusal::StatementLanguage);
+    }
+    let is_missing = |topic: &TopicId| !topics.is_empty() && !topics.contains(topic);
+    if let Some(place) = opt_in.topics.iter().position(is_missing) {
+        return Err(Refusal::StatementTopic { place });
+    }
+    Ok(Some(StatementShown { id: id.clone(), digest: version.digest.clone(), language }))
+}
+
 /// An opt-out is always recorded, also of people nobody knew, and takes back their tickets.
 pub(super) fn opt_out(
     draft: &Draft<'_>,
@@ -66,7 +80,7 @@ pub(super) fn opt_out(
     opt_out: &OptOut,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
-    let captured_at = not_future(opt_out.captured_at, rules, now)?;
+    let captured_at = not_future(opt_out.captured_at, "captured_at", rules, now)?;
     let named = match &opt_out.topics {
         Some(topics) => Some(find_topics(draft, topics)?),
         None => None,

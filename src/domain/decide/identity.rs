@@ -11,8 +11,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// A change suspends everything at once and takes back the open tickets; a late or repeated
-/// report does nothing.
+/// A change suspends everything at once and takes back the open tickets; a late report does
+/// nothing, and a repeated one only tells when the hash was last seen.
 pub(super) fn report(
     draft: &Draft<'_>,
     contact: ContactRef,
@@ -24,7 +24,12 @@ pub(super) fn report(
     let hash = Box::from(hash);
     Ok(match Identity::judge(known.details().identity.as_ref(), &hash, observed_at) {
         Report::NothingNew => Vec::new(),
-        Report::First => vec![(subject, Event::IdentityObserved { hash, observed_at })],
+        Report::First => {
+            vec![(subject, Event::IdentityObserved { hash, observed_at, again: false })]
+        }
+        Report::SeenAgain => {
+            vec![(subject, Event::IdentityObserved { hash, observed_at, again: true })]
+        }
         Report::Changed => {
             let mut events = vec![(subject, Event::IdentityChanged { hash, observed_at })];
             void_tickets(draft, subject, VoidCause::IdentityChanged, now, |_| true, &mut events);

@@ -64,7 +64,7 @@ pub fn plan_lookup(contact: Option<&Contact>, policy: &LookupPolicy, now: Timest
             Some(_) | None => {}
         }
     }
-    if policy.requires_opt_in && !contact.consents.has_granted_since(None, now) {
+    if policy.requires_opt_in && !contact.consents.has_granted(now) {
         return LookupPlan::NotOptedIn;
     }
     LookupPlan::Ask

@@ -135,9 +135,10 @@ fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timesta
         ConsentStatus::Withdrawn => 4,
     };
     let is_overtaken = |consent: Consent| {
-        stop.is_some_and(|stop| {
-            let ends_with_it = consent.at == stop.at && consent.act != Act::TookBack;
-            consent.at < stop.at || ends_with_it
+        stop.is_some_and(|stop| match consent.act {
+            // Of two withdrawals at one moment, that from the topic is the one to show.
+            Act::TookBack => consent.at < stop.at,
+            Act::Asked | Act::Agreed => consent.is_ended_by(stop),
         })
     };
     let age = |act: Consent| (is_overtaken(act), act.expires_at, act.at, act.seq);
@@ -214,11 +215,11 @@ fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
 mod tests {
     use super::*;
     use crate::domain::{
-        command::{Command, ContactRef, OptIn, Person, UserIdentifier},
+        command::{Command, ContactRef, Person, UserIdentifier},
         consent::TopicIx,
         contact::LookupState,
-        decide::tests::{Desk, RULES, sender_id, source, topic_id},
-        event::{Evidence, TrafficKind},
+        decide::tests::{Desk, RULES, opt_in_of},
+        event::Evidence,
         ids::ContactId,
         reason::Reason,
         ticket::MessageKind,
@@ -240,16 +241,8 @@ mod tests {
     fn with_user(desk: &mut Desk, number: Option<u128>, user: u128) {
         let number = number.and_then(|key| desk.person(key).number);
         let user = UserIdentifier { user_id: "US.1".into(), key: ContactKey::from_bits(user) };
-        let opt_in = OptIn {
-            person: Person { number, user: Some(user), new_id: ContactId::from_uuid(desk.id()) },
-            topics: vec![topic_id("promotions")],
-            source: source("web_form"),
-            statement: None,
-            language: None,
-            evidence: Evidence::new(),
-            captured_at: None,
-            awaits_confirmation: false,
-        };
+        let new_id = ContactId::from_uuid(desk.id());
+        let opt_in = opt_in_of(Person { number, user: Some(user), new_id }, "promotions");
         desk.run(Command::OptIn(Box::new(opt_in))).unwrap();
     }
 
@@ -290,6 +283,21 @@ mod tests {
                 assert_eq!(found, expected, "{one_status:?} and {other_status:?}");
                 assert!(acts.len() <= 1);
             }
+        }
+    }
+
+    #[test]
+    fn being_asked_does_not_stand_beside_a_full_stop_of_the_other_side() {
+        let mut asked = Consents::default();
+        let (act, expires_at) = (Act::Asked, Timestamp::NEVER);
+        asked.fold_act(Consent { topic: PROMOTIONS, act, at: at(30), expires_at, seq: Seq(3) });
+        let mut agreed = Consents::default();
+        agreed.fold_full_stop(FullStop { at: at(10), seq: Seq(1) });
+        let act = Act::Agreed;
+        agreed.fold_act(Consent { topic: PROMOTIONS, act, at: at(20), expires_at, seq: Seq(2) });
+        for (ours, theirs) in [(&asked, &agreed), (&agreed, &asked)] {
+            let acts = stricter_acts(ours, theirs, at(100));
+            assert_eq!(acts, [FullStop { at: at(10), seq: Seq(1) }.about(PROMOTIONS)]);
         }
     }
 
@@ -465,13 +473,7 @@ mod tests {
         };
         let waiting =
             |desk: &Desk| desk.state.governor().budget(&RULES.lookup, at(desk.now)).uncontacted;
-        let wrote = Command::ReportTraffic {
-            contact: named(1),
-            kind: TrafficKind::Inbound,
-            sender: Some(sender_id()),
-            happened_at: None,
-        };
-        desk.run(wrote).unwrap();
+        desk.inbound(1, None).unwrap();
         join(&mut desk, 1, 2).unwrap();
         desk.run(answer).unwrap();
         assert_eq!(waiting(&desk), 1, "the answer came to the contact that stays");

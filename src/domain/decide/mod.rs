@@ -3,6 +3,8 @@
 //! Repeating what is already so is no error and makes no event. Rules may change; what was once
 //! accepted stays accepted, because the fold never asks again.
 
+#[cfg(test)]
+mod clerk;
 mod consent;
 mod identity;
 mod lookup;
@@ -17,7 +19,7 @@ mod tests;
 pub use lookup::{LookupPlan, plan_lookup};
 
 use crate::domain::{
-    command::{Command, ContactRef},
+    command::{Command, ContactRef, Person},
     eligibility::SessionPolicy,
     entry::{Seq, Subject},
     event::{Event, TrafficKind},
@@ -61,7 +63,7 @@ pub fn decide(
         Command::OptOut(opt_out) => consent::opt_out(draft, rules, opt_out, now),
         Command::Merge(merge) => merge::merge(draft, merge, now),
         Command::ReportIdentity { contact, hash, observed_at } => {
-            let observed_at = not_future(*observed_at, rules, now)?;
+            let observed_at = not_future(*observed_at, "observed_at", rules, now)?;
             identity::report(draft, *contact, hash, observed_at, now)
         }
         Command::ConfirmIdentity { contact, hash, evidence } => {
@@ -69,9 +71,12 @@ pub fn decide(
         }
         Command::Block { contact, reason } => block(draft, *contact, reason.as_deref(), now),
         Command::Unblock { contact } => unblock(draft, *contact),
-        Command::ReportTraffic { contact, kind, sender, happened_at } => {
-            let happened_at = not_future(*happened_at, rules, now)?;
-            traffic(draft, *contact, *kind, sender.as_ref(), happened_at)
+        Command::ReportTraffic { contact, newcomer, kind, sender, happened_at } => {
+            let happened_at = not_future(*happened_at, "happened_at", rules, now)?;
+            // Who writes is there, whether or not anything was recorded about them before.
+            let newcomer = newcomer.as_deref().filter(|_| *kind == TrafficKind::Inbound);
+            let contact = (*contact, newcomer);
+            traffic(draft, contact, *kind, sender.as_ref(), (happened_at, now))
         }
         Command::ReserveSend(reserve) => send::reserve(draft, rules, reserve, now),
         Command::CommitSend { ticket, message_id, message } => {
@@ -109,19 +114,27 @@ fn unblock(draft: &Draft<'_>, contact: ContactRef) -> Result<Events, Refusal> {
 
 fn traffic(
     draft: &Draft<'_>,
-    contact: ContactRef,
+    (contact, newcomer): (ContactRef, Option<&Person>),
     kind: TrafficKind,
     sender: Option<&SenderId>,
-    happened_at: Timestamp,
+    (happened_at, now): (Timestamp, Timestamp),
 ) -> Result<Events, Refusal> {
-    let (subject, _) = find(draft, contact)?;
+    let mut events = Events::new();
+    let subject = match (find(draft, contact), newcomer) {
+        (Ok((subject, _)), _) => subject,
+        (Err(Refusal::ContactUnknown), Some(person)) => {
+            person::find_or_add(draft, person, now, &mut events)?.subject
+        }
+        (Err(refusal), _) => return Err(refusal),
+    };
     if let Some(sender) = sender
         && draft.registry().sender(sender).is_none()
     {
         return Err(Refusal::SenderUnknown);
     }
     let sender = sender.cloned();
-    Ok(vec![(subject, Event::TrafficSeen { kind, sender, happened_at })])
+    events.push((subject, Event::TrafficSeen { kind, sender, happened_at }));
+    Ok(events)
 }
 
 /// Finds a contact that must be known.
@@ -135,16 +148,20 @@ fn find<'a>(
 }
 
 /// Takes a caller's moment, or now; refuses what lies further ahead than clocks may differ.
+///
+/// A moment a little ahead is one that has just come: kept as it is, it would beat whatever the
+/// person does in the minutes after it, a withdrawal included.
 fn not_future(
     moment: Option<Timestamp>,
+    member: &'static str,
     rules: &Rules,
     now: Timestamp,
 ) -> Result<Timestamp, Refusal> {
     match moment {
         Some(moment) if moment.ms_since(now) > rules.skew_ms => {
-            Err(Refusal::InTheFuture { allowed_ms: rules.skew_ms })
+            Err(Refusal::InTheFuture { member, allowed_ms: rules.skew_ms })
         }
-        Some(moment) => Ok(moment),
+        Some(moment) => Ok(moment.min(now)),
         None => Ok(now),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    command::{NumberIdentifier, Person},
+    command::{NumberIdentifier, OptIn, Person},
     consent::Consents,
     contact::Contact,
     decide::{Events, spelling},
@@ -22,6 +22,16 @@ pub(super) struct Found<'a> {
     pub(super) known: Option<&'a Contact>,
     /// What they will have agreed to and withdrawn from.
     pub(super) consents: Cow<'a, Consents>,
+}
+
+/// Returns whom an opt-in is about. Nobody has shown yet that a claim which awaits confirmation
+/// comes from the person, so it joins no user id to a number: it is about the number alone.
+pub(super) fn claimed(opt_in: &OptIn) -> Cow<'_, Person> {
+    if opt_in.awaits_confirmation && opt_in.person.number.is_some() {
+        Cow::Owned(Person { user: None, ..opt_in.person.clone() })
+    } else {
+        Cow::Borrowed(&opt_in.person)
+    }
 }
 
 /// Finds the person, links an identifier that is new, or adds them. Whoever is known by a number

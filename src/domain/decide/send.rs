@@ -1,16 +1,21 @@
 //! Rules about tickets: judged and reserved in one step.
 
-use crate::domain::{
-    command::ReserveSend,
-    decide::{Events, Rules},
-    eligibility::Question,
-    event::{Event, TicketReserved},
-    ids::TicketId,
-    key::MessageKey,
-    refusal::{Refusal, RefusedSend},
-    state::Draft,
-    ticket::TicketState,
-    time::Timestamp,
+use crate::{
+    domain::{
+        command::ReserveSend,
+        contact::Contact,
+        decide::{Events, Rules},
+        eligibility::Question,
+        event::{Event, TicketReserved},
+        ids::TicketId,
+        key::MessageKey,
+        names::SenderId,
+        refusal::{Refusal, RefusedSend},
+        state::Draft,
+        ticket::TicketState,
+        time::Timestamp,
+    },
+    limits::TICKETS_OPEN_MAX,
 };
 
 /// Reserves if, at this very moment, the message may be sent.
@@ -33,9 +38,11 @@ pub(super) fn reserve(
     let verdict = resolved.judge(contact, rules.session, now);
     let contact_id = contact.map(|contact| contact.id);
     let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
-        let refused = RefusedSend { resolved, verdict, contact: contact_id };
+        let as_of = draft.last();
+        let refused = RefusedSend { resolved, verdict, contact: contact_id, as_of };
         return Err(Refusal::SendRefused(Box::new(refused)));
     };
+    check_room(draft, contact, &reserve.sender, now)?;
     let identity = contact.details().identity.as_ref();
     let event = TicketReserved {
         ticket: reserve.ticket,
@@ -44,10 +51,29 @@ pub(super) fn reserve(
         template: resolved.template().cloned(),
         topic: resolved.topic().cloned(),
         recipient: reserve.number.clone(),
+        user_id: reserve.user_id.clone(),
         identity_hash: identity.map(|identity| identity.hash().into()),
         expires_at: now.plus_ms(reserve.ttl_ms),
     };
     Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
+}
+
+/// So many tickets at once are a loop and not a conversation.
+fn check_room(
+    draft: &Draft<'_>,
+    contact: &Contact,
+    sender: &SenderId,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let listed = contact.details().tickets.iter().filter_map(|id| draft.ticket(*id));
+    let open = listed.filter(|ticket| ticket.sender == *sender && ticket.is_open(now));
+    let ends: Vec<Timestamp> = open.map(|ticket| ticket.expires_at).collect();
+    match ends.iter().min() {
+        Some(frees_at) if ends.len() >= TICKETS_OPEN_MAX => {
+            Err(Refusal::TicketsOpen { frees_at: *frees_at })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A report that the message went out is a fact: it is taken late too, but not for a ticket that

@@ -155,10 +155,10 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        command::{Command, ContactRef, OptOut, Person, UserIdentifier},
+        command::{Command, ContactRef, OptIn, OptOut, Person, UserIdentifier},
         consent::ConsentStatus,
         contact::LookupState,
-        decide::tests::{Desk, source},
+        decide::tests::{Desk, opt_in_of, source},
         ids::ContactId,
         reason::Reason,
         ticket::MessageKind,
@@ -259,16 +259,8 @@ mod tests {
         let stopped = desk.now;
         let who = by_user(&mut desk, None);
         let agree = |person, at| {
-            let opt_in = crate::domain::command::OptIn {
-                person,
-                topics: vec![crate::domain::decide::tests::topic_id("promotions")],
-                source: source("web_form"),
-                statement: None,
-                language: None,
-                evidence: crate::domain::event::Evidence::new(),
-                captured_at: Some(Timestamp::from_unix_ms(at)),
-                awaits_confirmation: false,
-            };
+            let captured_at = Some(Timestamp::from_unix_ms(at));
+            let opt_in = OptIn { captured_at, ..opt_in_of(person, "promotions") };
             Command::OptIn(Box::new(opt_in))
         };
         desk.run(agree(who, stopped - 5)).unwrap();
@@ -279,6 +271,36 @@ mod tests {
             [Event::IdentifierLinked { .. }, Event::OptedOut(_), Event::OptedIn(_)]
         ));
         assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+    }
+
+    #[test]
+    fn who_writes_under_a_weak_spelling_of_a_stopped_number_has_left() {
+        let mut desk = desk();
+        desk.opt_out(1, None).unwrap();
+        let events = desk.inbound(2, None).unwrap();
+        assert!(matches!(
+            events.as_slice(),
+            [Event::ContactAdded { .. }, Event::OptedOut(_), Event::TrafficSeen { .. }]
+        ));
+        assert_eq!(desk.reserve(2, MessageKind::Session), Err(vec![Reason::Withdrawn]));
+        assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn a_claim_that_awaits_confirmation_brings_what_waits_for_its_number_and_links_nothing() {
+        let mut desk = desk();
+        desk.opt_out(1, None).unwrap();
+        let who = by_user(&mut desk, None);
+        desk.run(Command::OptIn(Box::new(opt_in_of(who, "promotions")))).unwrap();
+        let both = by_user(&mut desk, Some(2));
+        let claim = OptIn { awaits_confirmation: true, ..opt_in_of(both, "promotions") };
+        let events = desk.run(Command::OptIn(Box::new(claim))).unwrap();
+        assert!(matches!(
+            events.as_slice(),
+            [Event::ContactAdded { user_key: None, .. }, Event::OptedOut(_), Event::OptedIn(_)]
+        ));
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+        assert!(desk.reserve(99, MessageKind::Template).is_ok());
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl<'a> Draft<'a> {
         self.changes.next
     }
 
+    /// Returns the position of the last entry; 0 also when there is none.
+    pub const fn last(&self) -> Seq {
+        Seq(self.changes.next.0.saturating_sub(1))
+    }
+
     /// Returns the time of the last entry.
     pub const fn last_at(&self) -> Timestamp {
         self.changes.last_at

@@ -64,6 +64,7 @@ impl Draft<'_> {
             }
             Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),
             Event::LedgerOpened { .. }
+            | Event::NothingChanged
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
             | Event::ContactMerged { .. }
@@ -129,6 +130,7 @@ impl Draft<'_> {
             | Event::ContactUnblocked
             | Event::TrafficSeen { .. } => self.fold_details(seq, subject, record),
             Event::LedgerOpened { .. }
+            | Event::NothingChanged
             | Event::TopicPut { .. }
             | Event::StatementPut { .. }
             | Event::TemplatePut { .. }
@@ -200,8 +202,8 @@ impl Draft<'_> {
         };
         let Some(contact) = self.contact_mut(subject) else { return };
         let details = contact.details_mut();
-        if let Event::IdentityObserved { hash, observed_at } = &record.event {
-            details.identity = Some(Identity::first(hash.clone(), *observed_at));
+        if let Event::IdentityObserved { hash, observed_at, .. } = &record.event {
+            Identity::fold_sighting(&mut details.identity, hash, *observed_at);
         } else if let Event::IdentityChanged { hash, observed_at } = &record.event {
             details
                 .identity
@@ -248,8 +250,17 @@ impl Draft<'_> {
             seq,
         };
         self.changes.tickets.insert(event.ticket, ticket);
+        let listed = self.contact(contact).map(|contact| contact.details().tickets.iter());
+        // Tickets run out by themselves; nobody else takes them off the list.
+        let has_run_out =
+            |id: &&TicketId| self.ticket(**id).is_none_or(|ticket| !ticket.is_open(reserved_at));
+        let run_out: Vec<_> = listed.into_iter().flatten().filter(has_run_out).copied().collect();
         if let Some(contact) = self.contact_mut(contact) {
-            contact.details_mut().tickets.push(event.ticket);
+            let tickets = &mut contact.details_mut().tickets;
+            for id in &run_out {
+                tickets.remove(id);
+            }
+            tickets.insert(event.ticket);
         }
     }
 
@@ -258,7 +269,7 @@ impl Draft<'_> {
             ticket.state = state;
         }
         if let Some(contact) = self.contact_mut(subject) {
-            contact.details_mut().tickets.retain(|open| *open != id);
+            contact.details_mut().tickets.remove(&id);
         }
     }
 

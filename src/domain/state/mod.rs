@@ -158,10 +158,11 @@ impl State {
                 None => drop(self.shadows.remove(&key)),
             }
         }
-        for (id, done) in commands {
-            self.commands.insert(id, done);
-            self.commands_by_age.push_back((done.at, id));
-        }
+        // Forgetting looks no further than the oldest, so a draft of many days goes by age too.
+        let mut by_age: Vec<_> = commands.iter().map(|(id, done)| (done.at, *id)).collect();
+        by_age.sort_unstable();
+        self.commands_by_age.extend(by_age);
+        self.commands.extend(commands);
         self.forget_old();
     }
 
@@ -184,7 +185,7 @@ impl State {
             if ticket.state == TicketState::Reserved
                 && let Some(contact) = self.contacts.get_mut(ticket.contact)
             {
-                contact.details_mut().tickets.retain(|open| *open != ticket.id);
+                contact.details_mut().tickets.remove(&ticket.id);
             }
         }
     }

@@ -7,13 +7,13 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 use actix_web::HttpResponse;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        eligibility::{Question, Resolved},
+        eligibility::Question,
         entry::Seq,
         names::{Language, SenderId, TemplateName, TopicId},
         reason::{Reason, TABLE},
@@ -30,7 +30,7 @@ use crate::{
         },
         wire,
     },
-    limits::{DECISIONS_AT_ONCE, RECIPIENTS_MAX},
+    limits::{DECISIONS_AT_ONCE, RECIPIENTS_MAX, REFERENCE_BYTES_MAX},
     numbers::Region,
 };
 
@@ -91,6 +91,9 @@ pub struct Recipient<'a> {
     pub reference: Option<Cow<'a, str>>,
 }
 
+/// What a stream's totals call the lines that could not be read.
+const UNREADABLE_LINE: &str = "unreadable_line";
+
 /// How many were eligible, how many not, and why.
 #[derive(Debug, Default, Clone, Serialize, ToSchema)]
 pub struct Totals {
@@ -98,7 +101,8 @@ pub struct Totals {
     pub eligible: u64,
     /// How many may not. The two add up to the number of recipients.
     pub refused: u64,
-    /// How many recipients each reason stands against; one may have several.
+    /// How many recipients each reason stands against; one may have several. Lines of a stream
+    /// that could not be read are `unreadable_line`.
     pub by_reason: BTreeMap<&'static str, u64>,
 }
 
@@ -107,6 +111,7 @@ pub struct Totals {
 pub struct Tally {
     eligible: u64,
     refused: u64,
+    unreadable: u64,
     by_reason: [u64; TABLE.len()],
 }
 
@@ -124,13 +129,20 @@ impl Tally {
         if is_refused { self.refused += 1 } else { self.eligible += 1 }
     }
 
+    /// Counts a line that names nobody: refused, for a reason that is none of a person's.
+    pub fn count_unreadable(&mut self) {
+        self.refused += 1;
+        self.unreadable += 1;
+    }
+
     /// Returns what was counted.
     pub fn totals(&self) -> Totals {
         let counted = TABLE.iter().zip(self.by_reason).filter(|(_, count)| *count > 0);
+        let unreadable = (self.unreadable > 0).then_some((UNREADABLE_LINE, self.unreadable));
         Totals {
             eligible: self.eligible,
             refused: self.refused,
-            by_reason: counted.map(|(row, count)| (row.code, count)).collect(),
+            by_reason: counted.map(|(row, count)| (row.code, count)).chain(unreadable).collect(),
         }
     }
 }
@@ -194,7 +206,8 @@ pub fn question(
     request_body(content = BatchBody<'static>, description = "JSON, up to 10,000 recipients. \
     With Content-Type application/x-ndjson: the question as the first line, then one recipient \
     per line, any number of them; the answer is one decision per line and a last line with \
-    totals."), responses((status = 200, body = BatchAnswer)))]
+    totals. A line that cannot be read is answered by its number and a problem. A last line \
+    with a problem and no line number says that the stream ended early."), responses((status = 200, body = BatchAnswer)))]
 pub(crate) async fn ask_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
     if body::is_media(&ask.req, "application/x-ndjson") {
         return stream::answer(ask).await;
@@ -214,11 +227,8 @@ fn decide_all(edge: &Edge, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     }
     let region = person::region(edge, body.region.as_deref(), "/region")?;
     let question = body.question()?;
-    let (resolved, as_of) = {
-        let state = edge.views().state();
-        (question.resolve(state.registry())?, state.last())
-    };
-    let batch = Batch { edge, resolved: &resolved, region, detail: body.detail };
+    let as_of = edge.views().state().last();
+    let batch = Batch { edge, question: &question, region, detail: body.detail };
     let mut tally = Tally::default();
     let mut results = Vec::with_capacity(body.recipients.len() * batch.bytes_each() + 2);
     results.push(b'[');
@@ -249,8 +259,9 @@ fn render(as_of: Seq, tally: &Tally, results: &[u8], detail: Detail) -> Result<V
 pub struct Batch<'a> {
     /// What answers.
     pub edge: &'a Edge,
-    /// The question.
-    pub resolved: &'a Resolved,
+    /// The question. Looked up anew for each run of recipients: what the registry says may change
+    /// in between.
+    pub question: &'a Question,
     /// The region of numbers without `+`.
     pub region: Option<Region>,
     /// How much to say.
@@ -270,7 +281,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     ///
-    /// A failure of ours.
+    /// When the question makes no sense any more; a failure of ours.
     pub fn decide(
         &self,
         recipients: &[Recipient<'_>],
@@ -284,14 +295,15 @@ impl Batch<'_> {
             .collect();
         let now = self.edge.clock.now();
         let state = self.edge.views().state();
+        let resolved = &self.question.resolve(state.registry())?;
         for (recipient, (number, whom)) in recipients.iter().zip(&whom) {
-            let judged = judge(self.edge, &state, self.resolved, whom, now);
+            let judged = judge(self.edge, &state, resolved, whom, now);
             tally.count(judged.verdict.hits.iter().map(|hit| hit.reason));
             let reference = recipient.reference.as_deref();
             match self.detail {
                 Detail::Totals => continue,
                 Detail::Full => {
-                    judged.write(self.resolved, number.as_deref(), reference, bytes)?;
+                    judged.write(resolved, number.as_deref(), reference, bytes)?;
                 }
                 Detail::Reasons => {
                     let hits = judged.verdict.hits.iter();
@@ -316,8 +328,25 @@ impl Batch<'_> {
 struct RecipientObject<'a> {
     #[serde(borrow)]
     number: Cow<'a, str>,
-    #[serde(borrow, rename = "ref")]
+    #[serde(borrow, default, rename = "ref", deserialize_with = "reference")]
     reference: Option<Cow<'a, str>>,
+}
+
+/// A text that borrows where it can.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Reads a caller's own name for a recipient. It is given back, so it has a bound.
+fn reference<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
+    let text = Option::<Text<'de>>::deserialize(deserializer)?;
+    match text {
+        Some(Text(text)) if text.len() > REFERENCE_BYTES_MAX => {
+            Err(D::Error::custom(format_args!("at most {REFERENCE_BYTES_MAX} bytes")))
+        }
+        text => Ok(text.map(|Text(text)| text)),
+    }
 }
 
 struct RecipientVisitor;

@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     documents::{ContactDocument, FormerIdentity},
     domain::{
-        command::{Command, ContactRef},
+        command::{Command, ContactRef, Person},
         contact::{Contact, LookupState},
         entry::{Seq, Subject},
         event::{Event, TrafficKind},
@@ -21,11 +21,12 @@ use crate::{
     },
     http::{
         edge::{Ask, Edge, Submitted, internal},
+        members::{Members, Plain},
         person::{self, Named},
         problem::{BODY_INVALID, CONTACT_UNKNOWN, CURSOR_INVALID, Problem, VIEW_BEHIND},
         query::Query,
-        v1::{decision::ConsentBody, opt_ins},
-        wire::{self, Moment, ReceiptBody},
+        v1::{decision::ConsentBody, history, opt_ins},
+        wire::{self, Moment, NothingBody, ReceiptBody},
     },
     ledger::sealer::Content,
     limits::{HASH_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX},
@@ -284,9 +285,9 @@ pub struct EntryBody {
     /// Who asked for it.
     #[schema(value_type = Object)]
     by: crate::domain::event::Actor,
-    /// What happened, as the ledger holds it; times are milliseconds since 1970.
+    /// What happened, with the `type` of event and what belongs to it.
     #[schema(value_type = Object)]
-    event: Event,
+    event: serde_json::Value,
     /// The entry's leaf in the ledger's tree, in hexadecimal.
     leaf_hash: String,
 }
@@ -341,7 +342,7 @@ fn read_history(
                 seq: *seq,
                 recorded_at: Moment(record.at),
                 by: record.by,
-                event: record.event,
+                event: history::shown(&record.event).map_err(|error| internal(&error))?,
                 leaf_hash,
             }),
             Content::Erased { .. } => {}
@@ -371,7 +372,7 @@ pub struct IdentityConfirmation {
     hash: String,
     /// How you know that it is still the same person.
     #[schema(value_type = Object)]
-    evidence: serde_json::Map<String, serde_json::Value>,
+    evidence: Members<Plain>,
 }
 
 /// What an operator's act changed.
@@ -380,11 +381,12 @@ pub struct ChangedBody {
     /// The contact.
     #[schema(value_type = Option<String>, format = Uuid)]
     contact: Option<ContactId>,
-    /// Whether anything changed.
+    /// Whether anything changed. That a known identity was seen again is recorded, and changes
+    /// nothing.
     changed: bool,
-    /// Who is behind the number now.
+    /// Who is behind the number at the moment of this answer.
     identity: Option<IdentityBody>,
-    /// Proof that it is in the ledger; `null` if nothing changed.
+    /// Proof that it is in the ledger; `null` if nothing was recorded.
     receipt: Option<ReceiptBody>,
 }
 
@@ -394,6 +396,10 @@ fn check_hash(hash: String) -> Result<Box<str>, Problem> {
         return Err(Problem::at(BODY_INVALID, "/hash", detail));
     }
     Ok(hash.into())
+}
+
+fn is_change(event: &Event) -> bool {
+    !matches!(event, Event::IdentityObserved { again: true, .. })
 }
 
 fn changed(edge: &Edge, contact: ContactRef, submitted: &Submitted) -> HttpResponse {
@@ -407,7 +413,7 @@ fn changed(edge: &Edge, contact: ContactRef, submitted: &Submitted) -> HttpRespo
         known.map(|known| describe(known, state.registry(), edge.clock.now(), state.last()));
     let mut response = HttpResponse::Ok().json(ChangedBody {
         contact: known.map(|known| known.id),
-        changed: !submitted.entries.is_empty(),
+        changed: submitted.entries.iter().any(|entry| is_change(&entry.record.event)),
         identity: described.map(|body| body.identity),
         receipt: submitted.entries.first().map(ReceiptBody::of),
     });
@@ -465,13 +471,7 @@ pub struct BlockBody {
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn block(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
-    let has_body = ask.req.headers().contains_key(header::CONTENT_TYPE);
-    let (body, once) = if has_body {
-        let (body, bytes) = ask.json::<BlockBody>().await?;
-        (body, ask.once(&bytes)?)
-    } else {
-        (BlockBody::default(), ask.once(b"")?)
-    };
+    let (body, once) = ask.optional_json::<BlockBody>().await?;
     let reason = wire::optional_text(body.reason, "/reason")?;
     let submitted = ask.submit(Command::Block { contact, reason }, once).await?;
     Ok(changed(&ask.edge, contact, &submitted))
@@ -479,13 +479,24 @@ pub(crate) async fn block(mut ask: Ask) -> Result<HttpResponse, Problem> {
 
 /// Lifts a block.
 #[utoipa::path(post, path = "/v1/contacts/{ref}/unblock", tag = "contacts",
+    request_body = Option<NothingBody>,
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
-pub(crate) async fn unblock(ask: Ask) -> Result<HttpResponse, Problem> {
+pub(crate) async fn unblock(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
-    let once = ask.once(b"")?;
+    let (NothingBody {}, once) = ask.optional_json().await?;
     let submitted = ask.submit(Command::Unblock { contact }, once).await?;
     Ok(changed(&ask.edge, contact, &submitted))
+}
+
+/// Returns what the path says of somebody nobody may know yet; an id names only known contacts.
+fn newcomer(edge: &Edge, reference: &str) -> Option<Person> {
+    if let Some(user_id) = reference.strip_prefix("user:") {
+        return person::person(edge, None, None, Some(user_id)).ok();
+    }
+    let is_bare = reference.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if is_bare { format!("+{reference}") } else { reference.to_owned() };
+    person::person(edge, Some(&number), None, None).ok()
 }
 
 /// What traffic with a contact showed, for businesses whose webhooks go elsewhere.
@@ -513,13 +524,15 @@ pub enum TrafficKindBody {
     Undeliverable,
 }
 
-/// Reports what traffic showed: it opens windows and spares look-ups.
+/// Reports what traffic showed: it opens windows and spares look-ups. An inbound message makes
+/// its writer known, if you name them by number or user id.
 #[utoipa::path(post, path = "/v1/contacts/{ref}/traffic", tag = "contacts",
     request_body = TrafficBody,
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn traffic(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let Named { contact, .. } = person::named(&ask.edge, &ask.segment("ref"))?;
+    let reference = ask.segment("ref").into_owned();
+    let Named { contact, .. } = person::named(&ask.edge, &reference)?;
     let (body, bytes) = ask.json::<TrafficBody>().await?;
     let kind = match body.kind {
         TrafficKindBody::Inbound => TrafficKind::Inbound,
@@ -536,7 +549,8 @@ pub(crate) async fn traffic(mut ask: Ask) -> Result<HttpResponse, Problem> {
         .transpose()?;
     let happened_at = wire::moment(body.happened_at.as_deref(), "/happened_at")?;
     let once = ask.once(&bytes)?;
-    let command = Command::ReportTraffic { contact, kind, sender, happened_at };
+    let newcomer = newcomer(&ask.edge, &reference).map(Box::new);
+    let command = Command::ReportTraffic { contact, newcomer, kind, sender, happened_at };
     let submitted = ask.submit(command, once).await?;
     Ok(changed(&ask.edge, contact, &submitted))
 }

@@ -10,7 +10,6 @@ use crate::{
         entry::Seq,
         ids::ContactId,
         ticket::MessageKind,
-        time::Timestamp,
     },
     http::wire::{ContactName, Moment},
 };
@@ -81,7 +80,8 @@ pub struct ConsentBody<'a> {
 /// The 24 hours after a person's message.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WindowBody {
-    /// Whether it is open now.
+    /// Whether it is open now; a little before it closes it no longer is, so that a message
+    /// still arrives in time.
     pub open: bool,
     /// When it closes, or closed.
     pub closes_at: Option<Moment>,
@@ -104,8 +104,6 @@ pub struct Rendered<'a> {
     pub hash: Option<&'a str>,
     /// The last entry taken into account.
     pub as_of: Seq,
-    /// The moment judged at.
-    pub now: Timestamp,
 }
 
 impl From<&Hit> for ReasonBody {
@@ -139,7 +137,7 @@ impl<'a> ConsentBody<'a> {
 impl<'a> Rendered<'a> {
     /// Returns the body of the answer.
     pub fn body(&self) -> DecisionBody<'a> {
-        let Self { resolved, verdict, id, number, reference, hash, as_of, now } = *self;
+        let Self { resolved, verdict, id, number, reference, hash, as_of } = *self;
         let closes_at = verdict.window_closes_at;
         let topic = resolved.topic().zip(verdict.standing.as_ref());
         DecisionBody {
@@ -152,7 +150,7 @@ impl<'a> Rendered<'a> {
             next_eligible_at: verdict.next_eligible_at().map(Moment),
             consent: topic.map(|(topic, standing)| ConsentBody::of(topic.as_str(), standing)),
             session_window: WindowBody {
-                open: closes_at.is_some_and(|at| now < at),
+                open: verdict.window_is_open,
                 closes_at: closes_at.map(Moment),
             },
             recipient_identity_key_hash: hash,

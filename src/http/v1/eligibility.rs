@@ -83,7 +83,8 @@ pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
     let mut bytes = Vec::with_capacity(768);
     {
         let state = edge.views().state();
-        let resolved = question.resolve(state.registry())?;
+        let resolved = question.resolve(state.registry());
+        let resolved = resolved.map_err(|error| Problem::question(error, '?'))?;
         let judged = judge(edge, &state, &resolved, &whom, edge.clock.now());
         judged.write(&resolved, number.as_deref(), None, &mut bytes)?;
     }
@@ -115,7 +116,6 @@ pub struct Judged<'a> {
     pub verdict: Verdict,
     subject: Option<Subject>,
     state: &'a State,
-    now: Timestamp,
 }
 
 /// Judges one recipient.
@@ -127,7 +127,7 @@ pub fn judge<'a>(
     now: Timestamp,
 ) -> Judged<'a> {
     let Whom::Key(key) = whom else {
-        return Judged { verdict: resolved.judge_invalid(), subject: None, state, now };
+        return Judged { verdict: resolved.judge_invalid(), subject: None, state };
     };
     let subject = state.contacts().find(*key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
@@ -135,7 +135,7 @@ pub fn judge<'a>(
     if edge.views().has_unrecorded_stop(*key, subject) {
         refuse_unrecorded(&mut verdict);
     }
-    Judged { verdict, subject, state, now }
+    Judged { verdict, subject, state }
 }
 
 /// The person withdrew and the disk failed: the answer is no all the same.
@@ -182,7 +182,6 @@ impl Judged<'_> {
             reference,
             hash: identity.map(crate::domain::identity::Identity::hash),
             as_of: self.state.last(),
-            now: self.now,
         };
         write(&rendered.body()).map_err(|error| internal(&error))
     }

@@ -16,6 +16,7 @@ use crate::{
     },
     http::{
         edge::{Ask, Edge, Submitted},
+        members::{Members, Plain},
         person,
         problem::{INTERNAL, Problem},
         v1::opt_ins,
@@ -38,7 +39,7 @@ pub struct MergeBody {
     /// How you know: texts, numbers and truth values by name.
     #[serde(default)]
     #[schema(value_type = Object)]
-    evidence: serde_json::Map<String, serde_json::Value>,
+    evidence: Members<Plain>,
 }
 
 /// Where the person was left. Whatever either contact was known by leads here from now on.

@@ -6,6 +6,7 @@ pub mod decision;
 pub mod duplicates;
 pub mod eligibility;
 pub mod exports;
+mod history;
 pub mod keys;
 pub mod merge;
 pub mod numbers;

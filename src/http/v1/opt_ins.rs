@@ -13,6 +13,7 @@ use crate::{
     },
     http::{
         edge::{Ask, Edge, Submitted},
+        members::{Members, Plain},
         person,
         problem::{BODY_INVALID, INTERNAL, Problem},
         wire::{self, ConsentAfter, ContactName, ReceiptBody},
@@ -37,18 +38,19 @@ pub struct OptInBody {
     topics: Vec<String>,
     /// Where it came from.
     source: SourceBody,
-    /// The statement that was shown.
+    /// The statement that was shown. If it names topics, those of the opt-in are among them.
     statement: Option<String>,
-    /// The language it was shown in.
+    /// The language it was shown in: one the statement has.
     language: Option<String>,
     /// How you know: texts, numbers and truth values by name.
     #[serde(default)]
     #[schema(value_type = Object)]
-    evidence: serde_json::Map<String, serde_json::Value>,
+    evidence: Members<Plain>,
     /// When the person did it; now, if left out.
     #[schema(format = DateTime)]
     captured_at: Option<String>,
-    /// Whether it only counts once the person confirms.
+    /// Whether it only counts once the person confirms. Until then a `user_id` beside a number
+    /// is not taken for the same person's.
     #[serde(default)]
     double_opt_in: bool,
 }
@@ -103,28 +105,20 @@ impl SourceBody {
     }
 }
 
-/// Checks evidence: a flat object of texts, numbers and truth values.
+/// Checks the bounds of evidence.
 ///
 /// # Errors
 ///
 /// [`BODY_INVALID`].
-pub fn evidence(given: serde_json::Map<String, serde_json::Value>) -> Result<Evidence, Problem> {
+pub fn evidence(Members(given): Members<Plain>) -> Result<Evidence, Problem> {
     if given.len() > EVIDENCE_MEMBERS_MAX {
         let detail = format!("at most {EVIDENCE_MEMBERS_MAX} members");
         return Err(Problem::at(BODY_INVALID, "/evidence", detail));
     }
     let mut evidence = Evidence::new();
-    for (name, value) in given {
-        let value = match value {
-            serde_json::Value::String(text) => text,
-            serde_json::Value::Number(number) => number.to_string(),
-            serde_json::Value::Bool(truth) => truth.to_string(),
-            serde_json::Value::Null => continue,
-            serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-                let detail = "evidence is texts, numbers and truth values";
-                return Err(Problem::at(BODY_INVALID, "/evidence", detail));
-            }
-        };
+    for (name, Plain(value)) in given {
+        // What is absent proves nothing.
+        let Some(value) = value else { continue };
         evidence.insert(wire::text(name, "/evidence")?, wire::text(value, "/evidence")?);
     }
     Ok(evidence)
@@ -178,7 +172,9 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let once = ask.once(&bytes)?;
     let submitted = ask.submit(Command::OptIn(Box::new(command)), once).await?;
     if is_public {
-        return Ok(HttpResponse::Accepted().json(AcceptedBody { status: "accepted" }));
+        let mut response = HttpResponse::Accepted().json(AcceptedBody { status: "accepted" });
+        submitted.mark(&mut response);
+        return Ok(response);
     }
     reply(&ask.edge, &submitted)
 }

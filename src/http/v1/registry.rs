@@ -20,12 +20,13 @@ use crate::{
     },
     http::{
         edge::{Ask, Submitted},
+        members::Members,
         person,
         problem::{BODY_INVALID, Problem, THING_UNKNOWN},
         query::refuse,
         wire::{self, ReceiptBody},
     },
-    limits::{STATEMENT_BYTES_MAX, TOPICS_MAX},
+    limits::{EXPIRES_AFTER_DAYS_MAX, STATEMENT_BYTES_MAX, TOPICS_MAX},
 };
 
 /// What was put.
@@ -96,7 +97,8 @@ pub struct StatementBody {
     business_name: String,
     /// The words, per language.
     #[schema(example = json!({"id": "Saya setuju menerima info pesanan dari Toko Contoh."}))]
-    texts: BTreeMap<String, String>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    texts: Members<String>,
     /// What agreeing to them means.
     topics: Vec<String>,
 }
@@ -238,8 +240,9 @@ pub(crate) async fn put_topic(mut ask: Ask) -> Result<HttpResponse, Problem> {
         description: wire::optional_text(body.description, "/description")?,
         expires_after_days: body.expires_after_days,
     };
-    if value.expires_after_days == Some(0) {
-        let detail = "at least one day; leave it out for never";
+    let is_bounded = |days: u32| (1..=EXPIRES_AFTER_DAYS_MAX).contains(&days);
+    if !value.expires_after_days.is_none_or(is_bounded) {
+        let detail = format!("1 to {EXPIRES_AFTER_DAYS_MAX} days; leave it out for never");
         return Err(Problem::at(BODY_INVALID, "/expires_after_days", detail));
     }
     let existed = topic(ask.edge.views().state().registry(), &id).is_some();
@@ -280,7 +283,8 @@ fn statement(registry: &Registry, id: &StatementId) -> Option<(String, ShownStat
 }
 
 fn check_statement(body: StatementBody) -> Result<Statement, Problem> {
-    if body.texts.is_empty() {
+    let Members(given) = body.texts;
+    if given.is_empty() {
         return Err(Problem::at(BODY_INVALID, "/texts", "at least one language"));
     }
     if body.topics.len() > TOPICS_MAX {
@@ -288,7 +292,7 @@ fn check_statement(body: StatementBody) -> Result<Statement, Problem> {
         return Err(Problem::at(BODY_INVALID, "/topics", detail));
     }
     let mut texts = BTreeMap::new();
-    for (language, text) in body.texts {
+    for (language, text) in given {
         if text.trim().is_empty() || text.len() > STATEMENT_BYTES_MAX {
             let detail = format!("1 to {STATEMENT_BYTES_MAX} bytes of text");
             return Err(Problem::at(BODY_INVALID, "/texts", detail));

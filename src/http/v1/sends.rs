@@ -11,15 +11,15 @@ use crate::{
         ids::TicketId,
         names::{Language, SenderId, TemplateName},
         refusal::{Refusal, RefusedSend},
-        ticket::MessageKind,
-        time::SECOND_MS,
+        ticket::{MessageKind, TicketState, VoidCause},
+        time::{SECOND_MS, Timestamp},
     },
     http::{
         edge::{Ask, Edge, Submitted},
         person,
         problem::{BODY_INVALID, INTERNAL, Problem, SEND_REFUSED, TICKET_UNKNOWN},
         v1::{batch::MessageKindBody, decision::Rendered},
-        wire::{self, Moment, ReceiptBody},
+        wire::{self, Moment, NothingBody, ReceiptBody},
     },
     ledger::handle::{Outcome, SubmitError},
     limits::MESSAGE_ID_BYTES_MAX,
@@ -63,8 +63,11 @@ pub struct TicketBody<'a> {
     id: TicketId,
     /// Until when sending may start.
     expires_at: Moment,
-    /// The number to send to.
+    /// The number to send to; `null` if you named a user id.
     recipient: Option<&'a str>,
+    /// The business-scoped user id to send to, if you named that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_user_id: Option<&'a str>,
     /// The identity hash to send along, so that WhatsApp refuses a changed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient_identity_key_hash: Option<&'a str>,
@@ -80,14 +83,21 @@ pub struct ClosedBody {
     /// The ticket.
     #[schema(value_type = String, format = Uuid)]
     id: TicketId,
-    /// `committed` or `released`.
+    /// `committed`, `released`, or `voided` if it was taken back before it could be released.
     status: &'static str,
+    /// Why it was taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    cause: Option<VoidCause>,
     /// Proof that it is in the ledger; `null` when it already was.
     receipt: Option<ReceiptBody>,
 }
 
 fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem> {
     let region = body.region.as_deref();
+    if body.number.is_some() && body.user_id.is_some() {
+        return Err(Problem::at(BODY_INVALID, "/user_id", "name one of number and user_id"));
+    }
     let person = person::person(edge, body.number.as_deref(), region, body.user_id.as_deref())?;
     let key = person.number.as_ref().map(|number| number.key);
     let key = key.or_else(|| person.user.as_ref().map(|user| user.key));
@@ -102,6 +112,7 @@ fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem> {
         ticket: TicketId::from_uuid(edge.ids.next()),
         recipient: ContactRef::Key(key),
         number: person.number.map(|number| number.number),
+        user_id: person.user.map(|user| user.user_id),
         kind: match body.kind {
             MessageKindBody::Template => MessageKind::Template,
             MessageKindBody::Session => MessageKind::Session,
@@ -151,11 +162,12 @@ fn ticket(submitted: &Submitted) -> Result<HttpResponse, Problem> {
     let Some((entry, event)) = reserved else {
         return Err(Problem::new(INTERNAL, "the entries of this request are gone"));
     };
-    let TicketReserved { ticket, expires_at, recipient, identity_hash, .. } = &**event;
+    let TicketReserved { ticket, expires_at, recipient, user_id, identity_hash, .. } = &**event;
     let mut response = HttpResponse::Created().json(TicketBody {
         id: *ticket,
         expires_at: Moment(*expires_at),
         recipient: recipient.as_ref().map(crate::domain::phone::PhoneNumber::as_e164),
+        recipient_user_id: user_id.as_deref(),
         recipient_identity_key_hash: identity_hash.as_deref(),
         biz_opaque_callback_data: format!("izin:{}", ticket.as_uuid()),
         receipt: ReceiptBody::of(entry),
@@ -166,10 +178,16 @@ fn ticket(submitted: &Submitted) -> Result<HttpResponse, Problem> {
 
 /// Explains a refused send as a decision does.
 fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
-    let Refusal::SendRefused(refused) = refusal else { return Problem::from(refusal) };
-    let RefusedSend { resolved, verdict, contact } = *refused;
     let now = edge.clock.now();
-    let as_of = edge.views().state().last();
+    let wait_s = |at: Timestamp| {
+        let wait_ms = u64::try_from(at.ms_since(now).max(0)).unwrap_or(0);
+        wait_ms.div_ceil(1_000).max(1)
+    };
+    if let Refusal::TicketsOpen { frees_at } = refusal {
+        return Problem::from(refusal).retry_after_s(wait_s(frees_at));
+    }
+    let Refusal::SendRefused(refused) = refusal else { return Problem::from(refusal) };
+    let RefusedSend { resolved, verdict, contact, as_of } = *refused;
     let rendered = Rendered {
         resolved: &resolved,
         verdict: &verdict,
@@ -178,7 +196,6 @@ fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
         reference: None,
         hash: None,
         as_of,
-        now,
     };
     let decision = rendered.body();
     let codes: Vec<_> = decision.reasons.iter().map(|reason| reason.code).collect();
@@ -189,10 +206,7 @@ fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
         }
     }
     match verdict.next_eligible_at() {
-        Some(at) => {
-            let wait_s = u64::try_from(at.ms_since(now).max(0)).unwrap_or(0).div_ceil(1_000);
-            problem.retry_after_s(wait_s.max(1))
-        }
+        Some(at) => problem.retry_after_s(wait_s(at)),
         None => problem,
     }
 }
@@ -217,23 +231,34 @@ pub(crate) async fn commit(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let message = ask.edge.indexer.message(&body.message_id);
     let command = Command::CommitSend { ticket: id, message_id: body.message_id.into(), message };
     let once = ask.once(&bytes)?;
-    Ok(closed(id, "committed", &ask.submit(command, once).await?))
+    Ok(closed(id, ("committed", None), &ask.submit(command, once).await?))
 }
 
 /// Gives a ticket back unused.
 #[utoipa::path(post, path = "/v1/sends/{id}/release", tag = "sends",
-    params(("id" = String, Path, description = "The ticket")),
+    request_body = Option<NothingBody>, params(("id" = String, Path, description = "The ticket")),
     responses((status = 200, body = ClosedBody)))]
-pub(crate) async fn release(ask: Ask) -> Result<HttpResponse, Problem> {
+pub(crate) async fn release(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = ticket_id(&ask)?;
-    let once = ask.once(b"")?;
+    let (NothingBody {}, once) = ask.optional_json().await?;
     let submitted = ask.submit(Command::ReleaseSend { ticket: id }, once).await?;
-    Ok(closed(id, "released", &submitted))
+    // A closed ticket stays as it is, so a repeated request finds the same.
+    let state = ask.edge.views().state().ticket(id).map(|ticket| ticket.state);
+    let status = match state {
+        Some(TicketState::Voided { cause }) => ("voided", Some(cause)),
+        Some(TicketState::Reserved | TicketState::Released | TicketState::Committed { .. })
+        | None => ("released", None),
+    };
+    Ok(closed(id, status, &submitted))
 }
 
-fn closed(id: TicketId, status: &'static str, submitted: &Submitted) -> HttpResponse {
+fn closed(
+    id: TicketId,
+    (status, cause): (&'static str, Option<VoidCause>),
+    submitted: &Submitted,
+) -> HttpResponse {
     let receipt = submitted.entries.first().map(ReceiptBody::of);
-    let mut response = HttpResponse::Ok().json(ClosedBody { id, status, receipt });
+    let mut response = HttpResponse::Ok().json(ClosedBody { id, status, cause, receipt });
     submitted.mark(&mut response);
     response
 }

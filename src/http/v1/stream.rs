@@ -1,8 +1,8 @@
 //! The NDJSON form of `POST /v1/eligibility`: any number of recipients in constant memory.
 //!
 //! The first line is the question. Every further line is one recipient and gets one line back, in
-//! order; a line that cannot be read gets a line that says so, and the stream goes on. The last
-//! line has the totals.
+//! order; a line that cannot be read gets its number and a problem back, and the stream goes on. The
+//! last line has the totals.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,19 +11,19 @@ use actix_web::{
     web::{Bytes, BytesMut, Payload},
 };
 use futures_util::StreamExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{
-    domain::{eligibility::Resolved, entry::Seq},
+    domain::{eligibility::Question, entry::Seq},
     http::{
         body,
         edge::{Ask, Edge, internal},
         person,
-        problem::{BODY_INVALID, BODY_MALFORMED, Problem, REQUEST_TIMEOUT},
+        problem::{BODY_INVALID, BODY_MALFORMED, Code, FieldError, Problem, REQUEST_TIMEOUT},
         v1::batch::{Batch, Detail, MessageKindBody, Recipient, Tally, question},
     },
-    limits::{DECISIONS_AT_ONCE, LINE_BYTES_MAX},
+    limits::{DECISIONS_AT_ONCE, LINE_BYTES_MAX, LINES_BYTES_MAX, REFERENCE_BYTES_MAX},
     numbers::Region,
 };
 
@@ -49,13 +49,47 @@ struct QuestionLine<'a> {
     detail: Detail,
 }
 
-/// A question that has been read and looked up.
+/// A question that has been read.
 #[derive(Debug)]
 struct Asked {
-    resolved: Resolved,
+    question: Question,
     region: Option<Region>,
     detail: Detail,
     as_of: Seq,
+}
+
+/// A line that is no recipient, as the answer shows it.
+#[derive(Debug, Serialize)]
+struct UnreadableBody<'a> {
+    line: u64,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    eligible: bool,
+    problem: LineProblem<'a>,
+}
+
+/// What is wrong with a line, or why the stream ends early.
+#[derive(Debug, Serialize)]
+struct LineProblem<'a> {
+    code: &'a str,
+    title: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl<'a> LineProblem<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        let Code { name: code, title, .. } = problem.code();
+        Self { code, title, detail: problem.detail(), errors: problem.errors() }
+    }
+}
+
+/// The one member of a line that may be readable where the rest is not.
+#[derive(Deserialize)]
+struct ReferenceAlone {
+    #[serde(rename = "ref")]
+    reference: String,
 }
 
 /// Answers a stream. The question is checked before the first byte of the answer.
@@ -66,11 +100,14 @@ struct Asked {
 pub(super) async fn answer(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let payload = ask.stream();
     let payload = payload.ok_or_else(|| Problem::new(BODY_INVALID, "the body was read already"))?;
-    let mut lines = Lines { payload, waiting: BytesMut::new(), is_done: false };
+    let mut lines = Lines::of(payload);
     let deadline = ask.edge.settings.request_deadline;
     let first = tokio::time::timeout(deadline, lines.next()).await;
     let first = match first {
-        Ok(line) => line?.unwrap_or_default(),
+        Ok(line) => match line?.map(|line| line.content) {
+            Some(content) => content?,
+            None => Bytes::new(),
+        },
         Err(tokio::time::error::Elapsed { .. }) => {
             return Err(Problem::new(REQUEST_TIMEOUT, "the question did not arrive in time"));
         }
@@ -81,8 +118,7 @@ pub(super) async fn answer(mut ask: Ask) -> Result<HttpResponse, Problem> {
     actix_web::rt::spawn(async move {
         let mut tally = Tally::default();
         if let Err(problem) = pump(&edge, &asked, lines, &sender, &mut tally).await {
-            let body = serde_json::json!({ "problem": {
-                "code": problem.code().name, "title": problem.code().title } });
+            let body = serde_json::json!({ "problem": LineProblem::of(&problem) });
             send(&sender, format!("{body}\n").into_bytes()).await;
         }
     });
@@ -104,8 +140,8 @@ fn read_question(edge: &Edge, line: &[u8]) -> Result<Asked, Problem> {
         line.sender.as_deref(),
     )?;
     let state = edge.views().state();
-    let resolved = question.resolve(state.registry())?;
-    Ok(Asked { resolved, region, detail: line.detail, as_of: state.last() })
+    question.resolve(state.registry())?;
+    Ok(Asked { question, region, detail: line.detail, as_of: state.last() })
 }
 
 /// Reads recipients, decides about many at a time, and waits when the reader is slow.
@@ -119,18 +155,21 @@ async fn pump(
     let deadline = edge.settings.request_deadline;
     loop {
         let mut group = Vec::with_capacity(DECISIONS_AT_ONCE);
-        while group.len() < DECISIONS_AT_ONCE {
+        let (mut bytes_held, mut is_last) = (0, false);
+        while !is_last && group.len() < DECISIONS_AT_ONCE && bytes_held < LINES_BYTES_MAX {
             match tokio::time::timeout(deadline, lines.next()).await {
                 Ok(line) => match line? {
-                    Some(line) => group.push(line),
-                    None => break,
+                    Some(line) => {
+                        bytes_held += line.content.as_ref().map_or(0, Bytes::len);
+                        group.push(line);
+                    }
+                    None => is_last = true,
                 },
                 Err(tokio::time::error::Elapsed { .. }) => {
                     return Err(Problem::new(REQUEST_TIMEOUT, "the next line did not arrive"));
                 }
             }
         }
-        let is_last = group.len() < DECISIONS_AT_ONCE;
         if !group.is_empty() {
             let (edge_there, asked_there) = (Arc::clone(edge), Arc::clone(asked));
             let taken = std::mem::take(tally);
@@ -153,18 +192,28 @@ async fn pump(
 fn decide(
     edge: &Edge,
     asked: &Asked,
-    lines: &[Bytes],
+    lines: &[Line],
     mut tally: Tally,
 ) -> Result<(Vec<u8>, Tally), Problem> {
-    let batch =
-        Batch { edge, resolved: &asked.resolved, region: asked.region, detail: asked.detail };
+    let Asked { question, region, detail, as_of: _ } = asked;
+    let batch = Batch { edge, question, region: *region, detail: *detail };
     let mut bytes = Vec::with_capacity(lines.len() * 256);
     let mut run: Vec<Recipient<'_>> = Vec::with_capacity(lines.len());
     for line in lines {
-        // A line that is no JSON is an answer of its own: not a number.
-        let recipient = serde_json::from_slice(line)
-            .unwrap_or(Recipient { number: Cow::Borrowed(""), reference: None });
-        run.push(recipient);
+        let recipient = match &line.content {
+            Ok(content) => serde_json::from_slice(content).ok(),
+            Err(_) => None,
+        };
+        if let Some(recipient) = recipient {
+            run.push(recipient);
+            continue;
+        }
+        batch.decide(&run, b'\n', &mut tally, &mut bytes)?;
+        run.clear();
+        tally.count_unreadable();
+        if *detail != Detail::Totals {
+            line.write_problem(&mut bytes)?;
+        }
     }
     batch.decide(&run, b'\n', &mut tally, &mut bytes)?;
     Ok((bytes, tally))
@@ -174,32 +223,87 @@ async fn send(sender: &mpsc::Sender<Bytes>, bytes: Vec<u8>) -> bool {
     sender.send(Bytes::from(bytes)).await.is_ok()
 }
 
-/// Lines of a body, without their ends; blank ones are passed over.
+/// A line, counted from 1, blank ones included.
+#[derive(Debug)]
+struct Line {
+    number: u64,
+    content: Result<Bytes, Problem>,
+}
+
+impl Line {
+    /// Says why the line is no recipient.
+    fn write_problem(&self, bytes: &mut Vec<u8>) -> Result<(), Problem> {
+        let content = self.content.as_deref().unwrap_or_default();
+        let parsed = match &self.content {
+            // The first reading is quick and says little; this one tells where the fault is.
+            Ok(content) => body::parse::<Recipient<'_>>(content).err(),
+            Err(_) => None,
+        };
+        let known = parsed.as_ref().or(self.content.as_ref().err());
+        let unknown = Problem::new(BODY_MALFORMED, "the line is no recipient");
+        let alone = serde_json::from_slice::<ReferenceAlone>(content).ok();
+        let reference = alone.as_ref().map(|alone| &*alone.reference);
+        let body = UnreadableBody {
+            line: self.number,
+            reference: reference.filter(|reference| reference.len() <= REFERENCE_BYTES_MAX),
+            eligible: false,
+            problem: LineProblem::of(known.unwrap_or(&unknown)),
+        };
+        serde_json::to_writer(&mut *bytes, &body).map_err(|error| internal(&error))?;
+        bytes.push(b'\n');
+        Ok(())
+    }
+}
+
+/// Lines of a body, without their ends; blank ones are passed over, and of those that are too
+/// long nothing is kept.
 struct Lines {
     payload: Payload,
     waiting: BytesMut,
+    /// How much of what waits is known to hold no end of a line.
+    scanned: usize,
+    number: u64,
+    is_skipping: bool,
     is_done: bool,
 }
 
 impl Lines {
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+    fn of(payload: Payload) -> Self {
+        let waiting = BytesMut::new();
+        Self { payload, waiting, scanned: 0, number: 0, is_skipping: false, is_done: false }
+    }
+
+    async fn next(&mut self) -> Result<Option<Line>, Problem> {
         loop {
-            if let Some(end) = self.waiting.iter().position(|byte| *byte == b'\n') {
-                let mut line = self.waiting.split_to(end + 1);
-                line.truncate(end);
+            let unread = self.waiting.get(self.scanned..).unwrap_or_default();
+            let end = unread.iter().position(|byte| *byte == b'\n');
+            let end = end.map(|offset| self.scanned + offset);
+            if end.is_some() || self.is_done {
+                let had_end = end.is_some();
+                let mut line = match end {
+                    Some(end) => self.waiting.split_to(end + 1),
+                    None => self.waiting.split(),
+                };
+                line.truncate(end.unwrap_or(line.len()));
+                self.scanned = 0;
+                self.number += 1;
+                if std::mem::take(&mut self.is_skipping) || line.len() > LINE_BYTES_MAX {
+                    return Ok(Some(Line { number: self.number, content: Err(too_long()) }));
+                }
                 if line.iter().any(|byte| !byte.is_ascii_whitespace()) {
-                    return Ok(Some(line.freeze()));
+                    let content = Ok(line.freeze());
+                    return Ok(Some(Line { number: self.number, content }));
+                }
+                if !had_end {
+                    return Ok(None);
                 }
                 continue;
             }
-            if self.waiting.len() > LINE_BYTES_MAX {
-                let detail = format!("a line is longer than {LINE_BYTES_MAX} bytes");
-                return Err(Problem::new(BODY_MALFORMED, detail));
-            }
-            if self.is_done {
-                let line = self.waiting.split();
-                let is_blank = line.iter().all(u8::is_ascii_whitespace);
-                return Ok((!is_blank).then(|| line.freeze()));
+            self.scanned = self.waiting.len();
+            if self.scanned > LINE_BYTES_MAX {
+                self.is_skipping = true;
+                self.waiting.clear();
+                self.scanned = 0;
             }
             match self.payload.next().await {
                 Some(Ok(chunk)) => self.waiting.extend_from_slice(&chunk),
@@ -211,4 +315,8 @@ impl Lines {
             }
         }
     }
+}
+
+fn too_long() -> Problem {
+    Problem::new(BODY_MALFORMED, format!("a line is longer than {LINE_BYTES_MAX} bytes"))
 }

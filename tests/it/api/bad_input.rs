@@ -135,6 +135,11 @@ async fn what_is_put_into_the_registry_is_checked() {
             json!({"name": "X", "category": "utility", "expires_after_days": 0}),
             "body_invalid",
         ),
+        (
+            "topics/x",
+            json!({"name": "X", "category": "utility", "expires_after_days": 36_501}),
+            "body_invalid",
+        ),
         ("portfolios/x", json!({"name": "X", "messaging_limit": 7}), "body_invalid"),
         ("portfolios/x", json!({"name": "X"}), "body_invalid"),
         ("senders/1002", sender, "portfolio_unknown"),
@@ -151,4 +156,70 @@ async fn what_is_put_into_the_registry_is_checked() {
     let topic = json!({"name": "Orders", "category": "utility"});
     let same = app.put("/v1/topics/orders").json(&topic).expect(200).await;
     assert_eq!(same.get("receipt"), None);
+}
+
+#[tokio::test]
+async fn names_given_twice_and_numbers_that_would_change_are_refused_inside_objects_too() {
+    let app = TestApp::with_registry().await;
+    for evidence in [
+        r#"{"ip":"192.0.2.1","ip":"192.0.2.2"}"#,
+        r#"{"order":184467440737095516160}"#,
+        r#"{"order":[1]}"#,
+    ] {
+        let body = good().replacen('{', &format!("{{\"evidence\":{evidence},"), 1);
+        let problem = app.post("/v1/opt-ins").body(JSON, body).problem(422, "body_invalid").await;
+        let pointer = problem["errors"][0]["pointer"].as_str().unwrap();
+        assert!(pointer.starts_with("/evidence"), "{pointer}");
+    }
+    let body = r#"{"business_name":"Toko","texts":{"en":"I agree.","en":"No."},"topics":[]}"#;
+    app.put("/v1/statements/twice").body(JSON, body).problem(422, "body_invalid").await;
+    let kept = good().replacen('{', "{\"evidence\":{\"order\":18446744073709551615},", 1);
+    app.post("/v1/opt-ins").body(JSON, kept).expect(201).await;
+    let page = app.get(&format!("/v1/contacts/{ANN}/history")).expect(200).await;
+    assert_eq!(page["entries"][0]["event"]["evidence"]["order"], "18446744073709551615");
+}
+
+#[tokio::test]
+async fn a_statement_that_proves_something_else_is_refused() {
+    let app = TestApp::with_registry().await;
+    let news = json!({"name": "News", "category": "marketing"});
+    app.put("/v1/topics/news").json(&news).expect(201).await;
+    let opt_in = |topics: Value, more: Value| {
+        let mut body = json!({"number": ANN, "topics": topics, "source": {"type": "web_form"}});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        app.post("/v1/opt-ins").json(&body)
+    };
+    let shown = json!({"statement": "signup", "language": "en"});
+    let untold = json!({"statement": "signup", "language": "id"});
+    let words = json!({"language": "en"});
+    for (call, code, pointer) in [
+        (opt_in(json!(["orders", "news"]), shown.clone()), "statement_mismatch", "/topics/1"),
+        (opt_in(json!(["orders"]), untold), "statement_mismatch", "/language"),
+        (opt_in(json!(["orders"]), words), "body_invalid", "/language"),
+    ] {
+        let problem = call.problem(422, code).await;
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
+    opt_in(json!(["orders"]), shown).expect(201).await;
+}
+
+#[tokio::test]
+async fn each_moment_in_the_future_is_pointed_at_by_its_own_name() {
+    let app = TestApp::with_registry().await;
+    app.post("/v1/opt-ins").body(JSON, good()).expect(201).await;
+    let late = app.moment(301);
+    let identity = app.put(&format!("/v1/contacts/{ANN}/identity"));
+    let traffic = app.post(&format!("/v1/contacts/{ANN}/traffic"));
+    let mut opt_in: Value = serde_json::from_str(&good()).unwrap();
+    opt_in["captured_at"] = json!(late);
+    for (call, pointer) in [
+        (app.post("/v1/opt-ins").json(&opt_in), "/captured_at"),
+        (identity.json(&json!({"hash": "h", "observed_at": late})), "/observed_at"),
+        (traffic.json(&json!({"kind": "delivered", "happened_at": late})), "/happened_at"),
+    ] {
+        let problem = call.problem(422, "captured_in_future").await;
+        assert_eq!(problem["errors"][0]["pointer"], pointer);
+    }
 }

@@ -72,6 +72,9 @@ async fn a_history_says_who_what_and_when() {
     assert_eq!(entry["recorded_at"], app.moment(0));
     assert_eq!(entry["by"], json!({"type": "key", "id": id}));
     assert_eq!(entry["event"]["evidence"]["ip"], "192.0.2.1");
+    assert_eq!(entry["event"]["captured_at"], app.moment(0));
+    assert_eq!(page["entries"][1]["event"]["type"], "contact_added");
+    assert!(!page.to_string().contains("number_key"), "{page}");
     assert_eq!(entry["event"]["statement"]["digest"], shown["digest"]);
 }
 

@@ -153,6 +153,11 @@ async fn a_publishable_key_captures_from_its_origin_and_learns_nothing() {
         bodies.push(call.expect(202).await);
     }
     assert!(bodies.iter().all(|body| *body == json!({"status": "accepted"})));
+    for replayed in [None, Some("true")] {
+        let call = capture(&app, &key).header("origin", SHOP).header("idempotency-key", "k");
+        let reply = call.send().await;
+        assert_eq!((reply.status.as_u16(), reply.header("idempotent-replayed")), (202, replayed));
+    }
     let decision = app.ask(ANN, "orders").await;
     assert_eq!(decision["reasons"][0]["code"], "pending");
     for row in TABLE {

@@ -175,3 +175,66 @@ async fn a_number_whatsapp_could_not_reach_is_unreachable_and_not_withdrawn() {
     app.post(&traffic).json(&json!({"kind": "delivered"})).expect(200).await;
     assert_eq!(app.ask(ANN, "orders").await["eligible"], true);
 }
+
+#[tokio::test]
+async fn a_send_names_one_recipient_and_its_ticket_names_the_same() {
+    let app = opted_in().await;
+    let joined = json!({"number": ANN, "user_id": "US.ann", "topics": ["orders"],
+        "source": {"type": "web_form"}});
+    app.post("/v1/opt-ins").json(&joined).expect(201).await;
+    let mut both = template();
+    both["user_id"] = json!("US.ann");
+    let problem = app.post("/v1/sends").json(&both).problem(422, "body_invalid").await;
+    assert_eq!(problem["errors"][0]["pointer"], "/user_id");
+    both.as_object_mut().unwrap().remove("number");
+    let ticket = app.post("/v1/sends").json(&both).expect(201).await;
+    assert_eq!(ticket["recipient"], Value::Null);
+    assert_eq!(ticket["recipient_user_id"], "US.ann");
+    assert!(
+        app.post("/v1/sends")
+            .json(&template())
+            .expect(201)
+            .await
+            .get("recipient_user_id")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn releasing_what_was_taken_back_says_so() {
+    let app = opted_in().await;
+    let ticket = app.post("/v1/sends").json(&template()).expect(201).await;
+    app.opt_out(ANN).await;
+    let released = close(&app, &ticket, "release").expect(200).await;
+    assert_eq!((&released["status"], &released["cause"]), (&json!("voided"), &json!("withdrawn")));
+    assert_eq!(released["receipt"], Value::Null);
+}
+
+#[tokio::test]
+async fn one_contact_can_be_reserved_for_only_so_often_at_a_time() {
+    let app = opted_in().await;
+    for _ in 0..64 {
+        app.post("/v1/sends").json(&template()).expect(201).await;
+    }
+    let reply = app.post("/v1/sends").json(&template()).send().await;
+    let problem = reply.problem(409, "tickets_open");
+    assert_eq!(problem["retryable"], true);
+    let wait_s: u32 = reply.header("retry-after").unwrap().parse().unwrap();
+    app.clock.advance_ms(wait_s * 1_000);
+    app.post("/v1/sends").json(&template()).expect(201).await;
+}
+
+#[tokio::test]
+async fn a_window_is_not_open_in_the_margin_before_it_closes() {
+    let app = opted_in().await;
+    let inbound = json!({"kind": "inbound", "sender": "1001"});
+    let stranger = "+12025550108";
+    app.post(&format!("/v1/contacts/{stranger}/traffic")).json(&inbound).expect(200).await;
+    app.post(&format!("/v1/contacts/{ANN}/traffic")).json(&inbound).expect(200).await;
+    app.clock.advance_ms(24 * 3_600_000 - 2_000);
+    let path = format!("/v1/eligibility?number={stranger}&kind=session&sender=1001");
+    let decision = app.get(&path).expect(200).await;
+    assert_eq!(codes(&decision), ["session_window_closed"]);
+    assert_eq!(decision["session_window"]["open"], false);
+    assert_eq!(decision["session_window"]["closes_at"], app.moment(2));
+}

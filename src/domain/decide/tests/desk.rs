@@ -13,7 +13,7 @@ use crate::domain::{
     decide::{Rules, decide},
     eligibility::SessionPolicy,
     entry::Subject,
-    event::{Actor, Event, Evidence, Record, Source},
+    event::{Actor, Event, Evidence, Record, Source, TrafficKind},
     governor::LookupPolicy,
     ids::{ContactId, LookupId, TicketId},
     key::{ContactKey, MessageKey},
@@ -154,16 +154,8 @@ impl Desk {
         topic: &str,
         at: Option<i64>,
     ) -> Result<Vec<Event>, Refusal> {
-        let command = OptIn {
-            person: self.person(key),
-            topics: vec![topic_id(topic)],
-            source: source("web_form"),
-            statement: None,
-            language: None,
-            evidence: Evidence::new(),
-            captured_at: at.map(Timestamp::from_unix_ms),
-            awaits_confirmation: false,
-        };
+        let captured_at = at.map(Timestamp::from_unix_ms);
+        let command = OptIn { captured_at, ..opt_in_of(self.person(key), topic) };
         self.run(Command::OptIn(Box::new(command)))
     }
 
@@ -204,22 +196,46 @@ impl Desk {
         })
     }
 
-    pub(crate) fn reserve(
-        &mut self,
-        key: u128,
-        kind: MessageKind,
-    ) -> Result<TicketId, Vec<Reason>> {
-        let ticket = TicketId::from_uuid(self.id());
-        let command = ReserveSend {
-            ticket,
+    pub(crate) fn confirm(&mut self, key: u128, hash: &str) -> Result<Vec<Event>, Refusal> {
+        self.run(Command::ConfirmIdentity {
+            contact: ContactRef::Key(ContactKey::from_bits(key)),
+            hash: hash.into(),
+            evidence: Evidence::new(),
+        })
+    }
+
+    pub(crate) fn inbound(&mut self, key: u128, at: Option<i64>) -> Result<Vec<Event>, Refusal> {
+        let newcomer = Some(Box::new(self.person(key)));
+        self.run(Command::ReportTraffic {
+            contact: ContactRef::Key(ContactKey::from_bits(key)),
+            newcomer,
+            kind: TrafficKind::Inbound,
+            sender: Some(sender_id()),
+            happened_at: at.map(Timestamp::from_unix_ms),
+        })
+    }
+
+    pub(crate) fn send(&mut self, key: u128, kind: MessageKind) -> ReserveSend {
+        ReserveSend {
+            ticket: TicketId::from_uuid(self.id()),
             recipient: ContactRef::Key(ContactKey::from_bits(key)),
             number: None,
+            user_id: None,
             kind,
             template: (kind == MessageKind::Template).then(|| TemplateName::parse("sale").unwrap()),
             language: None,
             sender: sender_id(),
             ttl_ms: 60_000,
-        };
+        }
+    }
+
+    pub(crate) fn reserve(
+        &mut self,
+        key: u128,
+        kind: MessageKind,
+    ) -> Result<TicketId, Vec<Reason>> {
+        let command = self.send(key, kind);
+        let ticket = command.ticket;
         match self.run(Command::ReserveSend(Box::new(command))) {
             Ok(_) => Ok(ticket),
             Err(Refusal::SendRefused(refused)) => {
@@ -258,8 +274,21 @@ pub(crate) fn topic_id(id: &str) -> TopicId {
     TopicId::parse(id).unwrap()
 }
 
-pub(crate) fn sender_id() -> SenderId {
+fn sender_id() -> SenderId {
     SenderId::parse("700100200300501").unwrap()
+}
+
+pub(crate) fn opt_in_of(person: Person, topic: &str) -> OptIn {
+    OptIn {
+        person,
+        topics: vec![topic_id(topic)],
+        source: source("web_form"),
+        statement: None,
+        language: None,
+        evidence: Evidence::new(),
+        captured_at: None,
+        awaits_confirmation: false,
+    }
 }
 
 pub(crate) fn source(kind: &str) -> Source {

@@ -4,4 +4,4 @@ mod desk;
 mod histories;
 mod rules;
 
-pub(crate) use desk::{Desk, RULES, sender_id, source, topic_id};
+pub(crate) use desk::{Desk, RULES, opt_in_of, source, topic_id};

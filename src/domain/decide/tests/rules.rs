@@ -1,19 +1,22 @@
 //! Given what happened, when a command comes, then events or a refusal.
 
-use proptest::prelude::*;
-
-use crate::domain::{
-    command::{Command, ContactRef, OptOut, Person, UserIdentifier},
-    consent::ConsentStatus,
-    contact::LookupState,
-    decide::tests::{Desk, RULES, sender_id, source},
-    entry::Seq,
-    event::{Event, Evidence, TrafficKind},
-    key::ContactKey,
-    reason::Reason,
-    refusal::Refusal,
-    ticket::{MessageKind, VoidCause},
-    time::Timestamp,
+use crate::{
+    domain::{
+        command::{Command, ContactRef, OptOut, Person, RegistryCommand, UserIdentifier},
+        consent::ConsentStatus,
+        contact::LookupState,
+        decide::tests::{Desk, RULES, opt_in_of, source, topic_id},
+        eligibility::QuestionError,
+        event::{Event, TrafficKind},
+        key::ContactKey,
+        names::StatementId,
+        reason::Reason,
+        refusal::Refusal,
+        registry::{Statement, Topic},
+        ticket::{MessageKind, VoidCause},
+        time::Timestamp,
+    },
+    limits::TICKETS_OPEN_MAX,
 };
 
 #[test]
@@ -78,6 +81,25 @@ fn an_identity_change_suspends_until_the_person_agrees_again_topic_by_topic() {
 }
 
 #[test]
+fn an_agreement_after_a_change_that_ran_out_is_expired_and_not_somebody_elses() {
+    let mut desk = Desk::new();
+    let (_, put) = desk.state.registry().topic(&topic_id("promotions")).unwrap();
+    let topic = Topic { expires_after_days: Some(1), ..put.value.clone() };
+    desk.put(RegistryCommand::PutTopic { id: topic_id("promotions"), topic });
+    desk.opt_in(1, "promotions", None).unwrap();
+    desk.identity(1, "A", desk.now).unwrap();
+    desk.identity(1, "B", desk.now + 1).unwrap();
+    desk.opt_in(1, "promotions", None).unwrap();
+    assert!(desk.reserve(1, MessageKind::Template).is_ok());
+    desk.now += crate::domain::time::DAY_MS;
+    assert_eq!(desk.reserve(1, MessageKind::Template), Err(vec![Reason::Expired]));
+    // Who took it back may be anyone: both reasons stand until somebody agrees again.
+    desk.opt_out(1, None).unwrap();
+    let both = vec![Reason::IdentityChanged, Reason::Withdrawn];
+    assert_eq!(desk.reserve(1, MessageKind::Template), Err(both));
+}
+
+#[test]
 fn late_and_repeated_identity_reports_change_nothing() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
@@ -86,9 +108,12 @@ fn late_and_repeated_identity_reports_change_nothing() {
     desk.identity(1, "B", start + 2).unwrap();
     let changed = desk.state.clone();
     assert!(desk.identity(1, "B", start + 2).unwrap().is_empty());
-    assert!(desk.identity(1, "B", start + 3).unwrap().is_empty());
     assert!(desk.identity(1, "A", start + 1).unwrap().is_empty());
     assert!(changed == desk.state);
+    desk.now = start + 100;
+    let again = desk.identity(1, "B", start + 99).unwrap();
+    assert!(matches!(again.as_slice(), [Event::IdentityObserved { again: true, .. }]));
+    assert!(desk.identity(1, "A", start + 50).unwrap().is_empty(), "B was there before and after");
 }
 
 #[test]
@@ -98,17 +123,14 @@ fn only_the_latest_hash_can_be_confirmed_and_then_everything_counts_again() {
     let start = desk.now;
     desk.identity(1, "A", start).unwrap();
     desk.identity(1, "B", start + 1).unwrap();
-    let mut confirm = |hash: &str| {
-        desk.run(Command::ConfirmIdentity {
-            contact: ContactRef::Key(ContactKey::from_bits(1)),
-            hash: hash.into(),
-            evidence: Evidence::new(),
-        })
-    };
-    assert!(matches!(confirm("A"), Err(Refusal::IdentityHashMismatch)));
-    assert_eq!(confirm("B").unwrap().len(), 1);
-    assert!(confirm("B").unwrap().is_empty());
+    assert!(matches!(desk.confirm(1, "A"), Err(Refusal::IdentityHashMismatch)));
+    desk.now += 100;
+    assert_eq!(desk.confirm(1, "B").unwrap().len(), 1);
+    assert!(desk.confirm(1, "B").unwrap().is_empty());
     assert!(desk.reserve(1, MessageKind::Template).is_ok());
+    // Who vouched for B knew nothing of C, though C was seen before that.
+    assert_eq!(desk.identity(1, "C", start + 50).unwrap().len(), 2);
+    assert_eq!(desk.reserve(1, MessageKind::Template), Err(vec![Reason::IdentityChanged]));
 }
 
 #[test]
@@ -116,17 +138,15 @@ fn a_session_message_needs_an_open_window_and_a_person_who_has_not_left() {
     let mut desk = Desk::new();
     desk.opt_in(1, "orders", None).unwrap();
     assert_eq!(desk.reserve(1, MessageKind::Session), Err(vec![Reason::SessionWindowClosed]));
-    let inbound = |at| Command::ReportTraffic {
-        contact: ContactRef::Key(ContactKey::from_bits(1)),
-        kind: TrafficKind::Inbound,
-        sender: Some(sender_id()),
-        happened_at: Some(Timestamp::from_unix_ms(at)),
-    };
     let wrote_at = desk.now;
-    desk.run(inbound(wrote_at)).unwrap();
+    desk.inbound(1, Some(wrote_at)).unwrap();
     assert!(desk.reserve(1, MessageKind::Session).is_ok());
     desk.opt_out(1, None).unwrap();
     assert_eq!(desk.reserve(1, MessageKind::Session), Err(vec![Reason::Withdrawn]));
+    let mut question = desk.send(1, MessageKind::Session);
+    question.template = desk.send(1, MessageKind::Template).template;
+    let refused = desk.run(Command::ReserveSend(Box::new(question)));
+    assert!(matches!(refused, Err(Refusal::Question(QuestionError::TemplateInSession))));
     desk.opt_in(1, "orders", None).unwrap();
     let closes = wrote_at + crate::domain::eligibility::SESSION_WINDOW_MS;
     desk.now = closes - RULES.session.margin_ms - 2;
@@ -158,6 +178,107 @@ fn a_future_act_is_refused_and_a_little_clock_skew_is_not() {
     let refused = desk.opt_in(1, "orders", Some(ahead + 1_000));
     assert!(matches!(refused, Err(Refusal::InTheFuture { .. })));
     assert!(matches!(desk.opt_in(1, "nope", None), Err(Refusal::TopicUnknown { place: Some(0) })));
+}
+
+#[test]
+fn an_act_reported_by_a_clock_that_is_ahead_does_not_beat_what_comes_after_it() {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", Some(desk.now + 240_000)).unwrap();
+    desk.now += 60_000;
+    desk.opt_out(1, None).unwrap();
+    assert_eq!(desk.reserve(1, MessageKind::Template), Err(vec![Reason::Withdrawn]));
+    desk.opt_in(2, "promotions", None).unwrap();
+    desk.identity(2, "A", desk.now + 240_000).unwrap();
+    desk.identity(2, "B", desk.now + 60_000).unwrap();
+    assert_eq!(desk.reserve(2, MessageKind::Template), Err(vec![Reason::IdentityChanged]));
+}
+
+#[test]
+fn a_claim_that_awaits_confirmation_joins_no_user_id_to_a_number() {
+    let mut desk = Desk::new();
+    let mut claim = |key: u128, awaits_confirmation: bool| {
+        let mut person = desk.person(key);
+        let user_id = "US.9".into();
+        person.user = Some(UserIdentifier { user_id, key: ContactKey::from_bits(99) });
+        let mut command = opt_in_of(person, "promotions");
+        command.awaits_confirmation = awaits_confirmation;
+        desk.run(Command::OptIn(Box::new(command))).unwrap();
+        let contacts = desk.state.contacts();
+        let is_joined = contacts.find(ContactKey::from_bits(99)).is_some();
+        assert!(contacts.find(ContactKey::from_bits(key)).is_some());
+        is_joined
+    };
+    assert!(!claim(1, true), "nobody was known");
+    assert!(!claim(1, true), "the number was known");
+    assert!(claim(1, false));
+    claim(2, true);
+    assert_eq!(desk.status(2, "promotions"), ConsentStatus::Pending);
+}
+
+#[test]
+fn a_statement_proves_only_what_it_says_in_a_language_it_has() {
+    let mut desk = Desk::new();
+    let language = |text: &str| crate::domain::names::Language::parse(text).unwrap();
+    let statement = Statement {
+        business_name: "Toko".into(),
+        texts: [(language("id"), "Saya setuju".into())].into(),
+        topics: vec![topic_id("orders")],
+    };
+    let id = StatementId::parse("signup").unwrap();
+    let digest = "00".into();
+    desk.put(RegistryCommand::PutStatement { id: id.clone(), digest, statement });
+    let mut opt_in = |topic: &str, statement: Option<&StatementId>, text: Option<&str>| {
+        let mut command = opt_in_of(desk.person(1), topic);
+        command.statement = statement.cloned();
+        command.language = text.map(language);
+        desk.run(Command::OptIn(Box::new(command)))
+    };
+    assert!(opt_in("orders", Some(&id), Some("id")).is_ok());
+    assert!(opt_in("orders", Some(&id), None).is_ok());
+    let other = opt_in("promotions", Some(&id), Some("id"));
+    assert!(matches!(other, Err(Refusal::StatementTopic { place: 0 })));
+    let untold = opt_in("orders", Some(&id), Some("en"));
+    assert!(matches!(untold, Err(Refusal::StatementLanguage)));
+    assert!(matches!(opt_in("orders", None, Some("id")), Err(Refusal::StatementMissing)));
+}
+
+#[test]
+fn tickets_of_one_sender_for_one_contact_are_few_and_those_that_ran_out_do_not_count() {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", None).unwrap();
+    let listed = |desk: &Desk| {
+        let contacts = desk.state.contacts();
+        let subject = contacts.find(ContactKey::from_bits(1)).unwrap();
+        contacts.get(subject).unwrap().details().tickets.len()
+    };
+    for _ in 0..TICKETS_OPEN_MAX {
+        desk.reserve(1, MessageKind::Template).unwrap();
+    }
+    let command = Command::ReserveSend(Box::new(desk.send(1, MessageKind::Template)));
+    assert!(matches!(desk.run(&command), Err(Refusal::TicketsOpen { .. })));
+    assert_eq!(listed(&desk), TICKETS_OPEN_MAX);
+    desk.now += 60_000;
+    desk.run(&command).unwrap();
+    assert_eq!(listed(&desk), 1, "the others ran out");
+    assert_eq!(desk.opt_out(1, None).unwrap().len(), 2, "one ticket was left to take back");
+}
+
+#[test]
+fn who_writes_becomes_known_and_who_is_not_reached_does_not() {
+    let mut desk = Desk::new();
+    let undeliverable = Command::ReportTraffic {
+        contact: ContactRef::Key(ContactKey::from_bits(1)),
+        newcomer: Some(Box::new(desk.person(1))),
+        kind: TrafficKind::Undeliverable,
+        sender: None,
+        happened_at: None,
+    };
+    assert!(matches!(desk.run(undeliverable), Err(Refusal::ContactUnknown)));
+    assert_eq!(desk.inbound(1, None).unwrap().len(), 2);
+    assert_eq!(desk.inbound(1, None).unwrap().len(), 1);
+    assert!(desk.reserve(1, MessageKind::Session).is_ok());
+    let late = desk.inbound(1, Some(desk.now + RULES.skew_ms + 1_000));
+    assert!(matches!(late, Err(Refusal::InTheFuture { member: "happened_at", .. })));
 }
 
 #[test]
@@ -211,84 +332,4 @@ fn look_ups_need_an_opt_in_and_a_budget_and_messages_earn_more() {
     let budget = desk.state.governor().budget(&RULES.lookup, Timestamp::from_unix_ms(desk.now));
     assert_eq!((budget.left, budget.uncontacted), (1, 0));
     assert!(desk.look_up(2).is_ok());
-}
-
-/// One step of a random history.
-#[derive(Debug, Clone)]
-enum Step {
-    OptIn(u128, bool, i64),
-    OptOut(u128, Option<bool>),
-    Identity(u128, u8, i64),
-    Reserve(u128),
-    Wait(i64),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let key = 1_u128..4;
-    let step = prop_oneof![
-        (key.clone(), any::<bool>(), 0_i64..40).prop_map(|(k, t, ago)| Step::OptIn(k, t, ago)),
-        (key.clone(), any::<Option<bool>>()).prop_map(|(k, t)| Step::OptOut(k, t)),
-        (key.clone(), 0_u8..3, 0_i64..40).prop_map(|(k, h, ago)| Step::Identity(k, h, ago)),
-        key.prop_map(Step::Reserve),
-        (0_i64..100).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 1..60)
-}
-
-/// What a careful clerk would have noted about one person: acts in the order they happened.
-#[derive(Default)]
-struct Clerk {
-    acts: Vec<(u128, Option<&'static str>, bool, i64)>,
-    identity: std::collections::BTreeMap<u128, (u8, i64, Option<i64>)>,
-}
-
-impl Clerk {
-    /// Says yes only if the latest act about promotions is a yes, after the last change.
-    fn says_yes(&self, key: u128) -> bool {
-        let about = self.acts.iter().filter(|(who, topic, _, _)| {
-            *who == key && topic.is_none_or(|topic| topic == "promotions")
-        });
-        // Of two acts at one moment the withdrawal counts, so it sorts last.
-        let latest = about.max_by_key(|(_, _, agreed, at)| (*at, !agreed));
-        let changed = self.identity.get(&key).and_then(|(_, _, changed)| *changed);
-        latest.is_some_and(|(_, _, agreed, at)| *agreed && changed.is_none_or(|c| *at > c))
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_ticket_is_given_exactly_when_a_careful_clerk_would_say_yes(steps in steps()) {
-        let mut desk = Desk::new();
-        let mut clerk = Clerk::default();
-        for step in steps {
-            match step {
-                Step::OptIn(key, promotions, ago) => {
-                    let topic = if promotions { "promotions" } else { "orders" };
-                    let at = desk.now - ago;
-                    desk.opt_in(key, topic, Some(at)).unwrap();
-                    clerk.acts.push((key, Some(topic), true, at));
-                }
-                Step::OptOut(key, topic) => {
-                    let topic = topic.map(|p| if p { "promotions" } else { "orders" });
-                    desk.opt_out(key, topic.as_ref().map(std::slice::from_ref)).unwrap();
-                    clerk.acts.push((key, topic, false, desk.now));
-                }
-                Step::Identity(key, hash, ago) => {
-                    let at = desk.now - ago;
-                    if desk.identity(key, &hash.to_string(), at).is_ok() {
-                        let known = clerk.identity.entry(key).or_insert((hash, at, None));
-                        if known.0 != hash && at > known.1 {
-                            *known = (hash, at, Some(at));
-                        }
-                    }
-                }
-                Step::Reserve(key) => {
-                    let yes = desk.reserve(key, MessageKind::Template).is_ok();
-                    prop_assert_eq!(yes, clerk.says_yes(key));
-                }
-                Step::Wait(ms) => desk.now += ms,
-            }
-        }
-        prop_assert!(desk.state.next() > Seq(0));
-    }
 }
