@@ -161,6 +161,12 @@ impl Header {
     }
 }
 
+/// Returns how many bytes of a log entries take: a header, a length and an opening each.
+pub fn stored_len(entries: &[StoredEntry]) -> usize {
+    let lens = entries.iter().map(|entry| entry.opening.len().saturating_add(HEADER_LEN + 4));
+    lens.fold(0, usize::saturating_add)
+}
+
 /// Returns the hash of an encoded header.
 pub fn entry_hash(header: &[u8; HEADER_LEN]) -> EntryHash {
     let hash = Sha256::new().chain_update(b"izin/entry/v1\0").chain_update(header).finalize();

@@ -88,8 +88,11 @@ impl Ledger {
     pub async fn submit(&self, envelope: Envelope) -> Answer {
         let stopped = stopped_keys(&envelope.command);
         let answer = self.wait(envelope).await;
-        let failed = matches!(answer, Err(SubmitError::ReadOnly | SubmitError::Unknown));
-        if failed && !stopped.is_empty() {
+        let has_failed = match &answer {
+            Err(SubmitError::ReadOnly | SubmitError::Unknown | SubmitError::Closed) => true,
+            Err(SubmitError::Refused(_) | SubmitError::Busy) | Ok(_) => false,
+        };
+        if has_failed && !stopped.is_empty() {
             self.views.note_unrecorded_stop(&stopped);
         }
         answer

@@ -7,9 +7,10 @@ use tokio::sync::watch;
 use crate::{
     domain::entry::Seq,
     ledger::{
-        entry::{Chain, Head, StoredEntry},
+        entry::{Chain, Head, StoredEntry, stored_len},
         log::{AppendError, Entries, EventLog, LogReader},
     },
+    limits::FRAME_BYTES_MAX,
 };
 
 /// A log in memory. Clones share the entries.
@@ -50,6 +51,10 @@ impl EventLog for MemoryLog {
         let mut stored = self.shared.stored.write().unwrap_or_else(PoisonError::into_inner);
         if stored.chain.head() != expected {
             return Err(AppendError::HeadMoved);
+        }
+        let bytes = stored_len(entries);
+        if bytes > FRAME_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes });
         }
         stored.chain.extend_all(entries).map_err(AppendError::Chain)?;
         stored.entries.extend_from_slice(entries);

@@ -19,11 +19,12 @@ use crate::domain::{
 pub struct Views {
     state: RwLock<State>,
     is_read_only: AtomicBool,
+    has_unrecorded_stops: AtomicBool,
     unrecorded_stops: RwLock<UnrecordedStops>,
 }
 
-/// Who withdrew without the ledger being able to record it: by key, and by place those who are
-/// known, whatever key they are asked about by.
+/// Who withdrew without the ledger being able to record it: by the keys that were named, and by
+/// place those who are known, whichever of their keys they are asked about by.
 #[derive(Debug, Default)]
 struct UnrecordedStops {
     keys: BTreeSet<ContactKey>,
@@ -49,7 +50,7 @@ impl Views {
     /// Returns whether this person, who is at this place if known, withdrew and the ledger could not
     /// record it. The answer must then be no: better silent than wrong.
     pub fn has_unrecorded_stop(&self, key: ContactKey, subject: Option<Subject>) -> bool {
-        if !self.is_read_only() {
+        if !self.has_unrecorded_stops.load(Ordering::Acquire) {
             return false;
         }
         let stops = self.unrecorded_stops.read().unwrap_or_else(PoisonError::into_inner);
@@ -84,5 +85,6 @@ impl Views {
         let mut stops = self.unrecorded_stops.write().unwrap_or_else(PoisonError::into_inner);
         stops.keys.extend(keys.iter().copied().chain(weak));
         stops.subjects.extend(known);
+        self.has_unrecorded_stops.store(true, Ordering::Release);
     }
 }

@@ -4,7 +4,7 @@
 //! last group was being made durable becomes the next one, so a quiet server commits at once and
 //! a busy one shares the cost of each sync; there is no timer to tune.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
@@ -14,19 +14,20 @@ use crate::{
         command::Envelope,
         decide::{Rules, decide},
         entry::Subject,
-        event::{CommandMark, Record},
+        event::{CommandMark, Event, Record},
         refusal::Refusal,
         state::{Changes, Draft},
         time::Timestamp,
     },
     ledger::{
-        entry::{Head, StoredEntry},
+        entry::{Head, StoredEntry, stored_len},
         handle::{Answer, Ledger, Outcome, Pending, Recorded, SubmitError},
-        log::EventLog,
+        log::{AppendError, EventLog},
         sealer::{SealError, Sealer},
         vault::VaultError,
         views::Views,
     },
+    limits::GROUP_BYTES_MAX,
     runtime::clock::Clock,
 };
 
@@ -71,6 +72,17 @@ struct Decided {
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     changes: Changes,
     head: Head,
+    /// Whether a command could not be sealed.
+    has_failed: bool,
+}
+
+/// Tells readers that no more entries are taken when the writer is gone.
+struct CloseViews(Arc<Views>);
+
+impl Drop for CloseViews {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl<L: EventLog> Writer<L> {
@@ -87,7 +99,10 @@ impl<L: EventLog> Writer<L> {
     /// Runs until every [`Ledger`] is gone, then closes the log. Call it on a thread of its own.
     ///
     /// After a storage failure it goes on answering, always with no.
+    ///
+    /// Readers see that the ledger takes no more entries however this ends, in a panic too.
     pub fn run(mut self) {
+        let _closes = CloseViews(Arc::clone(&self.views));
         while self.step() {}
         if let Err(error) = self.log.close() {
             tracing::error!(%error, "failed to close the log");
@@ -101,23 +116,30 @@ impl<L: EventLog> Writer<L> {
         if self.queue.blocking_recv_many(&mut group, self.group_len_max) == 0 {
             return false;
         }
-        self.commit(group);
+        let mut waiting = VecDeque::from(group);
+        while !waiting.is_empty() {
+            self.commit(&mut waiting);
+        }
         true
     }
 
-    /// Decides, appends, applies, answers; in that order, for the whole group.
-    fn commit(&mut self, group: Vec<Pending>) {
+    /// Decides, appends, applies, answers; in that order, for as much of the group as fits into
+    /// one append, which is nearly always all of it.
+    fn commit(&mut self, waiting: &mut VecDeque<Pending>) {
+        let refuse = |waiting: &mut VecDeque<Pending>| {
+            refuse_all(waiting.drain(..).map(|pending| pending.answer), || SubmitError::ReadOnly);
+        };
         if self.views.is_read_only() {
-            refuse_all(group.into_iter().map(|pending| pending.answer), || SubmitError::ReadOnly);
+            refuse(waiting);
             return;
         }
-        if let Err(error) = self.reserve_keys(group.len()) {
+        if let Err(error) = self.reserve_keys(waiting.len()) {
             tracing::error!(%error, "the ledger is read-only: the key vault cannot grow");
             self.views.close();
-            refuse_all(group.into_iter().map(|pending| pending.answer), || SubmitError::ReadOnly);
+            refuse(waiting);
             return;
         }
-        let decided = self.decide_all(group);
+        let decided = self.decide_some(waiting);
         if !decided.entries.is_empty() {
             match self.log.append(self.head, &decided.entries) {
                 Ok(durable) => {
@@ -127,21 +149,35 @@ impl<L: EventLog> Writer<L> {
                     );
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the ledger is read-only: an append failed");
-                    self.views.close();
-                    let answers = decided.answers.into_iter().map(|(answer, _)| answer);
-                    refuse_all(answers, || SubmitError::Unknown);
+                    self.fail(&error, decided.answers);
                     return;
                 }
             }
             self.head = decided.head;
             self.views.apply(decided.changes);
         }
+        if decided.has_failed {
+            self.views.close();
+        }
         // Refusals waited too: they may rest on events of this very group.
         for (answer, outcome) in decided.answers {
             if answer.send(outcome).is_err() {
                 tracing::debug!("a caller stopped waiting; what it asked for stands");
             }
+        }
+    }
+
+    /// Answers a group that was not appended. Nothing of one that is too large was written, so
+    /// the ledger goes on; after any other error only opening it again tells.
+    fn fail(&self, error: &AppendError, answers: Vec<(oneshot::Sender<Answer>, Answer)>) {
+        let answers = answers.into_iter().map(|(answer, _)| answer);
+        if let AppendError::TooLarge { bytes } = error {
+            tracing::error!(group.bytes = bytes, "a group was too large for the log");
+            refuse_all(answers, || SubmitError::Busy);
+        } else {
+            tracing::error!(%error, "the ledger is read-only: an append failed");
+            self.views.close();
+            refuse_all(answers, || SubmitError::Unknown);
         }
     }
 
@@ -154,7 +190,8 @@ impl<L: EventLog> Writer<L> {
         self.sealer.vault().ensure(last, &mut self.random)
     }
 
-    fn decide_all(&mut self, group: Vec<Pending>) -> Decided {
+    /// Decides from the front until the entries are as many bytes as a group may have.
+    fn decide_some(&mut self, waiting: &mut VecDeque<Pending>) -> Decided {
         let Self { views, sealer, rules, clock, random, head, .. } = self;
         let state = views.state();
         let mut desk = Desk {
@@ -163,17 +200,21 @@ impl<L: EventLog> Writer<L> {
             rules,
             random,
             head: *head,
-            entries: Vec::with_capacity(group.len()),
+            entries: Vec::with_capacity(waiting.len()),
+            bytes: 0,
+            has_failed: false,
         };
-        let mut answers = Vec::with_capacity(group.len());
-        for Pending { envelope, answer } in group {
+        let mut answers = Vec::with_capacity(waiting.len());
+        while desk.bytes < GROUP_BYTES_MAX
+            && let Some(Pending { envelope, answer }) = waiting.pop_front()
+        {
             // Machine clocks step back; the ledger's does not.
             let now = clock.now().max(desk.draft.last_at());
             let outcome = desk.decide(&envelope, now);
             answers.push((answer, outcome));
         }
-        let Desk { draft, head, entries, .. } = desk;
-        Decided { entries, answers, changes: draft.into_changes(), head }
+        let Desk { draft, head, entries, has_failed, .. } = desk;
+        Decided { entries, answers, changes: draft.into_changes(), head, has_failed }
     }
 }
 
@@ -185,10 +226,17 @@ struct Desk<'a> {
     random: &'a mut StdRng,
     head: Head,
     entries: Vec<StoredEntry>,
+    /// How much of a log the entries take.
+    bytes: usize,
+    /// Whether keys or sealing failed: nothing more is decided.
+    has_failed: bool,
 }
 
 impl Desk<'_> {
     fn decide(&mut self, envelope: &Envelope, now: Timestamp) -> Answer {
+        if self.has_failed {
+            return Err(SubmitError::ReadOnly);
+        }
         if let Some(once) = envelope.once
             && let Some(done) = self.draft.done(once.id)
         {
@@ -198,8 +246,12 @@ impl Desk<'_> {
                 Err(SubmitError::Refused(Box::new(Refusal::OnceReused)))
             };
         }
-        let events = decide(&self.draft, self.rules, &envelope.command, now)
+        let mut events = decide(&self.draft, self.rules, &envelope.command, now)
             .map_err(|refusal| SubmitError::Refused(Box::new(refusal)))?;
+        if events.is_empty() && envelope.once.is_some() {
+            // Repeated after something else changed, it would have something to change.
+            events.push((Subject::SYSTEM, Event::NothingChanged));
+        }
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let mut mark = envelope.once.map(|once| CommandMark {
             id: once.id,
@@ -214,6 +266,8 @@ impl Desk<'_> {
         self.seal(records).map_err(|error| {
             // Nothing of this command was folded or will be written.
             tracing::error!(%error, "failed to seal a command's entries");
+            // One contact's missing key is no failure of the vault.
+            self.has_failed |= !matches!(error, SealError::Erased);
             SubmitError::ReadOnly
         })
     }
@@ -235,6 +289,7 @@ impl Desk<'_> {
             let leaf_hash = entry.header.leaf_hash();
             recorded.push(Recorded { seq, leaf_hash, subject, record });
         }
+        self.bytes = self.bytes.saturating_add(stored_len(&sealed));
         self.entries.append(&mut sealed);
         Ok(Outcome::Done(recorded))
     }

@@ -19,6 +19,7 @@ mod log_conformance;
 mod numbers;
 mod process;
 mod providers;
+mod replay;
 mod sample;
 mod store;
 mod tamper;

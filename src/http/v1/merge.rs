@@ -87,7 +87,8 @@ pub(crate) async fn merge(mut ask: Ask) -> Result<HttpResponse, Problem> {
     if submitted.entries.is_empty()
         && let Some(seq) = merged_by(&ask.edge, from, into)
     {
-        submitted = Submitted { is_replay: false, ..ask.reread(seq, 2).await? };
+        let is_replay = submitted.is_replay;
+        submitted = Submitted { is_replay, ..ask.reread(seq, 2).await? };
     }
     reply(&ask.edge, &submitted)
 }

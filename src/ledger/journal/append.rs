@@ -8,7 +8,7 @@ use std::{
 use crate::{
     domain::entry::Seq,
     ledger::{
-        entry::{Chain, Head, StoredEntry},
+        entry::{Chain, Head, StoredEntry, stored_len},
         journal::{
             anchor::{Anchor, Mark},
             disk::{Disk, DiskFile},
@@ -63,7 +63,7 @@ impl<D: Disk> EventLog for Journal<D> {
         }
         self.buffer.clear();
         if frame::encode(self.epoch, expected.next, entries, &mut self.buffer).is_none() {
-            return Err(AppendError::TooLarge { bytes: frame::body_len(entries) });
+            return Err(AppendError::TooLarge { bytes: stored_len(entries) });
         }
         // Until the sync has returned, nobody knows what the disk holds.
         self.is_closed = true;

@@ -7,7 +7,8 @@
 
 use crate::{
     domain::entry::Seq,
-    ledger::entry::{HEADER_LEN, StoredEntry},
+    ledger::entry::{HEADER_LEN, StoredEntry, stored_len},
+    limits::FRAME_BYTES_MAX,
 };
 
 /// Length of a frame before its body.
@@ -16,8 +17,6 @@ pub(super) const PREFIX_LEN: usize = 36;
 pub(super) const MAGIC: [u8; 4] = *b"IZF1";
 /// The newest format this version reads, and the one it writes.
 pub(super) const FORMAT: u16 = 1;
-/// Longest body: a group is far smaller, so a larger length is damage.
-pub(super) const BODY_LEN_MAX: usize = 64 * 1024 * 1024;
 
 /// What stands before a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +38,6 @@ pub(super) struct Body<'a> {
     openings: &'a [u8],
 }
 
-/// Returns how long the body of a frame of `entries` is.
-pub(super) fn body_len(entries: &[StoredEntry]) -> usize {
-    let lens = entries.iter().map(|entry| entry.opening.len().saturating_add(HEADER_LEN + 4));
-    lens.fold(0, usize::saturating_add)
-}
-
 /// Appends a frame of `entries` to `bytes`. Returns `None`, with `bytes` half filled, if they do
 /// not fit into one frame.
 pub(super) fn encode(
@@ -54,8 +47,8 @@ pub(super) fn encode(
     bytes: &mut Vec<u8>,
 ) -> Option<()> {
     let start = bytes.len();
-    let body_len = body_len(entries);
-    if body_len > BODY_LEN_MAX {
+    let body_len = stored_len(entries);
+    if body_len > FRAME_BYTES_MAX {
         return None;
     }
     bytes.reserve(PREFIX_LEN + body_len);
@@ -96,7 +89,7 @@ impl Prefix {
         let (count, rest) = rest.split_first_chunk::<4>()?;
         let (body_len, _) = rest.split_first_chunk::<4>()?;
         let body_len = usize::try_from(u32::from_be_bytes(*body_len)).ok()?;
-        if *magic != MAGIC || body_len > BODY_LEN_MAX {
+        if *magic != MAGIC || body_len > FRAME_BYTES_MAX {
             return None;
         }
         Some(Self {

@@ -1,10 +1,12 @@
 //! The same request again: one effect, the same answer, across restarts.
 
-use serde_json::json;
+use izin::http::routes::TABLE;
+use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, text};
 
 const ANN: &str = "+12025550101";
+const BEN: &str = "+12025550102";
 
 #[tokio::test]
 async fn a_repeated_request_has_one_effect_and_the_same_answer() {
@@ -77,23 +79,120 @@ async fn a_malformed_key_is_refused() {
     }
 }
 
+/// Calls that only ask.
+const ASKS: &[&str] = &["/v1/eligibility"];
+
+/// Calls whose answers hold secrets or outcomes that their own tests look at.
+const ELSEWHERE: &[&str] = &["/v1/keys", "/v1/keys/{id}/rotate", "/v1/verifications"];
+
+/// Returns a request for a call that writes, and a body that makes it another request. `None` is
+/// no body at all.
+async fn request(app: &TestApp, path: &str) -> (String, Value, Option<Value>) {
+    let act = |topic: &str| json!({"number": ANN, "topics": [topic], "source": {"type": "qr"}});
+    let send = |ttl: u32| {
+        json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001",
+            "ttl_s": ttl})
+    };
+    let contact = |call: &str| format!("/v1/contacts/{ANN}/{call}");
+    match path {
+        "/v1/opt-ins" | "/v1/opt-outs" => (path.to_owned(), act("orders"), Some(act("promotions"))),
+        "/v1/contacts/merge" => {
+            let body = |reason: &str| json!({"from": BEN, "into": ANN, "reason": reason});
+            (path.to_owned(), body("a"), Some(body("b")))
+        }
+        "/v1/contacts/{ref}/identity/confirm" => {
+            let body = |call: &str| json!({"hash": "hash-2", "evidence": {"call": call}});
+            (contact("identity/confirm"), body("a"), Some(body("b")))
+        }
+        "/v1/contacts/{ref}/block" => {
+            (contact("block"), json!({"reason": "a"}), Some(json!({"reason": "b"})))
+        }
+        "/v1/contacts/{ref}/unblock" => (contact("unblock"), json!({}), None),
+        "/v1/contacts/{ref}/traffic" => {
+            let body = |kind: &str| json!({"kind": kind, "sender": "1001"});
+            (contact("traffic"), body("inbound"), Some(body("delivered")))
+        }
+        "/v1/sends" => (path.to_owned(), send(60), Some(send(61))),
+        "/v1/sends/{id}/commit" | "/v1/sends/{id}/release" => {
+            let ticket = app.post("/v1/sends").json(&send(60)).expect(201).await;
+            let path = path.replace("{id}", &text(&ticket["id"]));
+            if path.ends_with("release") {
+                return (path, json!({}), None);
+            }
+            let body = |message: &str| json!({"message_id": message});
+            (path, body("wamid.1"), Some(body("wamid.2")))
+        }
+        other => panic!("nobody says how {other} is asked for"),
+    }
+}
+
+/// Somebody to whom all of it can happen: known, and somebody else since.
+async fn somebody() -> TestApp {
+    let app = TestApp::with_registry().await;
+    app.opt_in(BEN, "orders").await;
+    let hash = |hash: &str| json!({"hash": hash});
+    for hash in [hash("hash-1"), hash("hash-2")] {
+        app.opt_in(ANN, "orders").await;
+        app.put(&format!("/v1/contacts/{ANN}/identity")).json(&hash).expect(200).await;
+        app.clock.advance_ms(1_000);
+    }
+    app
+}
+
 #[tokio::test]
-async fn every_call_that_writes_knows_repeated_requests() {
+async fn every_call_that_writes_knows_repeated_requests_whether_or_not_they_changed_anything() {
+    for row in TABLE.iter().filter(|row| row.method == "POST") {
+        if ASKS.contains(&row.path) || ELSEWHERE.contains(&row.path) {
+            continue;
+        }
+        let app = somebody().await;
+        if !row.path.contains("confirm") {
+            app.opt_in(ANN, "orders").await;
+        }
+        let (path, body, other) = request(&app, row.path).await;
+        let call = |key: &str| app.post(&path).header("idempotency-key", key);
+        for key in ["first", "nothing-to-change"] {
+            let first = call(key).json(&body).send().await;
+            assert!(first.status.is_success(), "{path}: {}", first.text());
+            assert_eq!(first.header("idempotent-replayed"), None, "{path}, {key}");
+            app.clock.advance_ms(1_000);
+            let second = call(key).json(&body).send().await;
+            assert_eq!(second.header("idempotent-replayed"), Some("true"), "{path}, {key}");
+            assert_eq!(second.status, first.status);
+            assert_eq!(second.json(), first.json(), "{path}, {key}");
+            let changed = match &other {
+                Some(other) => call(key).json(other),
+                None => call(key),
+            };
+            changed.problem(422, "idempotency_key_reused").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_request_that_changed_nothing_does_not_change_anything_later() {
     let app = TestApp::with_registry().await;
     app.opt_in(ANN, "orders").await;
-    let send = json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001"});
     let contact = format!("/v1/contacts/{ANN}");
-    for (path, body) in [
-        ("/v1/sends".to_owned(), send),
-        (format!("{contact}/block"), json!({"reason": "asked by phone"})),
-        (format!("{contact}/traffic"), json!({"kind": "inbound", "sender": "1001"})),
-    ] {
-        let call = || app.post(&path).header("idempotency-key", "k").json(&body);
-        let first = call().send().await;
-        assert!(first.status.is_success(), "{path}: {}", first.text());
-        let second = call().send().await;
-        assert_eq!(second.header("idempotent-replayed"), Some("true"), "{path}");
-        assert_eq!(second.status, first.status);
-        assert_eq!(second.json()["receipt"], first.json()["receipt"], "{path}");
-    }
+    let block = || app.post(&format!("{contact}/block")).header("idempotency-key", "k");
+    app.post(&format!("{contact}/block")).expect(200).await;
+    assert_eq!(block().expect(200).await["changed"], false);
+    app.post(&format!("{contact}/unblock")).expect(200).await;
+    let again = block().send().await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(again.json()["changed"], false);
+    assert_eq!(app.get(&contact).expect(200).await["blocked_since"], Value::Null);
+    assert_eq!(app.ask(ANN, "orders").await["eligible"], true);
+}
+
+#[tokio::test]
+async fn a_body_where_none_is_needed_is_read_all_the_same() {
+    let app = TestApp::with_registry().await;
+    app.opt_in(ANN, "orders").await;
+    let path = format!("/v1/contacts/{ANN}/unblock");
+    app.post(&path).json(&json!({"reason": "x"})).problem(422, "body_invalid").await;
+    app.post(&path).body("application/json", "{").problem(400, "body_malformed").await;
+    app.post(&path).body("text/plain", "x").problem(415, "content_type").await;
+    app.post(&path).json(&json!({})).expect(200).await;
+    app.post(&path).expect(200).await;
 }

@@ -14,6 +14,7 @@ mod metrics;
 mod numbers;
 mod same_person;
 mod sends;
+mod storage;
 mod verifications;
 
 use serde_json::json;
