@@ -46,11 +46,15 @@ impl E164 {
     ///
     /// [`NotE164`] for anything but 3 to 20 ASCII digits, the first not `0`.
     pub fn from_digits(digits: &str) -> Result<Self, NotE164> {
-        let mut text = Builder::new();
-        for digit in digits.bytes() {
-            text.push(digit)?;
-        }
-        text.finish()
+        let len = digits.len();
+        let is_number = (DIGITS_MIN..TEXT_BYTES_MAX).contains(&len)
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !digits.starts_with('0');
+        let Builder { mut bytes, .. } = Builder::new();
+        let (Some(room), true) = (bytes.get_mut(1..=len), is_number) else { return Err(NotE164) };
+        room.copy_from_slice(digits.as_bytes());
+        let len = u8::try_from(len + 1).map_err(|_never| NotE164)?;
+        Ok(Self { bytes, len })
     }
 
     /// Joins digit texts, which is how one spelling is made of another.
@@ -80,7 +84,12 @@ impl E164 {
 
     /// Returns the digits without the `+`, as WhatsApp writes ids. Personal data.
     pub fn digits(&self) -> &str {
-        self.as_str().strip_prefix('+').unwrap_or_default()
+        ascii(self.digit_bytes())
+    }
+
+    /// Returns the digits without the `+`, in ASCII. Personal data.
+    pub(super) fn digit_bytes(&self) -> &[u8] {
+        self.bytes.get(1..usize::from(self.len)).unwrap_or_default()
     }
 }
 
@@ -91,13 +100,13 @@ pub(super) fn ascii(bytes: &[u8]) -> &str {
 }
 
 /// Digits being collected behind a `+`.
-struct Builder {
+pub(super) struct Builder {
     bytes: [u8; TEXT_BYTES_MAX],
     len: u8,
 }
 
 impl Builder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut bytes = [0; TEXT_BYTES_MAX];
         if let Some(first) = bytes.first_mut() {
             *first = b'+';
@@ -105,7 +114,8 @@ impl Builder {
         Self { bytes, len: 1 }
     }
 
-    fn push(&mut self, digit: u8) -> Result<(), NotE164> {
+    /// Adds a digit in ASCII.
+    pub(super) fn push(&mut self, digit: u8) -> Result<(), NotE164> {
         let is_leading_zero = self.len == 1 && digit == b'0';
         if !digit.is_ascii_digit() || is_leading_zero {
             return Err(NotE164);
@@ -123,7 +133,8 @@ impl Builder {
         self.push(b'0' + digit)
     }
 
-    fn finish(self) -> Result<E164, NotE164> {
+    /// Returns the number, if enough digits came.
+    pub(super) fn finish(self) -> Result<E164, NotE164> {
         let Self { bytes, len } = self;
         if usize::from(len) <= DIGITS_MIN { Err(NotE164) } else { Ok(E164 { bytes, len }) }
     }

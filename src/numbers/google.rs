@@ -2,43 +2,52 @@
 //!
 //! Adds no leniency of its own: what comes out is what Google's libphonenumber answers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
-use rlibphonenumber::{
-    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberType, ValidationError,
-};
+use rlibphonenumber::{ParseError, PhoneNumber, PhoneNumberUtil, interfaces::AsOriginal};
 
 use super::{
+    automaton,
     e164::E164,
-    number::{LengthCheck, Number, NumberError, NumberType},
+    number::{Number, NumberError},
+    plain, plans,
     region::Region,
 };
 use crate::limits;
 
-/// Returns whether numbers can be read as dialled in this region.
-pub(super) fn has_numbering(region: Region) -> bool {
-    to_engine(region)
-        .is_some_and(|code| PHONE_NUMBER_UTIL.get_country_code_for_region(code).is_some())
+#[expect(clippy::expect_used, reason = "a test reads every plan, and they are in the binary")]
+static ENGINE: LazyLock<PhoneNumberUtil> = LazyLock::new(|| {
+    let plans = plans::collection().expect("every line of the plans is as described");
+    PhoneNumberUtil::new_for_metadata(plans).expect("the engine knows every region of the plans")
+});
+
+/// Builds what the parser needs of every region, so that no number has to wait for it.
+pub(super) fn prepare() {
+    for region in automaton::regions().filter_map(to_engine) {
+        let Some(code) = ENGINE.get_country_code_for_region(region) else { continue };
+        // As if dialled with the calling code, so that every pattern of the region is asked.
+        drop(ENGINE.parse(format!("{code}2345678"), Some(region)));
+    }
 }
 
 /// Reads a text exactly as Google does and judges the number found.
 pub(super) fn read(text: &str, region: Option<Region>) -> Result<Number, NumberError> {
     let text = guarded(text)?;
-    let parsed = PHONE_NUMBER_UTIL
-        .parse(text.as_ref(), region.and_then(to_engine))
-        .map_err(|error| to_number_error(&error))?;
-    let has_extension = parsed.extension.is_some();
-    if has_extension && is_two_digits_with_extension(&text) {
-        return Err(NumberError::NotANumber);
-    }
+    let parsed = match ENGINE.parse(text.as_ref(), region.and_then(to_engine)) {
+        Ok(parsed) if parsed.extension.is_none() => parsed,
+        _ if is_two_digits_with_extension(&text) => return Err(NumberError::NotANumber),
+        Ok(parsed) => parsed,
+        Err(error) => return Err(to_number_error(&error)),
+    };
     let e164 = to_e164(&parsed)?;
-    let (region, kind) = classify(&parsed);
-    Ok(Number { e164, length: length_check(&parsed), kind, region, has_extension })
+    // The parser and the automaton know the same calling codes, so there is a judgement.
+    let judgement = automaton::judge(e164.digit_bytes()).ok_or(NumberError::InvalidCountryCode)?;
+    Ok(plain::number(e164, judgement, parsed.extension.is_some()))
 }
 
 /// Returns the decimal digits of a text in ASCII, whatever script they were written in.
 pub(super) fn ascii_digits(text: &str) -> String {
-    PHONE_NUMBER_UTIL.normalize_digits_only(text)
+    ENGINE.normalize_digits_only(text)
 }
 
 /// Refuses what the engine must not see and repairs what it reads differently.
@@ -67,17 +76,18 @@ fn guarded(text: &str) -> Result<Cow<'_, str>, NumberError> {
 /// The engine groups the alternatives of Google's pattern differently and lets it through. Google
 /// asks for a third digit with only punctuation before it.
 fn is_two_digits_with_extension(text: &str) -> bool {
-    if text.contains(";phone-context=") || text.contains(";isub=") {
+    // What is left when a scheme, a context and whatever is in front have been taken off.
+    let Ok(text) = ENGINE.as_original().build_national_number_for_parsing(text) else {
         return false;
-    }
-    let mut rest = text.chars().skip_while(|&c| !c.is_numeric() && !is_plus(c));
-    let starts_with_two =
-        rest.next().is_some_and(char::is_numeric) && rest.next().is_some_and(char::is_numeric);
-    starts_with_two && rest.take_while(|c| !c.is_numeric()).any(|c| !is_punctuation(c))
+    };
+    let mut chars = text.chars();
+    let starts_with_two = chars.next().is_some_and(is_digit) && chars.next().is_some_and(is_digit);
+    starts_with_two && chars.take_while(|&c| !is_digit(c)).any(|c| !is_punctuation(c))
 }
 
-fn is_plus(c: char) -> bool {
-    matches!(c, '+' | '\u{FF0B}')
+/// Returns whether a character is a decimal digit of any script.
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || (c.is_numeric() && !ascii_digits(c.encode_utf8(&mut [0; 4])).is_empty())
 }
 
 /// Source: libphonenumber, `VALID_PUNCTUATION` and `STAR_SIGN`.
@@ -103,39 +113,6 @@ fn to_e164(parsed: &PhoneNumber) -> Result<E164, NumberError> {
     E164::from_parts(code, zeros, parsed.national_number).map_err(|_too_long| NumberError::TooLong)
 }
 
-/// Returns the region and the type. A number without a region has no type.
-fn classify(parsed: &PhoneNumber) -> (Option<Region>, NumberType) {
-    let Some(region) = PHONE_NUMBER_UTIL.get_region_for_number(parsed) else {
-        return (None, NumberType::Unknown);
-    };
-    let kind = match PHONE_NUMBER_UTIL.get_number_type(parsed) {
-        PhoneNumberType::FixedLine => NumberType::FixedLine,
-        PhoneNumberType::Mobile => NumberType::Mobile,
-        PhoneNumberType::FixedLineOrMobile => NumberType::FixedLineOrMobile,
-        PhoneNumberType::TollFree => NumberType::TollFree,
-        PhoneNumberType::PremiumRate => NumberType::PremiumRate,
-        PhoneNumberType::SharedCost => NumberType::SharedCost,
-        PhoneNumberType::VoIP => NumberType::Voip,
-        PhoneNumberType::PersonalNumber => NumberType::PersonalNumber,
-        PhoneNumberType::Pager => NumberType::Pager,
-        PhoneNumberType::UAN => NumberType::Uan,
-        PhoneNumberType::VoiceMail => NumberType::Voicemail,
-        PhoneNumberType::Unknown => NumberType::Unknown,
-    };
-    (Region::from_engine(&region.as_region_str()), kind)
-}
-
-fn length_check(parsed: &PhoneNumber) -> LengthCheck {
-    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(parsed) {
-        Ok(NumberLengthType::IsPossible) => LengthCheck::Possible,
-        Ok(NumberLengthType::IsPossibleLocalOnly) => LengthCheck::LocalOnly,
-        Err(ValidationError::TooShort) => LengthCheck::TooShort,
-        Err(ValidationError::InvalidLength) => LengthCheck::InvalidLength,
-        Err(ValidationError::TooLong) => LengthCheck::TooLong,
-        Err(ValidationError::InvalidCountryCode) => LengthCheck::NoSuchCallingCode,
-    }
-}
-
 fn to_number_error(error: &ParseError) -> NumberError {
     match error {
         ParseError::InvalidCountryCode => NumberError::InvalidCountryCode,
@@ -149,7 +126,7 @@ fn to_number_error(error: &ParseError) -> NumberError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numbers::spelling::split_calling_code;
+    use crate::numbers::{LengthCheck, spelling::split_calling_code};
 
     fn error(text: &str, region: &str) -> Option<NumberError> {
         read(text, Region::parse(region).ok()).err()
@@ -192,12 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn two_digits_with_an_extension_are_no_number_whatever_else_is_wrong() {
+        for text in
+            ["51 ext 025", "(51) ext 025", "51 ext 025;isub=1", "51 ext 025;phone-context=a.b"]
+        {
+            assert_eq!(read(text, None), Err(NumberError::NotANumber), "{text}");
+        }
+        assert_eq!(error("51;phone-context=+44", "GY"), None, "the context has the other digits");
+    }
+
+    #[test]
     fn every_calling_code_of_the_metadata_is_split_off_whole() {
-        let codes: Vec<_> = PHONE_NUMBER_UTIL.get_supported_calling_codes().collect();
+        let codes: Vec<_> = ENGINE.get_supported_calling_codes().collect();
         assert!(codes.len() > 200, "the metadata knows the world");
         for code in codes {
             let digits = format!("{code}2025550123");
             assert_eq!(split_calling_code(&digits), (code.to_string().as_str(), "2025550123"));
+            let judgement = automaton::judge(digits.as_bytes()).unwrap();
+            assert_eq!(judgement.national_len, 10);
         }
     }
 }

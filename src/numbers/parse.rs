@@ -3,8 +3,11 @@
 //! Guesses nothing: leniency beyond Google's is offered by `suggest`, never taken.
 
 use super::{
+    automaton,
+    e164::E164,
     google,
-    number::{Number, NumberError},
+    number::{LengthCheck, Number, NumberError, NumberType},
+    plain,
     region::Region,
     whatsapp_form,
 };
@@ -20,10 +23,45 @@ use super::{
 /// [`NumberError`], if no number can be read. An unlikely number is not an error: look at
 /// [`Number::possible`] and [`Number::valid`].
 pub fn parse(input: &str, region: Option<Region>) -> Result<Number, NumberError> {
-    match whatsapp_form::international(input) {
-        Some(digits) => google::read(&digits, None),
-        None => google::read(input, region),
+    if let Some(number) = plain::read(input) {
+        return Ok(number);
     }
+    let Some(international) = whatsapp_form::international(input) else {
+        return google::read(input, region);
+    };
+    plain::read(&international)
+        .or_else(|| plain::read_digits(&international))
+        .map_or_else(|| google::read(&whatsapp_form::with_plus(&international), None), Ok)
+}
+
+/// Judges the digits of a number as they are, without reading them as text.
+///
+/// For digits that are somebody's whatever anyone calls them, such as a `wa_id`: a number under no
+/// calling code has a judgement as well. [`parse`] reads a national prefix behind the calling code
+/// as what it is; this takes it for a part of the number.
+pub fn classify(e164: E164) -> Number {
+    automaton::judge(e164.digit_bytes()).map_or(
+        Number {
+            e164,
+            length: LengthCheck::NoSuchCallingCode,
+            kind: NumberType::Unknown,
+            region: None,
+            has_extension: false,
+        },
+        |judgement| plain::number(e164, judgement, false),
+    )
+}
+
+/// Builds what reading other forms than the plain one needs, for every region.
+///
+/// Takes some tens of milliseconds. Without it the first number of each region waits for its part.
+pub fn prepare() {
+    google::prepare();
+}
+
+/// Returns the version of Google's numbering metadata in use, such as `9.0.42`.
+pub fn metadata_version() -> &'static str {
+    automaton::version()
 }
 
 #[cfg(test)]
@@ -71,6 +109,19 @@ mod tests {
             Err(NumberError::InvalidCountryCode),
             "no 011 of the region is stripped"
         );
+    }
+
+    #[test]
+    fn digits_are_judged_as_they_are() {
+        let judged = |digits: &str| classify(E164::from_digits(digits).unwrap());
+        for text in ["+447700900456", "+12025550123", "+1202555", "+12420000000"] {
+            let digits = text.strip_prefix('+').unwrap();
+            assert_eq!(Ok(judged(digits)), parse(text, None), "{text}");
+        }
+        assert_eq!(judged("5215500000000").length(), LengthCheck::TooLong);
+        assert_eq!(judged("99912345678").length(), LengthCheck::NoSuchCallingCode);
+        assert!(!judged("99912345678").possible());
+        assert!(!judged("6208123456789").valid(), "the 0 is not taken off");
     }
 
     /// Text built of what parsers trip over: schemes, parameters, digits of several scripts.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{e164::ascii, google};
+use super::{automaton, e164::ascii, layout};
 
 /// A region a number belongs to, or is read as being dialled in.
 ///
@@ -36,15 +36,16 @@ impl Region {
             return Err(UnknownRegion);
         }
         let region = Self(Code::Country(letters.map(|letter| letter.to_ascii_uppercase())));
-        if google::has_numbering(region) { Ok(region) } else { Err(UnknownRegion) }
+        if automaton::has_region(region) { Ok(region) } else { Err(UnknownRegion) }
     }
 
-    /// Takes over a code the engine answered with.
-    pub(super) fn from_engine(code: &str) -> Option<Self> {
-        if code == "001" {
-            return Some(Self(Code::World));
+    /// Takes over a code from the automaton's table.
+    pub(super) fn from_table(bytes: [u8; layout::REGION_BYTES]) -> Option<Self> {
+        match bytes {
+            [first, second, 0, 0] => Some(Self(Code::Country([first, second]))),
+            [b'0', b'0', b'1', 0] => Some(Self(Code::World)),
+            _ => None,
         }
-        <[u8; 2]>::try_from(code.as_bytes()).ok().map(|letters| Self(Code::Country(letters)))
     }
 
     /// Returns the code: two capital letters, or `001`.

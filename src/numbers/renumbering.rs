@@ -91,8 +91,9 @@ impl Renumbering {
 
 /// Returns the rules that can touch a number, none for most countries.
 pub(super) fn rules_for(number: &E164) -> &'static [Renumbering] {
-    let digits = number.digits();
-    COUNTRIES.iter().find(|(code, _)| digits.starts_with(code)).map_or(&[], |(_, rules)| rules)
+    let digits = number.digit_bytes();
+    let country = COUNTRIES.iter().find(|(code, _)| digits.starts_with(code.as_bytes()));
+    country.map_or(&[], |(_, rules)| rules)
 }
 
 static COUNTRIES: &[(&str, &[Renumbering])] = &[

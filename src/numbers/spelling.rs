@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 
 use super::{
     e164::{E164, NotE164, ascii},
+    number::Number,
+    parse::classify,
     renumbering::{Renumbering, Strength, rules_for},
 };
 
@@ -58,8 +60,11 @@ impl Spellings {
 /// Returns every spelling of the person a number reaches. Any strong spelling gives the same
 /// answer.
 pub fn spellings(number: E164) -> Spellings {
+    let rules = rules_for(&number);
+    if rules.is_empty() {
+        return Spellings { canonical: number, strong: SmallVec::new(), weak: SmallVec::new() };
+    }
     let canonical = canonical(number);
-    let rules = rules_for(&canonical);
     let mut strong = SmallVec::new();
     for former in strong_rules(rules).filter_map(|rule| rule.former(&canonical)) {
         if !strong.contains(&former) {
@@ -169,6 +174,11 @@ impl WaContact {
         self.wa_id.digits()
     }
 
+    /// Returns what is known of the id's digits as a number. An id need not be a valid one.
+    pub fn number(&self) -> Number {
+        classify(self.wa_id)
+    }
+
     /// Returns the spellings of the same person.
     pub fn spellings(&self) -> &Spellings {
         &self.spellings
@@ -198,6 +208,9 @@ pub enum WaIdError {
 ///
 /// [`WaIdError`], if the id is not made of a person's digits.
 pub fn from_wa_id(id: &str) -> Result<WaContact, WaIdError> {
+    if let Ok(wa_id) = E164::from_digits(id) {
+        return Ok(WaContact { wa_id, spellings: spellings(wa_id) });
+    }
     let id = id.strip_prefix("whatsapp:").unwrap_or(id);
     let user = match id.split_once('@') {
         None => id,
@@ -340,6 +353,7 @@ mod tests {
             let contact = from_wa_id(id).unwrap();
             assert_eq!(contact.wa_id(), "5215500000000", "{id}");
             assert_eq!(contact.spellings().canonical().as_str(), "+525500000000");
+            assert!(!contact.number().valid(), "Mexico's 1 is no part of a number any more");
         }
     }
 

@@ -118,6 +118,7 @@ fn national_behind_whatsapp(
         return None;
     }
     let text = whatsapp_form::international(input)?;
+    let text = whatsapp_form::with_plus(&text);
     let national = text.strip_prefix('+').filter(|digits| digits.starts_with('0'))?;
     valid_in(national, Some(region?), Assumption::NationalDigits)
 }

@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-/// Returns the text as an international number with its `+`, if it is one of WhatsApp's forms.
+/// Returns the international number in a text, with or without its `+`, if the text is one of
+/// WhatsApp's forms.
 ///
 /// A form without a number in it (a link to a message, say) answers with text that is none, so
 /// that its other digits are never taken for somebody's number.
@@ -17,7 +18,7 @@ pub(super) fn international(input: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let text = input.trim();
-    link(text).or_else(|| prefixed(text)).or_else(|| address(text)).map(with_plus)
+    link(text).or_else(|| prefixed(text)).or_else(|| address(text))
 }
 
 /// `wa.me/…`, `api.whatsapp.com/send?phone=…` and `whatsapp://send?phone=…`.
@@ -54,10 +55,11 @@ fn phone_of(after_send: &str) -> Cow<'_, str> {
     phone.map_or(Cow::Borrowed(""), percent_decoded)
 }
 
-fn with_plus(number: Cow<'_, str>) -> Cow<'_, str> {
+/// Puts the `+` before what [`international`] found, if it is missing.
+pub(super) fn with_plus(number: &str) -> Cow<'_, str> {
     let trimmed = number.trim();
     if trimmed.starts_with(['+', '\u{FF0B}']) {
-        return number;
+        return Cow::Borrowed(number);
     }
     Cow::Owned(format!("+{trimmed}"))
 }
@@ -115,7 +117,8 @@ mod tests {
             "12025550123@c.us",
             " +12025550123@S.WhatsApp.net ",
         ] {
-            assert_eq!(international(form).unwrap().trim(), "+12025550123", "{form}");
+            let found = international(form).unwrap();
+            assert_eq!(with_plus(&found).trim(), "+12025550123", "{form}");
         }
     }
 

@@ -17,6 +17,7 @@ mod fault_disk;
 mod journal_faults;
 mod log_conformance;
 mod numbers;
+mod numbers_fuzz;
 mod process;
 mod providers;
 mod replay;

@@ -4,25 +4,12 @@
 //! changed since 9.0.33 or differs between Google's own editions. WhatsApp's forms (`wa_link`,
 //! `wa_prefix`, `wa_jid`) were answered as the international numbers they hold.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _};
 
-use izin::numbers::{self, Region};
+use izin::numbers;
 use serde_json::{Value, json};
 
-/// One recorded question and answer.
-#[derive(serde::Deserialize)]
-struct Row {
-    input: String,
-    region_hint: Option<String>,
-    e164: Option<String>,
-    possible: bool,
-    valid: bool,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    region: Option<String>,
-    error: Option<String>,
-    category: String,
-}
+use super::rows::{Row, corpus, data, hint};
 
 /// A row whose answer is not Google's, and why that is accepted.
 #[derive(serde::Deserialize)]
@@ -48,19 +35,6 @@ struct Agreement {
 }
 
 type Answer = BTreeMap<&'static str, Value>;
-
-fn data(name: &str) -> Vec<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/numbers").join(name);
-    fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
-}
-
-fn corpus() -> Vec<Row> {
-    data("corpus-dev.jsonl").iter().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn hint(row: &Row) -> Option<Region> {
-    row.region_hint.as_deref().map(|code| Region::parse(code).unwrap())
-}
 
 fn recorded(row: &Row) -> Answer {
     BTreeMap::from([
@@ -99,8 +73,7 @@ fn every_answer_is_googles() {
     let mut differences = Vec::new();
     for row in corpus() {
         let (recorded, answered) = (recorded(&row), answered(&row));
-        let form = row.category.split(':').next().unwrap_or_default();
-        for name in [form, "TOTAL"] {
+        for name in [row.form(), "TOTAL"] {
             let agreement = categories.entry(name.to_owned()).or_default();
             agreement.rows += 1;
             agreement.all += usize::from(recorded == answered);
@@ -137,16 +110,29 @@ fn describe(row: &Row, recorded: &Answer, answered: &Answer) -> String {
     text
 }
 
+/// One line per category: how many rows agree in every field, and in each.
 fn table(categories: &BTreeMap<String, Agreement>) -> String {
-    let mut text = String::new();
+    let fields: Vec<_> = categories["TOTAL"].by_field.keys().collect();
+    let mut text = format!("{:<20} {:>6} {:>9}", "category", "rows", "all equal");
+    for field in &fields {
+        write!(text, " {field:>9}").unwrap();
+    }
+    text.push('\n');
     for (name, Agreement { rows, by_field, all }) in categories {
-        write!(text, "{name:<20} {rows:>5} rows, all fields {all:>5}").unwrap();
-        for (field, same) in by_field {
-            write!(text, ", {field} {same}").unwrap();
+        let share = |same: &usize| hundredths(*same, *rows);
+        write!(text, "{name:<20} {rows:>6} {:>9}", share(all)).unwrap();
+        for same in by_field.values() {
+            write!(text, " {:>9}", share(same)).unwrap();
         }
         text.push('\n');
     }
     text
+}
+
+/// A share in per cent with two digits behind the point, rounded down.
+fn hundredths(part: usize, whole: usize) -> String {
+    let share = part * 10_000 / whole;
+    format!("{}.{:02}", share / 100, share % 100)
 }
 
 #[test]
