@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::LazyLock,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -17,9 +18,15 @@ use izin::{
     whatsapp, words,
 };
 
+/// The program's version, and that of what it knows of numbers: answers change with both.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (program, numbering) = (env!("CARGO_PKG_VERSION"), numbers::metadata_version());
+    format!("{program} (numbering metadata {numbering})")
+});
+
 /// Keeps the proof that people agreed to WhatsApp messages, and answers before every send.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version = VERSION.as_str(), max_term_width = 100)]
 struct Arguments {
     #[command(flatten)]
     overrides: Flags,

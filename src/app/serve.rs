@@ -1,11 +1,14 @@
 //! `izin serve`: runs until it is told to stop, then stops in order.
 
+use std::thread;
+
 use crate::{
     app::{
         AppError,
         service::{Service, start, system_clock},
     },
     config::Config,
+    numbers,
     runtime::shutdown::{Shutdown, StopSignal, StopSignals},
 };
 
@@ -15,6 +18,9 @@ use crate::{
 ///
 /// [`AppError`] when the service cannot start, or its listener fails.
 pub async fn serve(config: &Config, recovers: bool) -> Result<i32, AppError> {
+    // Beside the start, which does not need it: an early number only waits for its own region.
+    let preparing = thread::Builder::new().name("numbers".into()).spawn(numbers::prepare);
+    preparing.map_err(AppError::io("prepare the reading of numbers"))?;
     let Service { addr, handle, run, behind } = start(config, system_clock(), recovers).await?;
     tracing::info!(http.addr = %addr, "listening");
     let signals = StopSignals::listen().map_err(AppError::io("listen for signals"))?;
