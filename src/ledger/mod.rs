@@ -4,6 +4,7 @@
 //! the bytes afterwards is noticed when the ledger is opened.
 
 pub mod ballast;
+mod cipher;
 pub mod codec;
 pub mod entry;
 pub mod handle;

@@ -5,20 +5,18 @@
 
 use std::fmt;
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
-};
 use rand::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     domain::entry::{Seq, Subject},
-    ledger::entry::{StoredEntry, commitment},
+    ledger::{
+        cipher::{self, NONCE_LEN, Refused, TAG_LEN},
+        entry::{StoredEntry, commitment},
+    },
 };
 
 const FORMAT: u8 = 1;
-const NONCE_LEN: usize = 24;
 const SALT_LEN: usize = 32;
 
 /// A data encryption key: one per contact, and one for the service itself.
@@ -73,13 +71,29 @@ impl Dek {
         plaintext: &[u8],
         random: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, OpenError> {
+        let mut bytes = Vec::with_capacity(1 + NONCE_LEN + plaintext.len() + TAG_LEN);
+        self.seal_onto(place, [plaintext], &mut bytes, random)?;
+        Ok(bytes)
+    }
+
+    /// As [`Self::seal`], for a plaintext in parts, and behind what `bytes` already holds. The
+    /// plaintext is nowhere but in `bytes`, and there only until it is sealed.
+    fn seal_onto<const N: usize>(
+        &self,
+        place: &[u8],
+        plaintext: [&[u8]; N],
+        bytes: &mut Vec<u8>,
+        random: &mut impl CryptoRng,
+    ) -> Result<(), OpenError> {
         let mut nonce = [0; NONCE_LEN];
         random.fill_bytes(&mut nonce);
-        let payload = Payload { msg: plaintext, aad: place };
-        let cipher = XChaCha20Poly1305::new((&self.0).into());
-        let sealed = cipher.encrypt(XNonce::from_slice(&nonce), payload);
-        let sealed = sealed.map_err(|chacha20poly1305::Error| OpenError::Form)?;
-        Ok([&[FORMAT][..], &nonce, &sealed].concat())
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(&nonce);
+        let from = bytes.len();
+        for part in plaintext {
+            bytes.extend_from_slice(part);
+        }
+        cipher::seal(&self.0, &nonce, place, bytes, from).map_err(|Refused| OpenError::Form)
     }
 
     /// Opens what [`Self::seal`] sealed for the same place.
@@ -89,15 +103,15 @@ impl Dek {
     /// [`OpenError::Form`] or [`OpenError::Key`].
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
         let (format, rest) = sealed.split_first().ok_or(OpenError::Form)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE_LEN).ok_or(OpenError::Form)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Form)?;
         if *format != FORMAT {
             return Err(OpenError::Form);
         }
-        let cipher = XChaCha20Poly1305::new((&self.0).into());
-        let payload = Payload { msg: sealed, aad: place };
-        cipher
-            .decrypt(XNonce::from_slice(nonce), payload)
-            .map_err(|chacha20poly1305::Error| OpenError::Key)
+        let mut bytes = sealed.to_vec();
+        let text = cipher::open(&self.0, nonce, place, &mut bytes);
+        let len = text.map_err(|Refused| OpenError::Key)?.len();
+        bytes.truncate(len);
+        Ok(bytes)
     }
 }
 
@@ -131,9 +145,11 @@ pub fn seal_opening(
 ) -> Result<(Vec<u8>, [u8; 32]), OpenError> {
     let commitment = commitment(salt, payload);
     let masked = subject.0 ^ mask.mask(seq, &commitment);
-    let plaintext = zeroize::Zeroizing::new([&salt[..], payload].concat());
-    let sealed = dek.seal(&place(seq, &commitment), &plaintext, random)?;
-    Ok(([&masked.to_be_bytes()[..], &sealed].concat(), commitment))
+    let len = 4 + 1 + NONCE_LEN + SALT_LEN + payload.len() + TAG_LEN;
+    let mut opening = Vec::with_capacity(len);
+    opening.extend_from_slice(&masked.to_be_bytes());
+    dek.seal_onto(&place(seq, &commitment), [salt, payload], &mut opening, random)?;
+    Ok((opening, commitment))
 }
 
 /// Returns whom an entry is about. Needs no key of theirs.
@@ -164,12 +180,14 @@ pub struct Opened {
 pub fn open_opening(dek: &Dek, entry: &StoredEntry) -> Result<Opened, OpenError> {
     let (_, sealed) = entry.opening.split_first_chunk::<4>().ok_or(OpenError::Form)?;
     let header = &entry.header;
-    let plaintext = dek.open(&place(header.seq, &header.commitment), sealed)?;
+    let mut plaintext = dek.open(&place(header.seq, &header.commitment), sealed)?;
     let (salt, payload) = plaintext.split_first_chunk::<SALT_LEN>().ok_or(OpenError::Form)?;
     if commitment(salt, payload) != header.commitment {
         return Err(OpenError::Commitment);
     }
-    Ok(Opened { salt: *salt, payload: payload.to_vec() })
+    let salt = *salt;
+    plaintext.drain(..SALT_LEN);
+    Ok(Opened { salt, payload: plaintext })
 }
 
 fn place(seq: Seq, commitment: &[u8; 32]) -> [u8; 40] {
@@ -231,6 +249,16 @@ mod tests {
         assert_eq!(subject_of(&mask, &entry), Ok(Subject(77)));
         assert_eq!(open_opening(&dek, &entry).unwrap().payload, b"hello");
         assert_ne!(subject_of(&MaskKey([8; 32]), &entry), Ok(Subject(77)));
+    }
+
+    #[test]
+    fn the_bytes_of_an_opening_are_fixed_for_good() {
+        let (_, _, entry) = sealed(Subject(77), b"hello");
+        assert_eq!(
+            hex::encode(&entry.opening),
+            "e745027a0154743dc5e24d2a413b159584c1226df6eccfc4caa8cd7b63806c30303c8d73fd8a384640ca\
+             ab948edbc1a5cd92385416b53a65b53c9e7702d4488fb01fb8673c86051550089804b53b0c0c49cb"
+        );
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) struct Slot<'a> {
     /// Which master key wraps the key.
     pub(super) epoch: u32,
     pub(super) nonce: &'a [u8; 24],
-    pub(super) wrapped: &'a [u8],
+    pub(super) wrapped: &'a [u8; 48],
 }
 
 impl State {
@@ -98,7 +98,7 @@ pub(super) fn read_block(slot: u32, block: &[u8; BLOCK]) -> Option<Slot<'_>> {
     let (state, rest) = rest.split_first()?;
     let (epoch, rest) = rest.split_first_chunk::<4>()?;
     let (nonce, rest) = rest.split_first_chunk::<24>()?;
-    let (wrapped, _) = rest.split_at_checked(48)?;
+    let (wrapped, _) = rest.split_first_chunk::<48>()?;
     let is_whole = u32::from_be_bytes(*crc) == crc32c::crc32c(body);
     if !is_whole || *stored != slot.to_be_bytes() {
         return None;

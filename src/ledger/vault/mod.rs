@@ -4,6 +4,7 @@
 //! the commit path no sync. Destroying a key overwrites its slot in place. Knows no contacts: a
 //! slot is a number.
 
+mod fresh;
 mod layout;
 mod store;
 

@@ -9,27 +9,27 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
-};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{
     domain::entry::Subject,
     ledger::{
+        cipher::{self, KEY_LEN, NONCE_LEN, Refused},
         journal::DiskFile,
         seal::Dek,
-        vault::layout::{
-            BLOCK, COUNTS_AT, EPOCH, SECTOR, SLOTS_IN_SECTOR, State, block, count_sector,
-            header_sector, is_header, offset, place, read_block, read_count,
+        vault::{
+            fresh::Fresh,
+            layout::{
+                BLOCK, COUNTS_AT, EPOCH, SECRET, SECTOR, SLOTS_IN_SECTOR, State, block,
+                count_sector, header_sector, is_header, offset, place, read_block, read_count,
+            },
         },
     },
 };
@@ -42,7 +42,7 @@ pub const RESERVE: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 
 /// The master key that wraps the contacts' keys.
 pub struct Kek {
-    cipher: XChaCha20Poly1305,
+    bytes: Zeroizing<[u8; KEY_LEN]>,
     check: [u8; 32],
 }
 
@@ -57,6 +57,8 @@ pub struct Vault<F = File> {
     /// Held from each write to the end of its sync: the kernel tells of a failed write-back only
     /// once, and it must be told to whoever wrote.
     writing: Mutex<()>,
+    /// Keys made lately, durable, by this process.
+    fresh: Mutex<Fresh>,
 }
 
 /// Why the vault cannot give or take a key.
@@ -92,7 +94,7 @@ impl Kek {
     /// Takes key bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let check = Sha256::new().chain_update(b"izin/kek-check/v1\0").chain_update(bytes);
-        Self { cipher: XChaCha20Poly1305::new(bytes.into()), check: check.finalize().into() }
+        Self { bytes: Zeroizing::new(*bytes), check: check.finalize().into() }
     }
 }
 
@@ -144,8 +146,7 @@ impl<F: DiskFile> Vault<F> {
         random: &mut impl CryptoRng,
     ) -> Result<Self, VaultError> {
         file.write_all_at(&header_sector(&kek.check), 0)?;
-        let (made, writing) = (AtomicU32::new(0), Mutex::new(()));
-        let vault = Self { file, kek, reserve, made, writing };
+        let vault = Self::over(file, kek, reserve, 0);
         vault.ensure(Subject::SYSTEM, random)?;
         Ok(vault)
     }
@@ -169,10 +170,14 @@ impl<F: DiskFile> Vault<F> {
         // The process before may have been stopped by a failed sync: the kernel then shows this
         // count, may have given up writing it, and says of its next sync that all is well.
         write_counts(&file, made)?;
-        let (made, writing) = (AtomicU32::new(made), Mutex::new(()));
-        let vault = Self { file, kek, reserve, made, writing };
+        let vault = Self::over(file, kek, reserve, made);
         vault.dek(Subject::SYSTEM)?;
         Ok(vault)
+    }
+
+    fn over(file: F, kek: Kek, reserve: NonZeroU32, made: u32) -> Self {
+        let (made, writing) = (AtomicU32::new(made), Mutex::new(()));
+        Self { file, kek, reserve, made, writing, fresh: Mutex::new(Fresh::new()) }
     }
 
     /// Makes sure that slots beyond `used` are durable, at least half a reserve of them.
@@ -190,17 +195,20 @@ impl<F: DiskFile> Vault<F> {
         if made >= end {
             return Ok(());
         }
-        let mut bytes = Vec::new();
+        let (mut bytes, mut keys) = (Vec::new(), Vec::new());
         let start = offset(made);
         for slot in made..end {
             let at = usize::try_from(offset(slot) - start).map_err(io::Error::other)?;
+            let dek = Dek::generate(random);
             bytes.resize(at, 0);
-            bytes.extend_from_slice(&self.new_block(slot, State::Live, random)?);
+            bytes.extend_from_slice(&self.new_block(slot, State::Live, &dek, random)?);
+            keys.push(dek);
         }
         self.file.write_all_at(&bytes, start)?;
         self.file.sync_data()?;
         // Only now may the count say so, or a power cut could leave slots that were never there.
         write_counts(&self.file, end)?;
+        self.fresh().put(made, keys);
         self.made.store(end, Ordering::Release);
         Ok(())
     }
@@ -227,6 +235,9 @@ impl<F: DiskFile> Vault<F> {
         let slot = subject.0;
         if slot >= self.made.load(Ordering::Acquire) {
             return Err(VaultError::Missing { slot });
+        }
+        if let Some(dek) = self.fresh().get(slot) {
+            return Ok(Some(dek));
         }
         let mut block = [0; BLOCK];
         let read = self.file.read_at(&mut block, offset(slot))?;
@@ -289,27 +300,35 @@ impl<F: DiskFile> Vault<F> {
         if slot >= self.made.load(Ordering::Acquire) {
             return Err(VaultError::Missing { slot });
         }
-        let block = self.new_block(slot, State::Destroyed, random)?;
+        let block = self.new_block(slot, State::Destroyed, &Dek::generate(random), random)?;
+        // Whoever holds this is the only one who could put a key back among the fresh ones.
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fresh().forget(slot);
         self.file.write_all_at(&block, offset(slot))?;
         self.file.sync_data()?;
         Ok(())
     }
 
-    /// Makes a slot with a new key.
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a slot with a key.
     fn new_block(
         &self,
         slot: u32,
         state: State,
+        dek: &Dek,
         random: &mut impl CryptoRng,
     ) -> Result<[u8; BLOCK], VaultError> {
-        let dek = Dek::generate(random);
-        let mut nonce = [0; 24];
+        let mut nonce = [0; NONCE_LEN];
         random.fill_bytes(&mut nonce);
-        let payload = Payload { msg: dek.bytes(), aad: &place(slot, state, EPOCH) };
-        let wrapped = self.kek.cipher.encrypt(XNonce::from_slice(&nonce), payload);
-        let wrapped = wrapped.map_err(|chacha20poly1305::Error| VaultError::Damaged { slot })?;
-        let secret = [&nonce[..], &wrapped].concat();
+        let mut secret = Vec::with_capacity(SECRET);
+        secret.extend_from_slice(&nonce);
+        secret.extend_from_slice(dek.bytes());
+        let place = place(slot, state, EPOCH);
+        cipher::seal(&self.kek.bytes, &nonce, &place, &mut secret, NONCE_LEN)
+            .map_err(|Refused| VaultError::Damaged { slot })?;
         let secret = secret.first_chunk().ok_or(VaultError::Damaged { slot })?;
         Ok(block(slot, state, secret))
     }
@@ -317,13 +336,11 @@ impl<F: DiskFile> Vault<F> {
     fn unwrap(&self, slot: u32, block: &[u8; BLOCK]) -> Result<Option<Dek>, VaultError> {
         let damaged = || VaultError::Damaged { slot };
         let stored = read_block(slot, block).ok_or_else(damaged)?;
-        let aad = &place(slot, stored.state, stored.epoch);
-        let payload = Payload { msg: stored.wrapped, aad };
-        let dek = self.kek.cipher.decrypt(XNonce::from_slice(stored.nonce), payload);
-        let dek = Zeroizing::new(dek.map_err(|chacha20poly1305::Error| damaged())?);
-        let mut bytes: [u8; 32] = dek.as_slice().try_into().map_err(|_long| damaged())?;
-        let dek = Dek::from_bytes(bytes);
-        bytes.zeroize();
+        let aad = place(slot, stored.state, stored.epoch);
+        let mut wrapped = Zeroizing::new(*stored.wrapped);
+        let dek = cipher::open(&self.kek.bytes, stored.nonce, &aad, &mut *wrapped);
+        let dek = dek.map_err(|Refused| damaged())?;
+        let dek = Dek::from_bytes(*dek.first_chunk().ok_or_else(damaged)?);
         match stored.state {
             State::Live => Ok(Some(dek)),
             State::Destroyed => Ok(None),
@@ -367,6 +384,17 @@ mod tests {
         let keys = vault.load(Subject(6)).unwrap();
         assert_eq!(keys.len(), 7);
         assert!(keys[5].is_none() && keys[6].is_some());
+    }
+
+    #[test]
+    fn a_key_that_was_only_just_made_is_gone_as_well_when_it_is_destroyed() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = open(&folder.path().join("vault"), 1).unwrap();
+        assert!(vault.fresh().get(5).is_some());
+        vault.destroy(Subject(5), &mut StdRng::seed_from_u64(9)).unwrap();
+        assert!(vault.fresh().get(5).is_none());
+        assert!(vault.dek(Subject(5)).unwrap().is_none());
+        assert!(vault.dek(Subject(6)).unwrap().is_some());
     }
 
     #[test]
