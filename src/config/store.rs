@@ -9,7 +9,7 @@ use crate::config::reader::Reader;
 pub struct Store {
     /// Bytes of pages kept in memory.
     pub cache_bytes: u64,
-    /// Entries applied in one batch. Large batches cost much memory.
+    /// Entries applied in one batch at most; fewer when they are about people far apart.
     pub batch_len: usize,
     /// Entries the database may be behind the journal before writers wait for it. At least
     /// `batch_len`.
@@ -20,7 +20,7 @@ impl Store {
     pub(super) fn read(from: &mut Reader) -> Self {
         let read = Self {
             cache_bytes: from.whole("store.cache_bytes", 16 << 20, 1 << 20..=64 << 30),
-            batch_len: from.whole("store.batch_len", 50, 1..=10_000),
+            batch_len: from.whole("store.batch_len", 2_000, 1..=10_000),
             lag_max: from.whole("store.lag_max", 100_000, 1..=100_000_000),
         };
         if u64::try_from(read.batch_len).is_ok_and(|batch_len| read.lag_max < batch_len) {

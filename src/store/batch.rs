@@ -24,6 +24,10 @@ use crate::{
     },
 };
 
+/// Pages in one batch: up to 16 KiB each, and the database keeps several times that in memory
+/// until it has flushed.
+const PAGES_MAX: usize = 64;
+
 /// A batch being made.
 #[derive(Debug)]
 pub(super) struct Batch<'a> {
@@ -55,6 +59,11 @@ struct Contact {
 impl<'a> Batch<'a> {
     pub(super) const fn new(store: &'a Store, sealer: &'a Sealer) -> Self {
         Self { store, sealer, contacts: BTreeMap::new(), pages: BTreeMap::new() }
+    }
+
+    /// Returns whether the batch should be committed before it takes another entry.
+    pub(super) fn is_full(&self) -> bool {
+        self.pages.len() >= PAGES_MAX
     }
 
     /// Takes the next entry.

@@ -1,13 +1,16 @@
 //! Following: a thread of its own applies what the ledger recorded, in small batches.
 //!
-//! Small, because the database keeps everything since its last flush in memory. When anything
-//! fails it stops for good and says so; decisions go on without it.
+//! Small, because the database keeps everything since its last flush in memory; not smaller than
+//! it must, because a batch costs two syncs and each of its pages is written whole. So a busy
+//! ledger is let run ahead for a moment, unless somebody waits. When anything fails it stops for
+//! good and says so; decisions go on without it.
 
 use std::{
     io,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use rand::rngs::StdRng;
@@ -21,6 +24,9 @@ use crate::{
     },
     store::{Store, StoreError},
 };
+
+/// How long entries are let gather that nobody waits for.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// Applies entries to a database.
 pub struct Applier {
@@ -46,7 +52,7 @@ pub struct Following {
 }
 
 impl Applier {
-    /// Makes one that goes on where the database is, `batch_len` entries at a time.
+    /// Makes one that goes on where the database is, at most `batch_len` entries at a time.
     ///
     /// # Errors
     ///
@@ -90,7 +96,7 @@ impl Applier {
     /// When the operating system gives no thread.
     pub fn spawn(self) -> io::Result<Following> {
         let (stop, stopped) = watch::channel(false);
-        let waiting = tokio::runtime::Builder::new_current_thread().build()?;
+        let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let work = move || self.run(&waiting, stopped);
         let thread = std::thread::Builder::new().name("store".into()).spawn(work)?;
         Ok(Following { stop, thread: Some(thread) })
@@ -115,15 +121,30 @@ impl Applier {
                 self.store.fail(&error);
                 return;
             }
-            let goes_on = waiting.block_on(async {
-                tokio::select! {
-                    stop = stopped.wait_for(|stop| *stop) => { drop(stop); false }
-                    changed = head.changed() => changed.is_ok(),
-                }
-            });
-            if !goes_on {
+            if !waiting.block_on(self.more(&mut head, &mut stopped)) {
                 return;
             }
+        }
+    }
+
+    /// Waits for entries, and a little longer for more of them if nobody wants to read what they
+    /// say. Returns whether to go on.
+    async fn more(
+        &self,
+        head: &mut watch::Receiver<Head>,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> bool {
+        let gathered = async {
+            head.changed().await?;
+            tokio::select! {
+                () = self.store.wanted() => {}
+                () = tokio::time::sleep(GATHER) => {}
+            }
+            Ok::<_, watch::error::RecvError>(())
+        };
+        tokio::select! {
+            stop = stopped.wait_for(|stop| *stop) => { drop(stop); false }
+            gathered = gathered => gathered.is_ok(),
         }
     }
 
@@ -131,8 +152,8 @@ impl Applier {
         let mut head = self.applied;
         let mut taken = 0;
         let mut batch = self.store.batch(&self.sealer);
-        for entry in entries.by_ref().take(self.batch_len) {
-            let entry = entry?;
+        while taken < self.batch_len && !batch.is_full() {
+            let Some(entry) = entries.next().transpose()? else { break };
             head = head.extend(&entry.header)?;
             batch.take(&entry)?;
             taken += 1;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     domain::entry::{Seq, Subject},
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     database: Database,
     path: PathBuf,
     progress: watch::Sender<Progress>,
+    wanted: Notify,
 }
 
 /// How the database was found.
@@ -125,7 +126,7 @@ impl Store {
         meta::verify(applied, log)?;
         let progress = Progress { applied: applied.next, is_failed: false };
         let (progress, path) = (watch::Sender::new(progress), path.to_owned());
-        let shared = Arc::new(Shared { database, path, progress });
+        let shared = Arc::new(Shared { database, path, progress, wanted: Notify::new() });
         Ok((Self { shared }, applied))
     }
 
@@ -142,6 +143,16 @@ impl Store {
     /// Follows how far the database has come.
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.shared.progress.subscribe()
+    }
+
+    /// Says that somebody waits for entries to be applied.
+    pub(super) fn want(&self) {
+        self.shared.wanted.notify_one();
+    }
+
+    /// Waits until somebody waits for entries to be applied.
+    pub(super) async fn wanted(&self) {
+        self.shared.wanted.notified().await;
     }
 
     /// Returns what tells how far the database is behind a log.

@@ -43,6 +43,9 @@ impl StoreReader {
     ///
     /// [`WaitError`].
     pub async fn wait_for(&self, seq: Seq, within: Duration) -> Result<(), WaitError> {
+        if self.applied() <= seq {
+            self.store.want();
+        }
         progress::wait_for(self.store.watch(), seq, within).await
     }
 
