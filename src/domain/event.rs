@@ -206,7 +206,7 @@ pub struct TicketReserved {
 
 /// A fact the ledger keeps forever.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", remote = "Self")]
 pub enum Event {
     /// The ledger began. Always entry 0, and never again.
     LedgerOpened {

@@ -22,5 +22,6 @@ pub mod reason;
 pub mod refusal;
 pub mod registry;
 pub mod state;
+mod stored_event;
 pub mod ticket;
 pub mod time;
