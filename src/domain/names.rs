@@ -29,7 +29,10 @@ macro_rules! name {
             ///
             /// [`NotAName`] for an empty or overlong text, or one with other characters.
             pub fn parse(text: &str) -> Result<Self, NotAName> {
-                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte);
+                let is_plain = |byte: u8| {
+                    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
+                        || matches!(byte, b'_' | b'.' | b':' | b'@' | b'-')
+                };
                 if (1..=Self::LEN_MAX).contains(&text.len()) && text.bytes().all(is_plain) {
                     Ok(Self(text.into()))
                 } else {

@@ -1,6 +1,7 @@
 //! Time as a value.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use smallvec::SmallVec;
 
 /// A moment in UTC, in whole milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -83,13 +84,80 @@ impl Timestamp {
     /// A moment outside the years chrono can name is shown as the Unix epoch; no clock and no
     /// parser of ours produces one.
     pub fn to_rfc3339(self) -> String {
-        let moment = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or_default();
-        moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+        self.rfc3339().as_str().to_owned()
     }
+
+    /// As [`Self::to_rfc3339`], without an allocation for the years 0 to 9999.
+    pub fn rfc3339(self) -> Rfc3339 {
+        if let Some(text) = self.laid_out() {
+            return text;
+        }
+        let moment = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or_default();
+        Rfc3339(SmallVec::from_slice(
+            moment.to_rfc3339_opts(SecondsFormat::AutoSi, true).as_bytes(),
+        ))
+    }
+
+    /// Lays the text out by hand; `None` outside the years 0 to 9999.
+    fn laid_out(self) -> Option<Rfc3339> {
+        let (day, ms) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS));
+        // Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+        // Years begin in March there, so that the leap day is a year's last.
+        let day = day.checked_add(719_468)?;
+        let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = year + era * 400 + i64::from(month <= 2);
+        if !(0..=9_999).contains(&year) {
+            return None;
+        }
+        let mut text = SmallVec::new();
+        put(&mut text, [year / 1_000, year / 100, year / 10, year], b'-');
+        put(&mut text, [month / 10, month], b'-');
+        put(&mut text, [day / 10, day], b'T');
+        let minute = ms / MINUTE_MS;
+        put(&mut text, [minute / 600, minute / 60], b':');
+        put(&mut text, [minute % 60 / 10, minute], b':');
+        let second = ms % MINUTE_MS / SECOND_MS;
+        let rest = ms % SECOND_MS;
+        if rest == 0 {
+            put(&mut text, [second / 10, second], b'Z');
+        } else {
+            put(&mut text, [second / 10, second], b'.');
+            put(&mut text, [rest / 100, rest / 10, rest], b'Z');
+        }
+        Some(Rfc3339(text))
+    }
+}
+
+/// A moment as RFC 3339, such as `2026-11-20T09:00:00.123Z`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rfc3339(SmallVec<[u8; 32]>);
+
+impl Rfc3339 {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII gets in.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Writes the last digit of each number, then what ends them.
+fn put<const N: usize>(text: &mut SmallVec<[u8; 32]>, numbers: [i64; N], end: u8) {
+    for number in numbers {
+        let digit = u8::try_from(number % 10).unwrap_or_default();
+        text.push(b'0' + digit);
+    }
+    text.push(end);
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -108,5 +176,33 @@ mod tests {
     fn flooring_to_the_minute_also_works_before_1970() {
         assert_eq!(Timestamp::from_unix_ms(-1).floor_minute().unix_ms(), -MINUTE_MS);
         assert_eq!(Timestamp::from_unix_ms(61_000).floor_minute().unix_ms(), MINUTE_MS);
+    }
+
+    fn by_the_library(ms: i64) -> String {
+        let moment = DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default();
+        moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
+    #[test]
+    fn every_day_of_eight_centuries_is_written_as_the_library_writes_it() {
+        for day in -150_000..150_000_i64 {
+            let ms = day * DAY_MS + day.rem_euclid(86_400_000);
+            assert_eq!(Timestamp::from_unix_ms(ms).to_rfc3339(), by_the_library(ms), "day {day}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_moment_is_written_as_the_library_writes_it(
+            ms in prop_oneof![any::<i64>(), -70_000_000_000_000_i64..260_000_000_000_000],
+        ) {
+            prop_assert_eq!(Timestamp::from_unix_ms(ms).to_rfc3339(), by_the_library(ms));
+        }
+
+        #[test]
+        fn what_is_written_reads_back(ms in -62_000_000_000_000_i64..250_000_000_000_000) {
+            let moment = Timestamp::from_unix_ms(ms);
+            prop_assert_eq!(Timestamp::parse_rfc3339(moment.rfc3339().as_str()), Ok(moment));
+        }
     }
 }

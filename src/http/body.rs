@@ -165,13 +165,24 @@ pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
             format!("the body is nested deeper than {} levels", limits::JSON_DEPTH_MAX),
         ));
     }
+    serde_json::from_slice(bytes).map_err(|_somewhere| locate::<T>(bytes))
+}
+
+/// Parses once more what could not be parsed, this time noting each step for the pointer, which
+/// is too dear to do for bodies that fit.
+fn locate<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Problem {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = pointer(error.path());
-        explain(&error.into_inner(), pointer)
-    })?;
-    json.end().map_err(|error| explain(&error, String::new()))?;
-    Ok(parsed)
+    let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut json);
+    match parsed {
+        Err(error) => {
+            let pointer = pointer(error.path());
+            explain(&error.into_inner(), pointer)
+        }
+        Ok(_) => match json.end() {
+            Err(error) => explain(&error, String::new()),
+            Ok(()) => Problem::new(BODY_MALFORMED, "not JSON"),
+        },
+    }
 }
 
 fn explain(error: &serde_json::Error, pointer: String) -> Problem {

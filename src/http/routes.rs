@@ -118,6 +118,9 @@ pub fn configure(app: &mut ServiceConfig, worker: &Rc<Worker>) {
             paths.push(row.path);
         }
     }
+    // The server tries paths in this order, and those with a variable part by a regular
+    // expression each, which together cost a fifth of an eligibility question.
+    paths.sort_by_key(|path| path.contains('{'));
     for path in paths {
         app.service(resource(path, worker));
     }

@@ -21,7 +21,7 @@ pub struct Moment(pub Timestamp);
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_rfc3339())
+        serializer.serialize_str(self.0.rfc3339().as_str())
     }
 }
 

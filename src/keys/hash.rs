@@ -52,12 +52,22 @@ impl KeyHasher {
         let mut fits = Choice::from(0);
         let mut place = 0_u64;
         for (at, hash) in (0_u64..).zip(stored) {
-            let same = presented.as_bytes().ct_eq(hash.as_bytes());
+            let same = same(presented.as_bytes(), hash.as_bytes());
             place.conditional_assign(&at, same & !fits);
             fits |= same;
         }
         if bool::from(fits) { usize::try_from(place).ok() } else { None }
     }
+}
+
+/// Compares eight bytes at a time: byte by byte the library spends longer on hiding its steps from
+/// the compiler than on comparing.
+fn same(one: &[u8; 32], other: &[u8; 32]) -> Choice {
+    let words = |bytes: &[u8; 32]| {
+        let (words, _) = bytes.as_chunks::<8>();
+        words.first_chunk::<4>().map_or([0; 4], |words| words.map(u64::from_ne_bytes))
+    };
+    words(one).as_slice().ct_eq(words(other).as_slice())
 }
 
 impl Debug for KeyHasher {

@@ -115,7 +115,8 @@ impl ApiKey {
         let (kind, env) = read_head(head).ok_or(KeyTextError::Head)?;
         let (id, rest) = rest.split_at(KEY_ID_CHARS);
         let [b'_', secret @ ..] = rest else { return Err(KeyTextError::Characters) };
-        if !secret.iter().chain(checksum).all(u8::is_ascii_alphanumeric) {
+        let is_plain = |part: &[u8]| part.iter().all(u8::is_ascii_alphanumeric);
+        if !is_plain(secret) || !is_plain(checksum) {
             return Err(KeyTextError::Characters);
         }
         let id = str::from_utf8(id).ok().and_then(|id| KeyId::parse(id).ok());

@@ -20,7 +20,10 @@ use crate::{
         person,
         problem::Problem,
         query::{Query, refuse},
-        v1::decision::{DecisionBody, Rendered},
+        v1::{
+            decision::{DecisionBody, Rendered},
+            laid,
+        },
     },
     numbers::Region,
 };
@@ -162,16 +165,6 @@ impl Judged<'_> {
         reference: Option<&str>,
         bytes: &mut Vec<u8>,
     ) -> Result<(), Problem> {
-        self.serialize(resolved, number, reference, |body| serde_json::to_writer(bytes, body))
-    }
-
-    fn serialize(
-        &self,
-        resolved: &Resolved,
-        number: Option<&str>,
-        reference: Option<&str>,
-        write: impl FnOnce(&DecisionBody<'_>) -> Result<(), serde_json::Error>,
-    ) -> Result<(), Problem> {
         let contact = self.subject.and_then(|subject| self.state.contacts().get(subject));
         let identity = contact.and_then(|contact| contact.details().identity.as_ref());
         let rendered = Rendered {
@@ -183,7 +176,7 @@ impl Judged<'_> {
             hash: identity.map(crate::domain::identity::Identity::hash),
             as_of: self.state.last(),
         };
-        write(&rendered.body()).map_err(|error| internal(&error))
+        laid::lay(&rendered.body(), bytes).map_err(|error| internal(&error))
     }
 }
 

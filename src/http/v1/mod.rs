@@ -8,6 +8,7 @@ pub mod eligibility;
 pub mod exports;
 mod history;
 pub mod keys;
+mod laid;
 pub mod merge;
 pub mod numbers;
 pub mod opt_ins;
