@@ -26,6 +26,12 @@ pub const RECIPIENTS_MAX: usize = 10_000;
 /// Most numbers of one look-up request: each may cost one call to a provider.
 pub const LOOKUPS_MAX: usize = 100;
 
+/// Calls to a look-up provider at the same time, so that one request does not look like an attack.
+pub const LOOKUP_CALLS_AT_ONCE: usize = 4;
+
+/// How long recording the answer of a look-up is tried while the ledger is busy, in milliseconds.
+pub const LOOKUP_RECORD_MS: u64 = 2 * 60 * 1_000;
+
 /// Most rows of one page.
 pub const PAGE_MAX: usize = 200;
 

@@ -44,6 +44,7 @@ use crate::{
         views::Views,
         writer::{Parts, Writer},
     },
+    limits::{LOOKUP_CALLS_AT_ONCE, LOOKUP_RECORD_MS, LOOKUPS_MAX},
     numbers::Region,
     providers::{
         BreakerSettings, LookupTimeout, Provider, ProviderKind, ProviderUrl, SessionName, Settings,
@@ -182,9 +183,19 @@ fn rules(config: &Config) -> Rules {
             starting_allowance: verification.starting_allowance,
             cache_ms: i64::from(verification.cache_days) * DAY_MS,
             requires_opt_in: true,
+            lapse_ms: lapse_ms(verification.timeout_ms),
         },
         skew_ms: 5 * MINUTE_MS,
     }
+}
+
+/// Longer than a full request of look-ups takes when each call takes as long as it may, and its
+/// last answer has to wait for the ledger.
+fn lapse_ms(timeout_ms: u32) -> i64 {
+    let rounds = u64::try_from(LOOKUPS_MAX.div_ceil(LOOKUP_CALLS_AT_ONCE)).unwrap_or(u64::MAX);
+    let calls_ms = rounds.saturating_mul(u64::from(timeout_ms));
+    let lapse_ms = calls_ms.saturating_add(2 * LOOKUP_RECORD_MS);
+    i64::try_from(lapse_ms).unwrap_or(i64::MAX)
 }
 
 fn gate(config: &Config, hasher: KeyHasher) -> Gate {

@@ -130,13 +130,19 @@ pub struct LookupLeft {
     /// The look-up under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<LookupId>,
+    /// When it was requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_since: Option<Timestamp>,
+    /// Whether a message was sent since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending_contacted: bool,
     /// The last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<LookupState>,
     /// When it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<Timestamp>,
-    /// Whether a message was sent since a number was first looked up.
+    /// Whether a message was sent since the look-up that gave the answer was requested.
     #[serde(default)]
     pub was_contacted: bool,
 }
@@ -180,7 +186,9 @@ mod tests {
             reached_at: Some(at),
             failed: None,
             lookup: Some(LookupLeft {
-                pending: None,
+                pending: Some(LookupId::from_uuid(Uuid::from_u128(2))),
+                pending_since: Some(Timestamp::from_unix_ms(8)),
+                pending_contacted: true,
                 state: Some(LookupState::Registered),
                 answered_at: Some(at),
                 was_contacted: true,
@@ -193,7 +201,9 @@ mod tests {
             r#""act":"agreed","at":7,"expires_at":9,"seq":4}],"full_stop":{"at":7,"seq":5},"#,
             r#""identity":{"hash":"A","observed_at":7,"change":{"at":7,"seq":6}},"#,
             r#""inbound":[{"sender":"1","at":7}],"reached_at":7,"#,
-            r#""lookup":{"state":"registered","answered_at":7,"was_contacted":true}}"#,
+            r#""lookup":{"pending":"00000000-0000-0000-0000-000000000002","pending_since":8,"#,
+            r#""pending_contacted":true,"state":"registered","answered_at":7,"#,
+            r#""was_contacted":true}}"#,
         );
         assert_eq!(written(&Event::ContactAbsorbed(Box::new(absorbed.clone()))), stored);
         let Event::ContactAbsorbed(read) = serde_json::from_str(stored).unwrap() else {

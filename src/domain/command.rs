@@ -321,5 +321,7 @@ pub enum Command {
         wa_id: Option<Box<str>>,
         /// The keyed hash of that number.
         wa_key: Option<ContactKey>,
+        /// Whether a provider was, or may have been, asked.
+        was_asked: bool,
     },
 }

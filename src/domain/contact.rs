@@ -76,10 +76,21 @@ pub struct Traffic {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     /// The look-up under way, if one is.
-    pub pending: Option<LookupId>,
-    /// The last answer, and when it came.
+    pub pending: Option<PendingLookup>,
+    /// The last answer, and when it came. There is one as soon as a provider was asked once.
     pub answer: Option<(LookupState, Timestamp)>,
-    /// Whether a message was sent since the number was first looked up.
+    /// Whether a message was sent since the look-up that gave the answer was requested.
+    pub was_contacted: bool,
+}
+
+/// A look-up under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingLookup {
+    /// Which.
+    pub id: LookupId,
+    /// When it was requested.
+    pub at: Timestamp,
+    /// Whether a message was sent since.
     pub was_contacted: bool,
 }
 
@@ -159,6 +170,14 @@ impl Contact {
     /// Returns since when, and by which entry, agreements are suspended by a change of identity.
     pub fn identity_changed(&self) -> Option<crate::domain::identity::Change> {
         self.details().identity.as_ref().and_then(Identity::open_change)
+    }
+}
+
+impl Lookup {
+    /// Returns whether the number was found on WhatsApp and nobody wrote to it since.
+    pub fn is_uncontacted(&self) -> bool {
+        let was_found = self.answer.is_some_and(|(state, _)| state == LookupState::Registered);
+        was_found && !self.was_contacted
     }
 }
 

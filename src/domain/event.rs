@@ -422,12 +422,24 @@ pub enum Event {
         /// nobody else's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wa_key: Option<ContactKey>,
+        /// Whether a provider was, or may have been, asked. If not, it costs nothing.
+        #[serde(default = "asked", skip_serializing_if = "is_asked")]
+        was_asked: bool,
     },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 const fn is_false(truth: &bool) -> bool {
     !*truth
+}
+
+const fn asked() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+const fn is_asked(was_asked: &bool) -> bool {
+    *was_asked
 }
 
 impl Event {

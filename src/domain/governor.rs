@@ -22,6 +22,9 @@ pub struct LookupPolicy {
     pub cache_ms: i64,
     /// Whether only people who opted in may be looked up.
     pub requires_opt_in: bool,
+    /// After how long a look-up that nobody ended counts as lost, in milliseconds. Longer than the
+    /// longest one takes.
+    pub lapse_ms: i64,
 }
 
 /// The marks the budget is counted from. A fold of the ledger; knows no policy.
@@ -75,6 +78,13 @@ impl Governor {
         push(&mut self.lookups, at);
     }
 
+    /// Takes the mark of a look-up requested at `at` back: no provider was asked.
+    pub(crate) fn fold_unasked(&mut self, at: Timestamp) {
+        if let Ok(place) = self.lookups.binary_search(&at) {
+            self.lookups.remove(place);
+        }
+    }
+
     pub(crate) fn fold_message(&mut self, at: Timestamp) {
         push(&mut self.messages, at);
     }
@@ -106,8 +116,13 @@ fn count_after(marks: &VecDeque<Timestamp>, since: Timestamp) -> u64 {
 mod tests {
     use super::*;
 
-    const POLICY: LookupPolicy =
-        LookupPolicy { window_ms: 100, starting_allowance: 2, cache_ms: 50, requires_opt_in: true };
+    const POLICY: LookupPolicy = LookupPolicy {
+        window_ms: 100,
+        starting_allowance: 2,
+        cache_ms: 50,
+        requires_opt_in: true,
+        lapse_ms: 10,
+    };
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(ms)
@@ -133,6 +148,18 @@ mod tests {
         assert_eq!(governor.frees_at(&POLICY, 1, at(3)), Some(at(101)));
         assert_eq!(governor.frees_at(&POLICY, 2, at(3)), Some(at(102)));
         assert_eq!(governor.frees_at(&POLICY, 3, at(3)), None);
+    }
+
+    #[test]
+    fn a_look_up_nobody_was_asked_for_gives_its_mark_back_once() {
+        let mut governor = Governor::default();
+        for ms in [1, 1, 2] {
+            governor.fold_lookup(at(ms));
+        }
+        governor.fold_unasked(at(1));
+        assert_eq!(governor.budget(&POLICY, at(3)).used, 2);
+        governor.fold_unasked(at(7));
+        assert_eq!(governor.budget(&POLICY, at(3)).used, 2);
     }
 
     #[test]

@@ -130,4 +130,17 @@ mod tests {
         }
         assert!(read(&unknown).is_err() && read(&untyped).is_err());
     }
+
+    #[test]
+    fn a_look_up_that_ended_without_saying_so_was_asked_for() {
+        let ended = r#"{"type":"lookup_concluded","lookup":"00000000-0000-7000-8000-000000000001","state":"unknown""#;
+        for (rest, expected) in [("}", true), (r#","was_asked":false}"#, false)] {
+            let json = format!("{ended}{rest}");
+            let event = read(&json).unwrap();
+            assert!(
+                matches!(event, Event::LookupConcluded { was_asked, .. } if was_asked == expected)
+            );
+            assert_eq!(serde_json::to_string(&event).unwrap(), json);
+        }
+    }
 }

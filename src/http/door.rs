@@ -128,7 +128,7 @@ impl Outgoing {
             cors::open(headers, origin);
         }
         if let Some(levels) = levels {
-            quota::show(&levels, headers);
+            quota::show(&quota::of_key(&levels), headers);
         }
         response
     }

@@ -16,7 +16,10 @@ use crate::{
         eligibility::QuestionError,
         refusal::{MergeSide, Refusal},
     },
-    http::explain::Unread,
+    http::{
+        explain::Unread,
+        quota::{self, Quota},
+    },
     ledger::handle::SubmitError,
     runtime::blocking::BlockingError,
 };
@@ -167,6 +170,7 @@ struct Details {
     extra: Map<String, Value>,
     retry_after_s: Option<u64>,
     unread: Option<Unread>,
+    quota: Option<Quota>,
 }
 
 /// RFC 9457 problem details, with our members.
@@ -205,6 +209,7 @@ impl Problem {
             extra: Map::new(),
             retry_after_s: None,
             unread: None,
+            quota: None,
         }))
     }
 
@@ -280,6 +285,13 @@ impl Problem {
         self
     }
 
+    /// Says which quota is spent.
+    #[must_use]
+    pub fn limited_by(mut self, quota: Quota) -> Self {
+        self.0.quota = Some(quota);
+        self
+    }
+
     /// Returns the kind.
     pub fn code(&self) -> Code {
         self.0.code
@@ -287,7 +299,7 @@ impl Problem {
 
     /// Builds the response.
     pub fn response(&self, request_id: &str) -> HttpResponse {
-        let Details { code, detail, errors, extra, retry_after_s, unread: _ } = &*self.0;
+        let Details { code, detail, errors, extra, retry_after_s, unread: _, quota } = &*self.0;
         let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
             tracing::warn!(code = code.name, request.id = request_id, %detail, "request failed");
@@ -299,7 +311,7 @@ impl Problem {
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response
+        let mut response = response
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .content_type("application/problem+json")
             .json(ProblemBody {
@@ -312,7 +324,11 @@ impl Problem {
                 retryable: code.retryable,
                 errors,
                 extra,
-            })
+            });
+        if let Some(quota) = quota {
+            quota::show(&[*quota], response.headers_mut());
+        }
+        response
     }
 }
 

@@ -265,11 +265,16 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Reply {
+        self.try_send().await.expect("a whole reply")
+    }
+
+    /// Sends and returns the reply, or nothing when the connection ends without one.
+    pub(crate) async fn try_send(self) -> Option<Reply> {
         let builder = if self.has_key { self.builder } else { self.builder.bearer_auth(OPERATOR) };
-        let response = builder.send().await.expect("a reply");
+        let response = builder.send().await.ok()?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.expect("a whole body").to_vec();
-        Reply { status, headers, body }
+        let body = response.bytes().await.ok()?.to_vec();
+        Some(Reply { status, headers, body })
     }
 
     /// Sends and returns the body of a reply that has this status.

@@ -50,7 +50,7 @@ pub(crate) struct Business {
     pub(crate) views: Arc<Views>,
     pub(crate) clock: Arc<ManualClock>,
     ledger: Ledger,
-    writer: Writer<MemoryLog>,
+    writer: Option<Writer<MemoryLog>>,
 }
 
 impl Business {
@@ -77,6 +77,7 @@ impl Business {
             group_len_max: 1_024,
             queue_len: 4_096,
         });
+        let writer = Some(writer);
         let mut business = Self { folder, log, sealer, views, clock, ledger, writer };
         let open = RegistryCommand::OpenLedger { ledger: Uuid::from_u128(1) };
         let topics = TOPICS.map(|id| RegistryCommand::PutTopic {
@@ -106,12 +107,28 @@ impl Business {
             })
             .collect();
         if !answers.is_empty() {
-            assert!(self.writer.step());
+            assert!(self.writer.as_mut().unwrap().step());
         }
         for answer in answers {
             assert!(answer.now_or_never().is_some(), "the whole group was answered");
         }
         self.clock.advance_ms(1_000);
+    }
+
+    /// Hands the writer out, and what feeds it; the business itself records nothing any more.
+    pub(crate) fn take_writer(&mut self) -> (Ledger, Writer<MemoryLog>) {
+        // Nobody reads the other end: a writer ends when nobody could feed it any more.
+        let (nobody, _) = Writer::new(Parts {
+            log: MemoryLog::new(),
+            views: Arc::default(),
+            sealer: self.sealer.clone(),
+            rules: rules(),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            random: StdRng::seed_from_u64(1),
+            group_len_max: 1,
+            queue_len: 1,
+        });
+        (std::mem::replace(&mut self.ledger, nobody), self.writer.take().unwrap())
     }
 
     pub(crate) fn reader(&self) -> Arc<dyn LogReader> {
@@ -139,6 +156,7 @@ pub(crate) fn rules() -> Rules {
             window_ms: 7 * DAY_MS,
             starting_allowance: 100,
             cache_ms: 7 * DAY_MS,
+            lapse_ms: 600_000,
             requires_opt_in: false,
         },
         skew_ms: 300_000,

@@ -16,6 +16,7 @@ mod fake_provider;
 mod fault_disk;
 mod journal_faults;
 mod log_conformance;
+mod lookups;
 mod numbers;
 mod numbers_fuzz;
 mod process;

@@ -197,14 +197,17 @@ fn join_windows(draft: &Draft<'_>, ours: &Details, theirs: &Details) -> Vec<Inbo
 }
 
 /// An answer is about a number: that of the contact that stays, whose number is the one shown,
-/// comes first.
+/// comes first. Of two look-ups under way the one that lapses last is waited for; both are taken.
 fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
     let (ours, theirs) = (ours.lookup.as_ref(), theirs.lookup.as_ref());
     let known = || [ours, theirs].into_iter().flatten();
     known().next()?;
     let answer = known().find_map(|lookup| lookup.answer);
+    let pending = known().filter_map(|lookup| lookup.pending).max_by_key(|pending| pending.at);
     Some(LookupLeft {
-        pending: known().find_map(|lookup| lookup.pending),
+        pending: pending.map(|pending| pending.id),
+        pending_since: pending.map(|pending| pending.at),
+        pending_contacted: pending.is_some_and(|pending| pending.was_contacted),
         state: answer.map(|(state, _)| state),
         answered_at: answer.map(|(_, at)| at),
         was_contacted: known().any(|lookup| lookup.was_contacted),
@@ -218,8 +221,11 @@ mod tests {
         command::{Command, ContactRef, Person, UserIdentifier},
         consent::TopicIx,
         contact::LookupState,
-        decide::tests::{Desk, RULES, opt_in_of},
-        event::Evidence,
+        decide::{
+            LookupPlan, plan_lookup,
+            tests::{Desk, RULES, opt_in_of, sender_id, topic_id},
+        },
+        event::{Evidence, TrafficKind},
         ids::ContactId,
         reason::Reason,
         ticket::MessageKind,
@@ -470,6 +476,7 @@ mod tests {
             cause: None,
             wa_id: None,
             wa_key: None,
+            was_asked: true,
         };
         let waiting =
             |desk: &Desk| desk.state.governor().budget(&RULES.lookup, at(desk.now)).uncontacted;
@@ -485,5 +492,40 @@ mod tests {
         desk.commit(ticket, 7).unwrap();
         assert_eq!(waiting(&desk), 0);
         assert!(desk.replayed() == desk.state);
+    }
+
+    #[test]
+    fn of_two_look_ups_under_way_neither_is_lost_nor_charged_for_nothing() {
+        let concluded = |lookup, state, was_asked| {
+            let (cause, wa_id, wa_key) = (None, None, None);
+            Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key, was_asked }
+        };
+        for asked_place in [0, 1] {
+            let mut desk = Desk::new();
+            for key in [1, 2] {
+                desk.opt_in(key, "promotions", None).unwrap();
+            }
+            let budget = |desk: &Desk| desk.state.governor().budget(&RULES.lookup, at(desk.now));
+            // One message to somebody looked up earns the second look-up.
+            let first = desk.look_up(1).unwrap();
+            desk.run(concluded(first, LookupState::Unknown, true)).unwrap();
+            for message in [7, 8] {
+                let ticket = desk.reserve(1, MessageKind::Template).unwrap();
+                desk.commit(ticket, message).unwrap();
+            }
+            let lookups = [1, 2].map(|key| desk.look_up(key).unwrap());
+            join(&mut desk, 1, 2).unwrap();
+            assert_eq!(budget(&desk).used, 3);
+            desk.run(concluded(lookups[1 - asked_place], LookupState::Unknown, false)).unwrap();
+            assert_eq!(budget(&desk).used, 2, "nobody was asked");
+            desk.run(concluded(lookups[asked_place], LookupState::Registered, true)).unwrap();
+            assert_eq!((budget(&desk).used, desk.state.lookups().count()), (2, 0));
+            let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
+            let contact = desk.state.contacts().get(subject).unwrap();
+            let plan = plan_lookup(Some(contact), &RULES.lookup, at(desk.now));
+            let state = LookupState::Registered;
+            assert!(matches!(plan, LookupPlan::Cached { state: known, .. } if known == state));
+            assert!(desk.replayed() == desk.state);
+        }
     }
 }

@@ -84,8 +84,9 @@ pub fn decide(
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
         Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
-        Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key } => {
-            let said = lookup::Said { state: *state, cause, wa_id, wa_key: *wa_key };
+        Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key, was_asked } => {
+            let (state, wa_key, was_asked) = (*state, *wa_key, *was_asked);
+            let said = lookup::Said { state, cause, wa_id, wa_key, was_asked };
             lookup::conclude(draft, *lookup, &said, now)
         }
     }

@@ -318,6 +318,7 @@ mod tests {
                 cause: None,
                 wa_id: Some("12025550002".into()),
                 wa_key: Some(ContactKey::from_bits(2)),
+                was_asked: true,
             })
             .unwrap();
             let found = |key| desk.state.contacts().find(ContactKey::from_bits(key)).unwrap();
@@ -338,6 +339,7 @@ mod tests {
             cause: None,
             wa_id: Some("12025550002".into()),
             wa_key: Some(ContactKey::from_bits(2)),
+            was_asked: true,
         })
         .unwrap();
         let contact = desk.state.contacts().find(ContactKey::from_bits(1));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::{
     absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark, TopicLeft},
     consent::{Consent, Consents, FullStop},
-    contact::{Contact, Lookup, LookupState},
+    contact::{Contact, Lookup, PendingLookup},
     entry::{Seq, Subject},
     identity::{Change, Identity},
     key::ContactKey,
@@ -97,10 +97,7 @@ impl Draft<'_> {
 
 /// Returns whether a person was found on WhatsApp and not written to since.
 fn is_uncontacted(contact: &Contact) -> bool {
-    contact.details().lookup.as_ref().is_some_and(|lookup| {
-        let is_found = lookup.answer.is_some_and(|(state, _)| state == LookupState::Registered);
-        is_found && !lookup.was_contacted
-    })
+    contact.details().lookup.as_ref().is_some_and(Lookup::is_uncontacted)
 }
 
 fn identity_left(left: &IdentityLeft) -> Identity {
@@ -110,6 +107,11 @@ fn identity_left(left: &IdentityLeft) -> Identity {
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {
-    let LookupLeft { pending, state, answered_at, was_contacted } = left;
-    Lookup { pending: *pending, answer: state.zip(*answered_at), was_contacted: *was_contacted }
+    let LookupLeft { pending, pending_since, pending_contacted, state, answered_at, was_contacted } =
+        *left;
+    // Without its time it lapses at once, and the number may be asked about again.
+    let since = pending_since.unwrap_or_default();
+    let pending =
+        pending.map(|id| PendingLookup { id, at: since, was_contacted: pending_contacted });
+    Lookup { pending, answer: state.zip(answered_at), was_contacted }
 }

@@ -11,7 +11,7 @@ use crate::domain::{
     ids::{ContactId, LookupId, TicketId},
     key::{CommandId, ContactKey},
     registry::Registry,
-    state::{Done, State, contacts::follow},
+    state::{Done, OpenLookup, State, contacts::follow},
     ticket::Ticket,
     time::Timestamp,
 };
@@ -35,7 +35,7 @@ pub struct Changes {
     pub(super) registry: Arc<Registry>,
     pub(super) governor: Arc<Governor>,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
-    pub(super) lookups: BTreeMap<LookupId, Option<Subject>>,
+    pub(super) lookups: BTreeMap<LookupId, Option<OpenLookup>>,
     pub(super) shadows: BTreeMap<ContactKey, Option<Consents>>,
     pub(super) commands: BTreeMap<CommandId, Done>,
 }
@@ -145,11 +145,15 @@ impl<'a> Draft<'a> {
 
     /// Returns whom a look-up under way is about.
     pub fn lookup(&self, id: LookupId) -> Option<Subject> {
-        let asked = match self.changes.lookups.get(&id) {
+        self.open_lookup(id).map(|open| self.resolve(open.subject))
+    }
+
+    /// Returns a look-up under way.
+    pub(super) fn open_lookup(&self, id: LookupId) -> Option<OpenLookup> {
+        match self.changes.lookups.get(&id) {
             Some(changed) => *changed,
             None => self.base.lookups.get(&id).copied(),
-        };
-        asked.map(|place| self.resolve(place))
+        }
     }
 
     /// Returns what became of a command.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::domain::{
     consent::{Act, Consent, ConsentStatus, FullStop},
-    contact::{Contact, Lookup, LookupState},
+    contact::{Contact, Lookup, LookupState, PendingLookup},
     entry::{Seq, Subject},
     event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
     identity::Identity,
     ids::{LookupId, TicketId},
     key::ContactKey,
     registry::{Put, Registry, StatementVersion},
-    state::{Done, Draft},
+    state::{Done, Draft, OpenLookup},
     ticket::{Ticket, TicketState},
     time::Timestamp,
 };
@@ -117,8 +117,9 @@ impl Draft<'_> {
             Event::LookupRequested { lookup } => {
                 self.fold_lookup_request(subject, *lookup, record.at);
             }
-            Event::LookupConcluded { lookup, state, wa_key, .. } => {
-                self.fold_lookup_end(subject, *lookup, *state, record.at);
+            Event::LookupConcluded { lookup, state, wa_key, was_asked, .. } => {
+                let state = was_asked.then_some(*state);
+                self.fold_lookup_end(subject, *lookup, state, record.at);
                 if let Some(key) = wa_key {
                     self.fold_wa_key(subject, *key);
                 }
@@ -273,21 +274,28 @@ impl Draft<'_> {
         }
     }
 
-    /// A message went to this person: it earns a look-up if the person was looked up.
+    /// A message went to this person: it earns a look-up if the person was looked up. One sent
+    /// while the first look-up is still under way does not: nobody may have been asked.
     fn fold_contacted(&mut self, subject: Subject, at: Timestamp) {
         let Some(contact) = self.contact_mut(subject) else { return };
         let Some(lookup) = &mut contact.details_mut().lookup else { return };
-        let was_contacted = std::mem::replace(&mut lookup.was_contacted, true);
-        let was_found = lookup.answer.is_some_and(|(state, _)| state == LookupState::Registered);
+        let was_uncontacted = lookup.is_uncontacted();
+        lookup.was_contacted = true;
+        if let Some(pending) = &mut lookup.pending {
+            pending.was_contacted = true;
+        }
+        if lookup.answer.is_none() {
+            return;
+        }
         let governor = Arc::make_mut(&mut self.changes.governor);
         governor.fold_message(at);
-        if was_found && !was_contacted {
+        if was_uncontacted {
             governor.fold_uncontacted(false);
         }
     }
 
     fn fold_lookup_request(&mut self, subject: Subject, id: LookupId, at: Timestamp) {
-        self.changes.lookups.insert(id, Some(subject));
+        self.changes.lookups.insert(id, Some(OpenLookup { subject, requested_at: at }));
         Arc::make_mut(&mut self.changes.governor).fold_lookup(at);
         let Some(contact) = self.contact_mut(subject) else { return };
         let lookup = contact.details_mut().lookup.get_or_insert(Lookup {
@@ -295,22 +303,32 @@ impl Draft<'_> {
             answer: None,
             was_contacted: false,
         });
-        lookup.pending = Some(id);
+        lookup.pending = Some(PendingLookup { id, at, was_contacted: false });
     }
 
+    /// Ends a look-up; without a state nobody was asked, and it is as if it had not been requested.
     fn fold_lookup_end(
         &mut self,
         subject: Subject,
         id: LookupId,
-        state: LookupState,
+        state: Option<LookupState>,
         at: Timestamp,
     ) {
+        let requested_at = self.open_lookup(id).map(|open| open.requested_at);
         self.changes.lookups.insert(id, None);
         let Some(contact) = self.contact_mut(subject) else { return };
-        let Some(lookup) = &mut contact.details_mut().lookup else { return };
+        let details = contact.details_mut();
+        let Some(lookup) = &mut details.lookup else { return };
         // Of two contacts that became one, each may have had a look-up under way.
-        lookup.pending = lookup.pending.filter(|pending| *pending != id);
-        let was_found = lookup.answer.is_some_and(|(known, _)| known == LookupState::Registered);
+        let pending = lookup.pending.take_if(|pending| pending.id == id);
+        let Some(state) = state else {
+            details.lookup.take_if(|lookup| lookup.pending.is_none() && lookup.answer.is_none());
+            if let Some(requested_at) = requested_at {
+                Arc::make_mut(&mut self.changes.governor).fold_unasked(requested_at);
+            }
+            return;
+        };
+        let was_uncontacted = lookup.is_uncontacted();
         // "Nobody knows" and "still looking" do not take away what was known.
         let is_answer = match state {
             LookupState::Registered | LookupState::NotRegistered => true,
@@ -318,10 +336,11 @@ impl Draft<'_> {
         };
         if is_answer {
             lookup.answer = Some((state, at));
+            lookup.was_contacted = pending.map_or(lookup.was_contacted, |own| own.was_contacted);
         }
-        let is_found = lookup.answer.is_some_and(|(known, _)| known == LookupState::Registered);
-        if is_found != was_found && !lookup.was_contacted {
-            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_found);
+        let is_uncontacted = lookup.is_uncontacted();
+        if is_uncontacted != was_uncontacted {
+            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_uncontacted);
         }
     }
 }

@@ -41,13 +41,21 @@ pub struct State {
     registry: Arc<Registry>,
     governor: Arc<Governor>,
     tickets: BTreeMap<TicketId, Ticket>,
-    lookups: BTreeMap<LookupId, Subject>,
+    lookups: BTreeMap<LookupId, OpenLookup>,
     /// What people withdrew from under other spellings of numbers nobody is known by yet. At most
     /// a few for each contact that withdrew: one for each weak spelling of its number.
     shadows: BTreeMap<ContactKey, Consents>,
     commands: BTreeMap<CommandId, Done>,
     commands_by_age: VecDeque<(Timestamp, CommandId)>,
     command_kept: CommandKept,
+}
+
+/// A look-up that nobody has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OpenLookup {
+    /// Whom it was requested for, who may have become part of another contact since.
+    subject: Subject,
+    requested_at: Timestamp,
 }
 
 /// How long the outcome of a command stays known, in milliseconds.
@@ -146,9 +154,9 @@ impl State {
         self.registry = registry;
         self.governor = governor;
         self.tickets.extend(tickets);
-        for (lookup, subject) in lookups {
-            match subject {
-                Some(subject) => drop(self.lookups.insert(lookup, subject)),
+        for (lookup, open) in lookups {
+            match open {
+                Some(open) => drop(self.lookups.insert(lookup, open)),
                 None => drop(self.lookups.remove(&lookup)),
             }
         }

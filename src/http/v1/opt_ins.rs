@@ -31,7 +31,7 @@ pub struct OptInBody {
     /// The region the number was written in, where it has no `+`.
     #[schema(example = "ID")]
     region: Option<String>,
-    /// The person's business-scoped user id at WhatsApp.
+    /// The person's business-scoped user id at WhatsApp. Not with a publishable key.
     user_id: Option<String>,
     /// What the person agreed to.
     #[schema(example = json!(["order_updates"]))]
@@ -46,7 +46,7 @@ pub struct OptInBody {
     #[serde(default)]
     #[schema(value_type = Object)]
     evidence: Members<Plain>,
-    /// When the person did it; now, if left out.
+    /// When the person did it; now, if left out. Not with a publishable key.
     #[schema(format = DateTime)]
     captured_at: Option<String>,
     /// Whether it only counts once the person confirms. Until then a `user_id` beside a number
@@ -139,6 +139,20 @@ pub fn topics(given: &[String]) -> Result<Vec<TopicId>, Problem> {
     given.iter().enumerate().map(parse).collect()
 }
 
+/// Refuses what a page anyone can read a key out of must not say: a user id would tie two people
+/// together, and the answer would tell whether they are known; another moment than now would move
+/// what the person does themselves.
+fn refuse_beyond_capture(body: &OptInBody) -> Result<(), Problem> {
+    let given =
+        [("/user_id", body.user_id.is_some()), ("/captured_at", body.captured_at.is_some())];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((pointer, _)) => {
+            Err(Problem::at(BODY_INVALID, pointer, "a publishable key may not say this"))
+        }
+        None => Ok(()),
+    }
+}
+
 fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem> {
     let number = body.number.as_deref();
     let language = body.language.as_deref();
@@ -168,6 +182,9 @@ fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let (body, bytes) = ask.json::<OptInBody>().await?;
     let is_public = ask.caller.kind == KeyKind::Publishable;
+    if is_public {
+        refuse_beyond_capture(&body)?;
+    }
     let command = check(&ask.edge, body, is_public)?;
     let once = ask.once(&bytes)?;
     let submitted = ask.submit(Command::OptIn(Box::new(command)), once).await?;

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        command::{Command, NumberIdentifier, RequestLookups},
+        command::{Command, Envelope, NumberIdentifier, Once, RequestLookups},
         contact::LookupState,
         decide::{LookupPlan, plan_lookup},
         event::Event,
@@ -20,9 +20,10 @@ use crate::{
     },
     effects::lookups::Concluded,
     http::{
-        edge::{Ask, Edge},
+        edge::{Ask, Edge, Submitted},
         person,
         problem::{BODY_INVALID, LOOKUP_BUDGET_SPENT, Problem},
+        quota::{self, Quota},
         wire::Moment,
     },
     ledger::handle::{Outcome, SubmitError},
@@ -61,7 +62,8 @@ pub struct ResultBody<'a> {
     state: LookupState,
     /// How it is known: `traffic`, `cache`, `provider`, or `none`.
     source: &'static str,
-    /// Why nothing is known, where nothing is.
+    /// Why nothing is known, where nothing is: `invalid_number`, `not_opted_in`, `undeliverable`,
+    /// `no_provider`, `breaker_open`, `asked_before`, or what went wrong at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     /// The number as WhatsApp writes it.
@@ -96,14 +98,48 @@ pub struct BudgetBody {
     breaker: Option<&'static str>,
 }
 
+impl BudgetBody {
+    fn quota(&self, now: Timestamp) -> Quota {
+        Quota {
+            name: "lookups",
+            quota: self.earned,
+            window_s: u64::try_from(self.window_s).unwrap_or(0),
+            left: self.left,
+            reset_s: self.next_free_at.map(|Moment(at)| seconds_until(at, now)),
+        }
+    }
+}
+
+/// Nobody is there to be asked.
+const NO_PROVIDER: &str = "no_provider";
+
+/// The provider is given a pause.
+const BREAKER_OPEN: &str = "breaker_open";
+
+/// The look-up under this idempotency key brought nothing, and a repeat does not ask again.
+const ASKED_BEFORE: &str = "asked_before";
+
 /// The rule, in words.
 const POLICY: &str = "look-ups <= messages sent to people looked up + starting allowance";
 
+/// What became of the numbers of one request.
+struct Told {
+    /// How each can be answered for now.
+    plans: Vec<Option<LookupPlan>>,
+    /// How the look-ups made for it ended, by number.
+    concluded: BTreeMap<Box<str>, Concluded>,
+    /// Why nobody is asked about those that have neither.
+    held_back: &'static str,
+    /// Whether it repeats an earlier, equal request.
+    is_replay: bool,
+}
+
 /// Looks numbers up: from traffic, from the cache, and only then from the provider, all or none.
+/// A repeat under the same idempotency key asks nobody again and tells what is known by then.
 #[utoipa::path(post, path = "/v1/verifications", tag = "verification",
     request_body = VerificationsBody, responses((status = 200, body = VerificationsAnswer<'static>)))]
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let (body, _) = ask.json::<VerificationsBody>().await?;
+    let (body, bytes) = ask.json::<VerificationsBody>().await?;
     if body.numbers.is_empty() || body.numbers.len() > LOOKUPS_MAX {
         let detail = format!("1 to {LOOKUPS_MAX} numbers");
         return Err(Problem::at(BODY_INVALID, "/numbers", detail));
@@ -112,19 +148,21 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let region = person::region(&edge, body.region.as_deref(), "/region")?;
     let found: Vec<_> =
         body.numbers.iter().map(|text| person::number(&edge, text, region).ok()).collect();
-    let planned_at = edge.clock.now();
-    let before: Vec<_> =
-        found.iter().map(|number| plan(&edge, number.as_ref(), planned_at)).collect();
-    let concluded = look_up(&ask, &found, &before).await?;
+    let once = ask.once(&bytes)?;
+    let told = look_up(&ask, &found, once).await?;
     let results =
-        body.numbers.iter().zip(found.iter().zip(&before)).map(|(input, (number, plan))| {
+        body.numbers.iter().zip(found.iter().zip(&told.plans)).map(|(input, (number, plan))| {
             let number = number.as_ref();
-            let concluded = number.and_then(|number| concluded.get(number.number.as_e164()));
-            result(&edge, input, number, *plan, concluded)
+            let concluded = number.and_then(|number| told.concluded.get(number.number.as_e164()));
+            result(&edge, input, number, *plan, concluded, told.held_back)
         });
     let results = results.collect();
     let budget = budget_body(&edge, edge.clock.now());
-    Ok(HttpResponse::Ok().json(VerificationsAnswer { results, budget }))
+    let quota = budget.quota(edge.clock.now());
+    let mut response = HttpResponse::Ok().json(VerificationsAnswer { results, budget });
+    quota::show(&[quota], response.headers_mut());
+    Submitted { entries: Vec::new(), is_replay: told.is_replay }.mark(&mut response);
+    Ok(response)
 }
 
 /// Shows the look-up budget.
@@ -132,11 +170,10 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
     responses((status = 200, body = BudgetBody)))]
 pub(crate) async fn budget(ask: Ask) -> Result<HttpResponse, Problem> {
     let body = budget_body(&ask.edge, ask.edge.clock.now());
-    let mut response = HttpResponse::Ok();
-    let quota = format!("\"lookups\";q={};w={}", body.earned, body.window_s);
-    response.insert_header(("RateLimit-Policy", quota));
-    response.insert_header(("RateLimit", format!("\"lookups\";r={}", body.left)));
-    Ok(response.json(body))
+    let quota = body.quota(ask.edge.clock.now());
+    let mut response = HttpResponse::Ok().json(body);
+    quota::show(&[quota], response.headers_mut());
+    Ok(response)
 }
 
 fn plan(edge: &Edge, number: Option<&NumberIdentifier>, now: Timestamp) -> Option<LookupPlan> {
@@ -147,48 +184,81 @@ fn plan(edge: &Edge, number: Option<&NumberIdentifier>, now: Timestamp) -> Optio
     Some(plan_lookup(contact, &edge.rules.lookup, now))
 }
 
-/// Reserves the look-ups that are needed, performs them, and returns how each ended, by number.
+/// Returns how many of the numbers that need it the provider may be asked about now, and why no
+/// more.
+fn room(edge: &Edge) -> (usize, &'static str) {
+    match edge.lookups.breaker() {
+        None => (0, NO_PROVIDER),
+        Some(BreakerState::Open { .. }) => (0, BREAKER_OPEN),
+        // One question decides what comes next; the others would only be turned away.
+        Some(BreakerState::HalfOpen) => (1, BREAKER_OPEN),
+        Some(BreakerState::Closed) => (usize::MAX, BREAKER_OPEN),
+    }
+}
+
+/// Reserves the look-ups that are needed and performs them.
 async fn look_up(
     ask: &Ask,
     found: &[Option<NumberIdentifier>],
-    plans: &[Option<LookupPlan>],
-) -> Result<BTreeMap<Box<str>, Concluded>, Problem> {
+    once: Option<Once>,
+) -> Result<Told, Problem> {
     let edge = &ask.edge;
-    let open = matches!(edge.lookups.breaker(), Some(BreakerState::Open { .. }));
-    let needed = found.iter().zip(plans).filter(|(_, plan)| **plan == Some(LookupPlan::Ask));
-    let needed: Vec<_> = needed.filter_map(|(number, _)| number.as_ref()).collect();
-    if needed.is_empty() || open || !edge.lookups.has_provider() {
-        return Ok(BTreeMap::new());
+    let now = edge.clock.now();
+    let mut plans: Vec<_> = found.iter().map(|number| plan(edge, number.as_ref(), now)).collect();
+    let (room, held_back) = room(edge);
+    let mut told =
+        Told { plans: Vec::new(), concluded: BTreeMap::new(), held_back, is_replay: false };
+    let (mut ids, mut numbers) = (BTreeMap::new(), Vec::new());
+    let mut asked = vec![false; found.len()];
+    for ((number, plan), is_asked) in found.iter().zip(&plans).zip(&mut asked) {
+        let Some(number) = number.as_ref().filter(|_| *plan == Some(LookupPlan::Ask)) else {
+            continue;
+        };
+        if numbers.len() < room {
+            let lookup = LookupId::from_uuid(edge.ids.next());
+            ids.insert(lookup, number.number.clone());
+            numbers.push((number.key, lookup));
+            *is_asked = true;
+        }
     }
-    let mut ids = BTreeMap::new();
-    let mut numbers = Vec::with_capacity(needed.len());
-    for number in needed {
-        let lookup = LookupId::from_uuid(edge.ids.next());
-        ids.insert(lookup, number.number.clone());
-        numbers.push((number.key, lookup));
+    // A repeated request needs nothing any more, and must be known as such.
+    if numbers.is_empty() && once.is_none() {
+        return Ok(Told { plans, ..told });
     }
-    let request = RequestLookups { numbers, has_provider: true };
-    let envelope = crate::domain::command::Envelope {
+    let request = RequestLookups { numbers, has_provider: edge.lookups.has_provider() };
+    let envelope = Envelope {
         actor: ask.caller.actor.clone(),
-        once: None,
+        once,
         command: Command::RequestLookups(request),
     };
-    let entries = match edge.ledger.submit(envelope).await {
-        Ok(Outcome::Done(entries)) => entries,
-        Ok(Outcome::DoneBefore { .. }) => Vec::new(),
+    match edge.ledger.submit(envelope).await {
+        Ok(Outcome::Done(entries)) => {
+            let reserved = entries.iter().filter_map(|entry| {
+                let Event::LookupRequested { lookup } = &entry.record.event else { return None };
+                Some((*lookup, ids.get(lookup)?.clone()))
+            });
+            for concluded in edge.lookups.perform(reserved.collect()).await {
+                if let Some(number) = ids.get(&concluded.lookup) {
+                    told.concluded.insert(number.as_e164().into(), concluded);
+                }
+            }
+        }
+        Ok(Outcome::DoneBefore { .. }) => {
+            (told.is_replay, told.held_back) = (true, ASKED_BEFORE);
+        }
         Err(SubmitError::Refused(refusal)) => return Err(over_budget(edge, *refusal)),
         Err(error) => return Err(error.into()),
-    };
-    let reserved = entries.iter().filter_map(|entry| {
-        let Event::LookupRequested { lookup } = &entry.record.event else { return None };
-        Some((*lookup, ids.get(lookup)?.clone()))
-    });
-    let concluded = edge.lookups.perform(reserved.collect()).await;
-    let by_number = concluded.into_iter().filter_map(|concluded| {
-        let number = ids.get(&concluded.lookup)?;
-        Some((Box::from(number.as_e164()), concluded))
-    });
-    Ok(by_number.collect())
+    }
+    // What got no look-up of this request was another one's when it was decided.
+    let now = edge.clock.now();
+    for ((number, plan), is_asked) in found.iter().zip(&mut plans).zip(asked) {
+        if is_asked || told.is_replay {
+            let again = self::plan(edge, number.as_ref(), now);
+            let is_lost = again == Some(LookupPlan::Ask) && !told.is_replay;
+            *plan = if is_lost { Some(LookupPlan::UnderWay) } else { again };
+        }
+    }
+    Ok(Told { plans, ..told })
 }
 
 fn over_budget(edge: &Edge, refusal: Refusal) -> Problem {
@@ -196,18 +266,23 @@ fn over_budget(edge: &Edge, refusal: Refusal) -> Problem {
         return Problem::from(refusal);
     };
     let now = edge.clock.now();
-    let body = serde_json::to_value(budget_body(edge, now)).unwrap_or_default();
+    let budget = budget_body(edge, now);
+    let wait_s = |at: Timestamp| seconds_until(at, now).max(1);
+    let quota = Quota { reset_s: frees_at.map(wait_s), ..budget.quota(now) };
+    let body = serde_json::to_value(budget).unwrap_or_default();
     let problem = Problem::new(LOOKUP_BUDGET_SPENT, format!("{wanted} needed, {left} left"))
+        .limited_by(quota)
         .with("violated-policies", vec!["lookups"])
         .with("wanted", wanted)
         .with("budget", body);
     match frees_at {
-        Some(at) => {
-            let wait_s = u64::try_from(at.ms_since(now).max(0)).unwrap_or(0).div_ceil(1_000);
-            problem.with("frees_at", at.to_rfc3339()).retry_after_s(wait_s.max(1))
-        }
+        Some(at) => problem.with("frees_at", at.to_rfc3339()).retry_after_s(wait_s(at)),
         None => problem.with("frees_at", serde_json::Value::Null),
     }
+}
+
+fn seconds_until(at: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(at.ms_since(now).max(0)).unwrap_or(0).div_ceil(1_000)
 }
 
 fn result<'a>(
@@ -216,10 +291,14 @@ fn result<'a>(
     number: Option<&NumberIdentifier>,
     plan: Option<LookupPlan>,
     concluded: Option<&Concluded>,
+    held_back: &'static str,
 ) -> ResultBody<'a> {
     let now = edge.clock.now();
     let (state, source, reason, checked_at) = match (plan, concluded) {
-        (_, Some(concluded)) => (concluded.state, "provider", concluded.cause, Some(now)),
+        (_, Some(concluded)) if concluded.was_asked => {
+            (concluded.state, "provider", concluded.cause, Some(now))
+        }
+        (_, Some(concluded)) => (concluded.state, "none", concluded.cause, None),
         (None, None) => (LookupState::Unknown, "none", Some("invalid_number"), None),
         (Some(LookupPlan::Traffic { state, at }), None) => {
             let is_known = state != LookupState::Unknown;
@@ -230,11 +309,7 @@ fn result<'a>(
         (Some(LookupPlan::NotOptedIn), None) => {
             (LookupState::Unknown, "none", Some("not_opted_in"), None)
         }
-        (Some(LookupPlan::Ask), None) => {
-            let has_provider = edge.lookups.has_provider();
-            let reason = if has_provider { "breaker_open" } else { "no_provider" };
-            (LookupState::Unknown, "none", Some(reason), None)
-        }
+        (Some(LookupPlan::Ask), None) => (LookupState::Unknown, "none", Some(held_back), None),
     };
     ResultBody {
         input,

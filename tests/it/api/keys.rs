@@ -172,6 +172,45 @@ async fn a_publishable_key_captures_from_its_origin_and_learns_nothing() {
 }
 
 #[tokio::test]
+async fn a_publishable_key_can_neither_tie_people_together_nor_choose_the_moment() {
+    let app = TestApp::with_registry().await;
+    let (key, _) = publishable(&app, &["optins:write"], SHOP).await;
+    let known = json!({"user_id": "ID.known", "topics": ["orders"], "source": {"type": "app"}});
+    app.post("/v1/opt-ins").json(&known).expect(201).await;
+    app.opt_in(ANN, "orders").await;
+    let refused = |member: &'static str, value: String| {
+        let (app, key) = (&app, key.clone());
+        async move {
+            let mut body =
+                json!({"number": ANN, "topics": ["orders"], "source": {"type": "web_form"}});
+            body[member] = value.into();
+            let call = app.post("/v1/opt-ins").key(&key).header("origin", SHOP).json(&body);
+            let mut problem = call.problem(422, "body_invalid").await;
+            assert_eq!(problem["errors"][0]["pointer"], format!("/{member}"));
+            problem["request_id"].take();
+            problem
+        }
+    };
+    let about_known = refused("user_id", "ID.known".into()).await;
+    assert_eq!(about_known, refused("user_id", "ID.stranger".into()).await);
+    for moment in [app.moment(0), app.moment(-3_600), app.moment(240)] {
+        refused("captured_at", moment).await;
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_sends_twice_hears_so_and_nothing_else() {
+    let app = TestApp::with_registry().await;
+    let (key, _) = publishable(&app, &["optins:write"], SHOP).await;
+    let send = || capture(&app, &key).header("origin", SHOP).header("idempotency-key", "k").send();
+    let (first, second) = (send().await, send().await);
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 202));
+    assert_eq!(first.header("idempotent-replayed"), None);
+    assert_eq!(second.header("idempotent-replayed"), Some("true"));
+    assert_eq!(first.json(), second.json());
+}
+
+#[tokio::test]
 async fn wrong_keys_are_refused_and_too_many_of_them_must_wait() {
     let app = TestApp::with_registry_and(&[("IZIN_KEYS__FAILURES_PER_MINUTE_IP", "5")]).await;
     let (key, _) = app.key(&["registry:read"]).await;

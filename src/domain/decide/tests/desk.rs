@@ -34,6 +34,7 @@ pub(crate) const RULES: Rules = Rules {
         starting_allowance: 1,
         cache_ms: 7 * DAY_MS,
         requires_opt_in: true,
+        lapse_ms: 600_000,
     },
     skew_ms: 300_000,
 };

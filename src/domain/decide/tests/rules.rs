@@ -322,6 +322,7 @@ fn look_ups_need_an_opt_in_and_a_budget_and_messages_earn_more() {
         cause: None,
         wa_id: None,
         wa_key: None,
+        was_asked: true,
     };
     desk.run(&conclude).unwrap();
     assert!(matches!(desk.run(&conclude), Err(Refusal::LookupUnknown)));
