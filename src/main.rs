@@ -172,7 +172,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
         Action::Words => print(&words::page()),
         Action::WhatsappErrors => print(&whatsapp::document()),
         Action::Normalize { region } => normalize(region.as_deref()),
-        Action::CheckConfig => print(&load()?.redacted()),
+        Action::CheckConfig => {
+            let config = load()?;
+            app::check_settings(&config)?;
+            print(&config.redacted())
+        }
         Action::Serve { recover_to_verified_prefix } => {
             let config = with_log(load()?)?;
             let code = app::block_on(app::serve(&config, recover_to_verified_prefix))?;
@@ -215,7 +219,7 @@ fn question(action: KeyAction) -> app::Ask {
             });
             ask("POST", "/v1/keys".into(), Some(body))
         }
-        KeyAction::List => ask("GET", "/v1/keys".into(), None),
+        KeyAction::List => ask("GET", "/v1/keys?limit=200".into(), None),
         KeyAction::Rotate { id } => ask("POST", format!("/v1/keys/{id}/rotate"), None),
         KeyAction::Revoke { id } => ask("DELETE", format!("/v1/keys/{id}"), None),
     }

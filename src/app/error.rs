@@ -102,6 +102,14 @@ pub enum AppError {
         #[source]
         source: reqwest::Error,
     },
+    /// The default region is none.
+    #[error("numbers.default_region: there is no region {code}; {hint}")]
+    Region {
+        /// What was set.
+        code: String,
+        /// What was probably meant.
+        hint: &'static str,
+    },
     /// Nobody knows the admin key.
     #[error("the admin key is neither in IZIN_ADMIN_KEY nor in {}", path.display())]
     NoAdminKey {
@@ -116,7 +124,8 @@ impl AppError {
         move |source| Self::Io { doing, source }
     }
 
-    /// Returns the exit status. Source: `sysexits.h`: 65 is bad data, 75 is "try again later".
+    /// Returns the exit status. Source: `sysexits.h`: 64 is bad usage, 65 is bad data, 75 is "try
+    /// again later".
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Journal(_)
@@ -125,6 +134,7 @@ impl AppError {
             | Self::Entry(_)
             | Self::Differs { .. } => 65,
             Self::Lock { .. } => 75,
+            Self::Region { .. } => 64,
             Self::Io { .. }
             | Self::Secrets(_)
             | Self::NoEntropy(_)

@@ -26,24 +26,27 @@ use crate::{
 /// Name of the file that holds the first admin key.
 pub(super) const ADMIN_KEY_FILE: &str = "admin.key";
 
-/// Begins the ledger if it is empty, and makes the admin key if there is no key at all.
+/// Begins the ledger if it is empty, and makes the admin key if no key could make others.
 pub(super) async fn begin(
     config: &Config,
     ledger: &Ledger,
     hasher: &KeyHasher,
     ids: &dyn IdSource,
+    now: Timestamp,
 ) -> Result<(), AppError> {
     if ledger.views().state().next() == Seq(0) {
         let command = RegistryCommand::OpenLedger { ledger: ids.next() };
         submit(ledger, Command::Registry(Box::new(command))).await?;
     }
-    let has_keys = ledger.views().state().registry().keys().next().is_some();
-    if config.keys.admin_key.is_some() || has_keys {
+    let has_manager = ledger.views().state().registry().has_manager_beside(None, now);
+    if config.keys.admin_key.is_some() || has_manager {
         return Ok(());
     }
     let path = config.data_dir.join(ADMIN_KEY_FILE);
-    // A start that was cut short may have left the file without its entry: take that key.
-    let text = match known(&path) {
+    // A start that was cut short may have left the file without its entry: take that key. One that
+    // has an entry is a key that ended.
+    let is_new = |text: &ApiKey| ledger.views().state().registry().key(&text.id()).is_none();
+    let text = match known(&path).filter(is_new) {
         Some(text) => text,
         None => make(&path)?,
     };

@@ -14,4 +14,4 @@ pub use check::{check, rebuild};
 pub use error::AppError;
 pub use keys::{Ask, ask, health, print_duplicates};
 pub use serve::{block_on, serve};
-pub use service::{Service, start};
+pub use service::{Service, check_settings, start};

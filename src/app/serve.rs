@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use tokio::sync::oneshot;
+
 use crate::{
     app::{
         AppError,
@@ -26,21 +28,34 @@ pub async fn serve(config: &Config, recovers: bool) -> Result<i32, AppError> {
     let signals = StopSignals::listen().map_err(AppError::io("listen for signals"))?;
     let shutdown = Shutdown::default();
     let begun = shutdown.clone();
-    let second = actix_web::rt::spawn(async move { signals.drive(&begun).await });
+    let mut second = actix_web::rt::spawn(async move { signals.drive(&begun).await });
     actix_web::rt::spawn(async move {
         shutdown.begun().await;
         handle.stop(true).await;
     });
     tokio::select! {
         served = run.serve() => served.map_err(AppError::io("serve"))?,
-        signal = second => {
+        signal = &mut second => {
             return Ok(signal.map_or(1, StopSignal::exit_code));
         }
     }
-    // The server is gone, and with it everyone who could still submit.
-    behind.finish();
-    tracing::info!("stopped");
-    Ok(0)
+    // The server is gone, and with it everyone who could still submit. On a thread of its own, so
+    // that a second signal is still heard.
+    let (tell, finished) = oneshot::channel();
+    let finish = move || {
+        behind.finish();
+        if tell.send(()).is_err() {
+            tracing::debug!("nobody waited for the end");
+        }
+    };
+    thread::Builder::new().name("stop".into()).spawn(finish).map_err(AppError::io("stop"))?;
+    tokio::select! {
+        _ = finished => {
+            tracing::info!("stopped");
+            Ok(0)
+        }
+        signal = second => Ok(signal.map_or(1, StopSignal::exit_code)),
+    }
 }
 
 /// Runs a future to its end on the runtime that everything here needs.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -29,6 +29,7 @@ use crate::{
         auth::{Gate, OperatorKey},
         body::BodyBudget,
         counters::AllCounters,
+        download::Downloads,
         edge::{Edge, EdgeSettings},
         server::{self, Bound, BoundRun, ServerSettings},
     },
@@ -112,6 +113,7 @@ pub async fn start(
     clock: Arc<dyn Clock>,
     recovers: bool,
 ) -> Result<Service, AppError> {
+    let settings = edge_settings(config)?;
     let OpenedLedger { lock, secrets, sealer, journal, state } = open(config, recovers)?;
     let mut chance = random::from_os()?;
     let log = journal.reader();
@@ -140,7 +142,7 @@ pub async fn start(
     )?;
     let following = applier.spawn().map_err(AppError::io("start the database's follower"))?;
     let hasher = KeyHasher::new(secrets.pepper().expose());
-    first::begin(config, &ledger, &hasher, &*ids).await?;
+    first::begin(config, &ledger, &hasher, &*ids, clock.now()).await?;
     let indexer = Indexer::from_bytes(*secrets.index().expose());
     let lookups =
         Lookups::new(ledger.clone(), indexer.clone(), Arc::clone(&clock), provider(config)?);
@@ -161,7 +163,8 @@ pub async fn start(
         bodies: BodyBudget::new(config.http.in_flight_bytes_max),
         throttle: throttle(config),
         requests: AllCounters::default(),
-        settings: edge_settings(config),
+        downloads: Downloads::default(),
+        settings,
         ledger: ledger.clone(),
     };
     drop(ledger);
@@ -221,28 +224,52 @@ fn throttle(config: &Config) -> Throttle {
     })
 }
 
-fn edge_settings(config: &Config) -> EdgeSettings {
-    // The settings know two letters; whether they name a country is for the numbers to say.
-    let region = config.numbers.default_region.as_ref();
-    EdgeSettings {
+/// Refuses settings that only the layers they are for can judge.
+///
+/// # Errors
+///
+/// [`AppError::Region`].
+pub fn check_settings(config: &Config) -> Result<(), AppError> {
+    default_region(config).map(drop)
+}
+
+/// The settings know two letters; whether they name a country is for the numbers to say.
+fn default_region(config: &Config) -> Result<Option<Region>, AppError> {
+    let Some(region) = config.numbers.default_region.as_ref() else { return Ok(None) };
+    let code = region.as_str();
+    // Codes that people and cars know and ISO 3166 does not.
+    let hint = match code {
+        "UK" => "did you mean GB?",
+        "EL" => "did you mean GR?",
+        _ => "name one by the two letters of its ISO 3166 code, such as ID",
+    };
+    let refuse = |_unknown| AppError::Region { code: code.to_owned(), hint };
+    Region::parse(code).map(Some).map_err(refuse)
+}
+
+fn edge_settings(config: &Config) -> Result<EdgeSettings, AppError> {
+    Ok(EdgeSettings {
         body_bytes_max: config.http.body_bytes_max,
         batch_bytes_max: config.http.batch_body_bytes_max,
         request_deadline: Duration::from_secs(u64::from(config.http.request_deadline_s)),
-        default_region: region.and_then(|region| Region::parse(region.as_str()).ok()),
+        default_region: default_region(config)?,
         ticket_ttl_ms: i64::from(config.sends.ticket_ttl_s) * SECOND_MS,
         ticket_ttl_ms_max: i64::from(config.sends.ticket_ttl_s_max) * SECOND_MS,
         key_overlap_ms: DAY_MS,
         trusted_proxies: config.http.trusted_proxies.clone(),
-    }
+        lag_max: config.store.lag_max,
+    })
 }
 
 fn server_settings(config: &Config) -> ServerSettings {
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = config.http.workers.unwrap_or_else(cores).max(1);
     ServerSettings {
         listen: config.http.listen,
-        workers: config.http.workers,
+        workers,
         keep_alive: Duration::from_secs(u64::from(config.http.keep_alive_s)),
         header_deadline: Duration::from_secs(5),
-        connections_max: config.http.connections_max,
+        connections_max: config.http.connections_max.div_ceil(workers),
         drain: DRAIN,
     }
 }

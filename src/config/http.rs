@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::{
-    network::{BaseUrl, IpBlock},
+    network::IpBlock,
     reader::{Name, Reader},
 };
 
@@ -21,7 +21,7 @@ pub struct Http {
     pub workers: Option<usize>,
     /// How long an idle connection is kept, in seconds.
     pub keep_alive_s: u32,
-    /// How long a request may take from its first byte to the end of the reply, in seconds.
+    /// How long the body of a request may take to arrive, in seconds.
     pub request_deadline_s: u32,
     /// Bytes in the body of an ordinary request.
     pub body_bytes_max: usize,
@@ -29,12 +29,10 @@ pub struct Http {
     pub batch_body_bytes_max: usize,
     /// Bytes of all bodies being read at once. At least `batch_body_bytes_max`.
     pub in_flight_bytes_max: usize,
-    /// Open connections.
+    /// Open connections, over all workers.
     pub connections_max: usize,
     /// Who may say, in `X-Forwarded-For`, for whom they speak.
     pub trusted_proxies: Vec<IpBlock>,
-    /// How people and WhatsApp reach this server from outside.
-    pub public_base_url: Option<BaseUrl>,
     /// Listening beyond this machine without TLS was asked for in so many words.
     pub insecure_http: bool,
 }
@@ -58,13 +56,6 @@ impl Http {
                 "http.trusted_proxies",
                 "a list of IP addresses and blocks such as 10.0.0.0/8",
                 IpBlock::parse,
-            ),
-            public_base_url: from.text(
-                "http.public_base_url",
-                None,
-                BaseUrl::MUST_BE,
-                |url| url.as_str().to_owned(),
-                BaseUrl::parse,
             ),
             insecure_http: from.flag("http.insecure_http", false),
         };

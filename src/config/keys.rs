@@ -31,7 +31,7 @@ pub struct Keys {
 impl Keys {
     pub(super) fn read(from: &mut Reader) -> Self {
         Self {
-            admin_key: from.secret(Name::fixed("keys.admin_key", "IZIN_ADMIN_KEY"), 16),
+            admin_key: admin_key(from),
             failures_per_minute_ip: per_minute(from, "keys.failures_per_minute_ip", 20),
             failures_per_minute_key: per_minute(from, "keys.failures_per_minute_key", 10),
             public_writes_per_minute_ip: calls(from, "keys.public_writes_per_minute_ip", 10),
@@ -40,6 +40,12 @@ impl Keys {
             public_reads_per_minute_key: calls(from, "keys.public_reads_per_minute_key", 1_200),
         }
     }
+}
+
+/// The one key people may choose themselves, so the one that could be guessed: 24 characters of an
+/// alphabet of eight are 72 bits, beyond whoever may try 20 a minute.
+fn admin_key(from: &mut Reader) -> Option<Secret<String>> {
+    from.chosen_secret(Name::fixed("keys.admin_key", "IZIN_ADMIN_KEY"), 24, 8)
 }
 
 /// The upper bound is one of memory: each failure of the last minute is remembered.

@@ -4,7 +4,11 @@
 //! sections are the only list of settings there is: names, defaults and bounds cannot disagree
 //! with another list. Nothing stops at the first fault.
 
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::RangeInclusive,
+};
 
 use toml::Value;
 use zeroize::Zeroize;
@@ -239,20 +243,46 @@ impl Reader {
         name: impl Into<Name>,
         bytes_min: usize,
     ) -> Option<Secret<String>> {
-        let name = name.into();
+        let must_be = format!("at least {bytes_min} characters, visible ASCII only");
+        self.secret_that(name.into(), &must_be, |text| text.len() >= bytes_min)
+    }
+
+    /// Reads a secret that somebody chose: also not a few characters over and over.
+    pub(super) fn chosen_secret(
+        &mut self,
+        name: impl Into<Name>,
+        bytes_min: usize,
+        different_min: usize,
+    ) -> Option<Secret<String>> {
+        let must_be = format!(
+            "at least {bytes_min} characters, visible ASCII only, {different_min} of them \
+             different; `openssl rand -base64 32` draws a good one"
+        );
+        let is_good = |text: &str| {
+            let different: BTreeSet<u8> = text.bytes().collect();
+            text.len() >= bytes_min && different.len() >= different_min
+        };
+        self.secret_that(name.into(), &must_be, is_good)
+    }
+
+    fn secret_that(
+        &mut self,
+        name: Name,
+        must_be: &str,
+        is_good: impl Fn(&str) -> bool,
+    ) -> Option<Secret<String>> {
         if self.file.contains_key(name.path) {
             self.secrets_in_file.push(name.path);
         }
-        let must_be = format!("at least {bytes_min} characters, visible ASCII only");
         let parse = |given| {
             let mut text = text(given)?;
-            if text.len() >= bytes_min && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            if is_good(&text) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Some(Secret::new(text));
             }
             text.zeroize();
             None
         };
-        self.read(name, None, &must_be, |_| HIDDEN.to_owned(), parse)
+        self.read(name, None, must_be, |_| HIDDEN.to_owned(), parse)
     }
 
     /// Returns whether the setting has a value that was refused already.

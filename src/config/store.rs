@@ -11,8 +11,9 @@ pub struct Store {
     pub cache_bytes: u64,
     /// Entries applied in one batch at most; fewer when they are about people far apart.
     pub batch_len: usize,
-    /// Entries the database may be behind the journal before writers wait for it. At least
-    /// `batch_len`.
+    /// Entries the database may be behind the journal before opt-ins have to wait. At least
+    /// `batch_len`. A long way is no danger: the database reads what it missed from the journal,
+    /// so being behind costs stale reads, and no memory.
     pub lag_max: u64,
 }
 
@@ -21,7 +22,7 @@ impl Store {
         let read = Self {
             cache_bytes: from.whole("store.cache_bytes", 16 << 20, 1 << 20..=64 << 30),
             batch_len: from.whole("store.batch_len", 2_000, 1..=10_000),
-            lag_max: from.whole("store.lag_max", 100_000, 1..=100_000_000),
+            lag_max: from.whole("store.lag_max", 5_000_000, 1..=100_000_000),
         };
         if u64::try_from(read.batch_len).is_ok_and(|batch_len| read.lag_max < batch_len) {
             from.rule("store.lag_max", "must be at least store.batch_len");

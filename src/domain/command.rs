@@ -232,6 +232,8 @@ pub enum KeyCommand {
     Revoke {
         /// Which.
         id: KeyId,
+        /// Whether another key that may make keys must remain: nobody else could come in.
+        keeps_a_manager: bool,
     },
 }
 

@@ -265,6 +265,10 @@ pub enum Event {
         live: LiveHash,
         /// Until when the one before works.
         old_until: Timestamp,
+        /// Whether it takes the newest secret's place at once, because an older one still works:
+        /// that one keeps its time.
+        #[serde(default, skip_serializing_if = "is_ordinary")]
+        replaces_newest: bool,
     },
     /// An API key ended.
     KeyRevoked {
@@ -431,6 +435,11 @@ pub enum Event {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 const fn is_false(truth: &bool) -> bool {
     !*truth
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+const fn is_ordinary(replaces_newest: &bool) -> bool {
+    !*replaces_newest
 }
 
 const fn asked() -> bool {

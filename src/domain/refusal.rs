@@ -116,6 +116,9 @@ pub enum Refusal {
     /// The API key ended.
     #[error("the API key was revoked")]
     KeyRevoked,
+    /// Nobody could make API keys any more.
+    #[error("it is the last API key that may make others")]
+    LastManager,
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     OnceReused,

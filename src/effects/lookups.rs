@@ -168,10 +168,7 @@ impl Lookups {
     async fn record(&self, concluded: &Concluded) {
         let (mut wait_ms, mut waited_ms) = (RECORD_AGAIN_MS, 0);
         loop {
-            let error = match self.ledger.submit(self.conclusion(concluded)).await {
-                Ok(_) => return,
-                Err(error) => error,
-            };
+            let Err(error) = self.ledger.submit(self.conclusion(concluded)).await else { return };
             if !matches!(error, SubmitError::Busy) || waited_ms >= LOOKUP_RECORD_MS {
                 // It lapses, or is ended when the service starts again.
                 tracing::warn!(%error, "failed to record how a look-up ended");

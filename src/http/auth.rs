@@ -15,8 +15,13 @@ use crate::{
     http::{
         edge::Caller,
         problem::{KEY_INVALID, KEY_MISSING, ORIGIN_REFUSED, Problem, TOO_MANY_GUESSES},
+        quota::Quota,
     },
-    keys::{guard::GuessGuard, hash::KeyHasher, text::ApiKey},
+    keys::{
+        guard::{GuessGuard, TooManyGuesses, WINDOW_MS},
+        hash::KeyHasher,
+        text::ApiKey,
+    },
 };
 
 /// Checks keys.
@@ -74,12 +79,6 @@ impl Gate {
         monotonic_ms: u64,
     ) -> Result<Caller, Problem> {
         let text = bearer(req)?;
-        if let Some(operator) = &self.operator
-            && bool::from(digest(text).ct_eq(&operator.0))
-        {
-            let scopes = KeyKind::Secret.may_hold();
-            return Ok(Caller { actor: Actor::Operator, scopes, kind: KeyKind::Secret });
-        }
         let key = ApiKey::parse(text).ok();
         let record = key.as_ref().and_then(|key| state.registry().key(&key.id()));
         let usable = record.filter(|record| record.is_usable(now));
@@ -90,12 +89,38 @@ impl Gate {
             let scopes = limit(record.scopes, record.kind);
             return Ok(Caller { actor: Actor::Key(record.id), scopes, kind: record.kind });
         }
+        // A key that people chose can be guessed, and whoever guesses too often must not learn
+        // that this one is right.
+        if let Some(operator) = &self.operator {
+            self.guard.check(peer, None, monotonic_ms).map_err(|error| too_many(&error))?;
+            if bool::from(digest(text).ct_eq(&operator.0)) {
+                let scopes = KeyKind::Secret.may_hold();
+                return Ok(Caller { actor: Actor::Operator, scopes, kind: KeyKind::Secret });
+            }
+        }
         match self.guard.failed(peer, key.map(|key| key.id()), monotonic_ms) {
             Ok(()) => Err(Problem::new(KEY_INVALID, "the key is unknown or does not work")),
-            Err(error) => Err(Problem::new(TOO_MANY_GUESSES, "too many wrong keys")
-                .retry_after_s(error.retry_after_s)),
+            Err(error) => Err(too_many(&error)),
         }
     }
+
+    /// Returns whether the environment gives the operator a key.
+    pub const fn has_operator(&self) -> bool {
+        self.operator.is_some()
+    }
+}
+
+fn too_many(error: &TooManyGuesses) -> Problem {
+    let quota = Quota {
+        name: "wrong-keys",
+        quota: u64::from(error.limit),
+        window_s: WINDOW_MS / 1_000,
+        left: 0,
+        reset_s: Some(error.retry_after_s),
+    };
+    Problem::new(TOO_MANY_GUESSES, "too many wrong keys")
+        .retry_after_s(error.retry_after_s)
+        .limited_by(quota)
 }
 
 /// A stored key never does more than its kind may, whatever was stored.

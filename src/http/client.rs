@@ -81,6 +81,7 @@ mod tests {
         let hops = "9.9.9.9, 198.51.100.7, 10.1.1.1, 2001:db8::5";
         assert_eq!(seen("10.0.0.1", &[hops], trusted), "198.51.100.7");
         assert_eq!(seen("10.0.0.1", &["10.1.1.1,10.1.1.2"], trusted), "10.1.1.1");
+        assert_eq!(seen("[::ffff:10.0.0.1]", &["198.51.100.7"], trusted), "198.51.100.7");
     }
 
     #[test]
@@ -91,6 +92,7 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["[2001:db8::5]"], trusted), "2001:db8::5");
         assert_eq!(seen("10.0.0.1", &["198.51.100.7, unknown"], trusted), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &["unknown, 10.1.1.1"], trusted), "10.1.1.1");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.7, unknown, 10.1.1.1"], trusted), "10.1.1.1");
         assert_eq!(seen("10.0.0.1", &[""], trusted), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[], trusted), "10.0.0.1");
     }

@@ -37,6 +37,7 @@ pub(crate) async fn problems(_ask: Ask) -> Result<HttpResponse, Problem> {
     let mut rows = String::new();
     for code in problem::CODES {
         let problem::Code { name, status, title, help, retryable } = code;
+        let (title, help) = (escaped(title), escaped(help));
         let retry = if *retryable { "can be repeated" } else { "is not cured by repeating" };
         let written = write!(
             rows,
@@ -47,8 +48,27 @@ pub(crate) async fn problems(_ask: Ask) -> Result<HttpResponse, Problem> {
             break;
         }
     }
-    let rows = rows.replace('`', "");
     Ok(html(include_str!("problems.html").replace("<!--rows-->", &rows)))
+}
+
+/// Writes text of the catalogue as HTML: what stands between backquotes is code.
+fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut is_code = false;
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '`' => {
+                html.push_str(if is_code { "</code>" } else { "<code>" });
+                is_code = !is_code;
+            }
+            _ => html.push(character),
+        }
+    }
+    html
 }
 
 fn html(page: String) -> HttpResponse {

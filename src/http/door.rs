@@ -21,7 +21,9 @@ use crate::{
         edge::{Ask, Caller, Edge, require},
         explain,
         problem::{INTERNAL, Problem},
+        query::Query,
         quota,
+        routes::Row,
     },
     keys::throttle::Levels,
     runtime::ids::RequestIds,
@@ -66,20 +68,19 @@ pub struct Outgoing {
     levels: Option<Levels>,
 }
 
-/// Lets a request in, or says why not. `row` is where its answer is counted.
+/// Lets a request in, or says why not. `place` is where its answer is counted.
 pub async fn enter(
     req: HttpRequest,
     payload: Payload,
     worker: Rc<Worker>,
-    row: usize,
-    access: Access,
-    handler: Handler,
+    place: usize,
+    row: &'static Row,
 ) -> HttpResponse {
     let mut outgoing = Outgoing::of(&req, &worker.request_ids);
-    let reply = match admit(&req, &worker.edge, access, &mut outgoing) {
+    let reply = match admit(&req, &worker.edge, row, &mut outgoing) {
         Ok((caller, client)) => {
             let ask = Ask::new(req, payload, Arc::clone(&worker.edge), caller, client);
-            let work = AssertUnwindSafe(async move { handler(ask).await });
+            let work = AssertUnwindSafe(async move { (row.handler)(ask).await });
             work.catch_unwind().await.unwrap_or_else(|_panic| {
                 Err(Problem::new(INTERNAL, "the service met a failure of its own"))
             })
@@ -91,7 +92,7 @@ pub async fn enter(
         Err(problem) => explain::complete(&worker.edge, problem).await.response(&outgoing.id),
     };
     let response = outgoing.finish(response);
-    worker.counters.count(row, response.status());
+    worker.counters.count(place, response.status());
     response
 }
 
@@ -137,11 +138,11 @@ impl Outgoing {
 fn admit(
     req: &HttpRequest,
     edge: &Edge,
-    access: Access,
+    row: &Row,
     outgoing: &mut Outgoing,
 ) -> Result<(Caller, IpAddr), Problem> {
     let client = client::address(req, &edge.settings.trusted_proxies);
-    match access {
+    match row.access {
         Access::Open => {
             let actor = Actor::System;
             let scopes = crate::domain::access::ScopeSet::EMPTY;
@@ -170,6 +171,9 @@ fn admit(
                     verdict?;
                 }
                 (KeyKind::Publishable | KeyKind::Secret, _) => require(caller.scopes, scope)?,
+            }
+            if !row.has_query {
+                Query::read(req, &[])?;
             }
             Ok((caller, client))
         }

@@ -21,8 +21,9 @@ use crate::{
         auth::Gate,
         body::{self, Body, BodyBudget},
         counters::AllCounters,
+        download::Downloads,
         idempotency,
-        problem::{BODY_INVALID, Problem, SCOPE_MISSING},
+        problem::{BODY_INVALID, LEDGER_BUSY, Problem, SCOPE_MISSING},
         query,
     },
     keys::throttle::Throttle,
@@ -49,7 +50,7 @@ pub struct EdgeSettings {
     pub body_bytes_max: usize,
     /// Largest body of a batch in bytes.
     pub batch_bytes_max: usize,
-    /// How long a request may take to arrive.
+    /// How long a body may take to arrive.
     pub request_deadline: Duration,
     /// The region of numbers written without one.
     pub default_region: Option<Region>,
@@ -61,6 +62,8 @@ pub struct EdgeSettings {
     pub key_overlap_ms: i64,
     /// Who may say for whom they speak.
     pub trusted_proxies: Vec<IpBlock>,
+    /// Entries the database may be behind before opt-ins have to wait.
+    pub lag_max: u64,
 }
 
 /// What handlers may hold.
@@ -98,6 +101,8 @@ pub struct Edge {
     pub requests: AllCounters,
     /// When the service started.
     pub started: Monotonic,
+    /// Exports under way.
+    pub downloads: Downloads,
     /// What the operator set.
     pub settings: EdgeSettings,
 }
@@ -130,6 +135,19 @@ impl Edge {
     /// Returns the durable state's owner.
     pub fn views(&self) -> &Views {
         self.ledger.views()
+    }
+
+    /// Refuses what can wait while the database is further behind than it may be. One that has
+    /// failed does not catch up, and nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`LEDGER_BUSY`].
+    pub fn keep_pace(&self) -> Result<(), Problem> {
+        if self.lag.is_failed() || self.lag.entries() <= self.settings.lag_max {
+            return Ok(());
+        }
+        Err(Problem::new(LEDGER_BUSY, "the database is too far behind").retry_after_s(2))
     }
 }
 
@@ -312,10 +330,11 @@ fn read_entries(edge: &Edge, first: Seq, count: u32) -> Result<Vec<Recorded>, Pr
     Ok(entries)
 }
 
-/// A failure of ours: logged here, told as little as possible.
+/// A failure of ours: logged when it is answered, told as little as possible.
 pub fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = %Chain(error), "a request met a failure of ours");
-    Problem::new(crate::http::problem::INTERNAL, "the service met a failure of its own")
+    let problem =
+        Problem::new(crate::http::problem::INTERNAL, "the service met a failure of its own");
+    problem.caused_by(Chain(error).to_string())
 }
 
 /// An error and its causes, in one line.

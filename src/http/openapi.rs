@@ -2,17 +2,26 @@
 
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        Content, ObjectBuilder, Ref, Required, Response, ResponseBuilder,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
 };
 
-use crate::http::{
-    door::Access,
-    explain, health, metrics, problem,
-    routes::TABLE,
-    v1::{
-        batch, contacts, decision, duplicates, eligibility, exports, keys, merge, numbers, opt_ins,
-        opt_outs, registry, sends, verifications,
+use crate::{
+    domain::access::Scope,
+    http::{
+        door::Access,
+        explain, health, metrics, problem,
+        routes::TABLE,
+        v1::{
+            batch, contacts, decision, duplicates, eligibility, exports, keys, merge, numbers,
+            opt_ins, opt_outs, registry, sends, verifications,
+        },
     },
+    limits::IDEMPOTENCY_KEY_BYTES_MAX,
 };
 
 #[derive(OpenApi)]
@@ -41,7 +50,8 @@ use crate::http::{
         exports::consents, exports::ledger,
         health::live, health::ready, metrics::show,
     ),
-    components(schemas(problem::FieldError, explain::SuggestionBody, decision::DecisionBody<'static>,
+    components(schemas(problem::FieldError, problem::ProblemBody<'static>,
+        explain::SuggestionBody, decision::DecisionBody<'static>,
         eligibility::ShortBody<'static>, batch::Totals)),
     modifiers(&Keys),
 )]
@@ -67,12 +77,44 @@ impl Modify for Keys {
             };
             let Some(operation) = operation else { continue };
             let no_scopes: [String; 0] = [];
-            let needs = utoipa::openapi::security::SecurityRequirement::new("key", no_scopes);
+            let needs = SecurityRequirement::new("key", no_scopes);
             operation.security = Some(vec![needs]);
             let about = operation.description.take().unwrap_or_default();
             operation.description = Some(format!("{about}\n\nScope: `{}`.", scope.text()));
+            operation.responses.responses.insert("default".to_owned(), problem_response().into());
+            // A question asked twice is answered twice; everything else that is sent is done once.
+            if matches!(row.method, "POST" | "PUT") && scope != Scope::EligibilityRead {
+                operation.parameters.get_or_insert_default().push(idempotency_key().into());
+            }
         }
     }
+}
+
+/// What every call answers instead of success.
+fn problem_response() -> Response {
+    let content = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    ResponseBuilder::new()
+        .description("A problem; `code` is one of those under /docs/problems")
+        .content("application/problem+json", content)
+        .build()
+}
+
+fn idempotency_key() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(schema::Type::String)
+        .min_length(Some(1))
+        .max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Bare or quoted. The same request under the same key is done once, however often it \
+             is sent within two days, or what `idempotency.keep_hours` says; a repeat is marked \
+             `Idempotent-Replayed: true`",
+        ))
+        .schema(Some(text))
+        .build()
 }
 
 /// Returns the API document as pretty JSON, the same for every build of the same code.

@@ -100,6 +100,8 @@ codes! {
         "`from` and `into` name the same contact. Nothing has to be done.";
     KEY_REVOKED, "key_revoked", 409, "The API key was revoked", false,
         "A revoked key stays revoked. Make another one.";
+    KEY_LAST, "key_last", 409, "The API key is the last that may make others", false,
+        "Make another key with `keys:manage` first, or set `IZIN_ADMIN_KEY`.";
     BODY_TOO_LARGE, "body_too_large", 413, "The body is too large", false,
         "`limit` is the largest body in bytes. Split the request, or stream NDJSON where the call takes it.";
     CONTENT_TYPE, "content_type", 415, "The body has another content type", false,
@@ -171,6 +173,7 @@ struct Details {
     retry_after_s: Option<u64>,
     unread: Option<Unread>,
     quota: Option<Quota>,
+    cause: Option<String>,
 }
 
 /// RFC 9457 problem details, with our members.
@@ -210,6 +213,7 @@ impl Problem {
             retry_after_s: None,
             unread: None,
             quota: None,
+            cause: None,
         }))
     }
 
@@ -292,6 +296,13 @@ impl Problem {
         self
     }
 
+    /// Keeps what happened inside for the log. It is never shown.
+    #[must_use]
+    pub fn caused_by(mut self, cause: String) -> Self {
+        self.0.cause = Some(cause);
+        self
+    }
+
     /// Returns the kind.
     pub fn code(&self) -> Code {
         self.0.code
@@ -299,9 +310,17 @@ impl Problem {
 
     /// Builds the response.
     pub fn response(&self, request_id: &str) -> HttpResponse {
-        let Details { code, detail, errors, extra, retry_after_s, unread: _, quota } = &*self.0;
+        let Details { code, detail, errors, extra, retry_after_s, unread: _, quota, cause } =
+            &*self.0;
         let status = StatusCode::from_u16(code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status.is_server_error() {
+        if let Some(cause) = cause {
+            tracing::error!(
+                code = code.name,
+                request.id = request_id,
+                cause,
+                "a request met a failure of ours: {cause}"
+            );
+        } else if status.is_server_error() {
             tracing::warn!(code = code.name, request.id = request_id, %detail, "request failed");
         }
         let mut response = HttpResponse::build(status);
@@ -415,6 +434,7 @@ impl From<Refusal> for Problem {
             Refusal::LookupBudget { .. } => Self::new(LOOKUP_BUDGET_SPENT, detail),
             Refusal::KeyUnknown => Self::new(KEY_UNKNOWN, detail),
             Refusal::KeyRevoked => Self::new(KEY_REVOKED, detail),
+            Refusal::LastManager => Self::new(KEY_LAST, detail),
             Refusal::OnceReused => Self::new(IDEMPOTENCY_KEY_REUSED, detail),
             // What only the service itself asks for: a refusal of it is a bug.
             Refusal::LookupUnknown | Refusal::LedgerOpen => Self::new(INTERNAL, detail),

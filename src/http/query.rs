@@ -24,10 +24,11 @@ impl<'a> Query<'a> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if !known.contains(&&*name) {
-                return Err(refuse(
-                    "?",
-                    format!("unknown parameter; known are {}", known.join(", ")),
-                ));
+                let known = match known {
+                    [] => "this call takes none".to_owned(),
+                    known => format!("known are {}", known.join(", ")),
+                };
+                return Err(refuse("?", format!("unknown parameter; {known}")));
             }
             if pairs.iter().any(|(taken, _)| *taken == name) {
                 return Err(refuse(&name, "given twice"));
@@ -35,6 +36,19 @@ impl<'a> Query<'a> {
             pairs.push((name, value));
         }
         Ok(Self { pairs })
+    }
+
+    /// Refuses parameters given without a value, where one left blank by mistake would ask for
+    /// everything.
+    ///
+    /// # Errors
+    ///
+    /// [`QUERY_INVALID`].
+    pub fn without_blanks(self) -> Result<Self, Problem> {
+        match self.pairs.iter().find(|(_, value)| value.is_empty()) {
+            Some((name, _)) => Err(refuse(name, "has no value; leave it out to ask for all")),
+            None => Ok(self),
+        }
     }
 
     /// Returns a parameter; an empty one counts as not given.

@@ -32,19 +32,24 @@ pub struct Row {
     pub path: &'static str,
     /// Who may come in.
     pub access: Access,
-    handler: Handler,
+    /// Whether the handler reads the query; where it does not, there must be none.
+    pub(super) has_query: bool,
+    pub(super) handler: Handler,
 }
 
 macro_rules! table {
-    ($($method:literal $path:literal $access:expr => $handler:path;)+) => {
+    ($($method:literal $path:literal $access:expr => $handler:path $(, $query:ident)?;)+) => {
         /// Every method of every path.
         pub const TABLE: &[Row] = &[$(Row {
             method: $method,
             path: $path,
             access: $access,
+            has_query: table!(@has $($query)?),
             handler: |ask| Box::pin($handler(ask)),
         }),+];
     };
+    (@has query) => { true };
+    (@has) => { false };
 }
 
 const fn needs(scope: Scope) -> Access {
@@ -55,43 +60,43 @@ table! {
     "POST" "/v1/opt-ins" needs(Scope::OptinsWrite) => opt_ins::create;
     "POST" "/v1/opt-outs" needs(Scope::OptoutsWrite) => opt_outs::create;
     "POST" "/v1/contacts/merge" needs(Scope::ContactsWrite) => merge::merge;
-    "GET" "/v1/contacts/duplicates" needs(Scope::ContactsRead) => duplicates::list;
+    "GET" "/v1/contacts/duplicates" needs(Scope::ContactsRead) => duplicates::list, query;
     "GET" "/v1/contacts/{ref}" needs(Scope::ContactsRead) => contacts::get;
-    "GET" "/v1/contacts/{ref}/history" needs(Scope::ContactsRead) => contacts::history;
+    "GET" "/v1/contacts/{ref}/history" needs(Scope::ContactsRead) => contacts::history, query;
     "PUT" "/v1/contacts/{ref}/identity" needs(Scope::ContactsWrite) => contacts::report_identity;
     "POST" "/v1/contacts/{ref}/identity/confirm" needs(Scope::ContactsWrite) => contacts::confirm_identity;
     "POST" "/v1/contacts/{ref}/block" needs(Scope::ContactsWrite) => contacts::block;
     "POST" "/v1/contacts/{ref}/unblock" needs(Scope::ContactsWrite) => contacts::unblock;
     "POST" "/v1/contacts/{ref}/traffic" needs(Scope::ContactsWrite) => contacts::traffic;
-    "GET" "/v1/eligibility" needs(Scope::EligibilityRead) => eligibility::ask;
+    "GET" "/v1/eligibility" needs(Scope::EligibilityRead) => eligibility::ask, query;
     "POST" "/v1/eligibility" needs(Scope::EligibilityRead) => batch::ask_many;
     "POST" "/v1/sends" needs(Scope::SendsWrite) => sends::reserve;
     "POST" "/v1/sends/{id}/commit" needs(Scope::SendsWrite) => sends::commit;
     "POST" "/v1/sends/{id}/release" needs(Scope::SendsWrite) => sends::release;
-    "GET" "/v1/numbers" needs(Scope::NumbersRead) => numbers::explain;
+    "GET" "/v1/numbers" needs(Scope::NumbersRead) => numbers::explain, query;
     "POST" "/v1/verifications" needs(Scope::VerificationsWrite) => verifications::create;
     "GET" "/v1/verifications/budget" needs(Scope::VerificationsRead) => verifications::budget;
-    "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::list_topics;
+    "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::list_topics, query;
     "GET" "/v1/topics/{id}" needs(Scope::RegistryRead) => registry::get_topic;
     "PUT" "/v1/topics/{id}" needs(Scope::RegistryWrite) => registry::put_topic;
-    "GET" "/v1/statements" needs(Scope::RegistryRead) => registry::list_statements;
+    "GET" "/v1/statements" needs(Scope::RegistryRead) => registry::list_statements, query;
     "GET" "/v1/statements/{id}" needs(Scope::RegistryRead) => registry::get_statement;
     "PUT" "/v1/statements/{id}" needs(Scope::RegistryWrite) => registry::put_statement;
-    "GET" "/v1/templates" needs(Scope::RegistryRead) => registry::list_templates;
+    "GET" "/v1/templates" needs(Scope::RegistryRead) => registry::list_templates, query;
     "GET" "/v1/templates/{name}/{language}" needs(Scope::RegistryRead) => registry::get_template;
     "PUT" "/v1/templates/{name}/{language}" needs(Scope::RegistryWrite) => registry::put_template;
-    "GET" "/v1/senders" needs(Scope::RegistryRead) => registry::list_senders;
+    "GET" "/v1/senders" needs(Scope::RegistryRead) => registry::list_senders, query;
     "GET" "/v1/senders/{id}" needs(Scope::RegistryRead) => registry::get_sender;
     "PUT" "/v1/senders/{id}" needs(Scope::RegistryWrite) => registry::put_sender;
-    "GET" "/v1/portfolios" needs(Scope::RegistryRead) => registry::list_portfolios;
+    "GET" "/v1/portfolios" needs(Scope::RegistryRead) => registry::list_portfolios, query;
     "GET" "/v1/portfolios/{id}" needs(Scope::RegistryRead) => registry::get_portfolio;
     "PUT" "/v1/portfolios/{id}" needs(Scope::RegistryWrite) => registry::put_portfolio;
-    "GET" "/v1/keys" needs(Scope::KeysManage) => keys::list;
+    "GET" "/v1/keys" needs(Scope::KeysManage) => keys::list, query;
     "POST" "/v1/keys" needs(Scope::KeysManage) => keys::create;
     "POST" "/v1/keys/{id}/rotate" needs(Scope::KeysManage) => keys::rotate;
     "DELETE" "/v1/keys/{id}" needs(Scope::KeysManage) => keys::revoke;
-    "GET" "/v1/exports/consents" needs(Scope::ExportsRead) => exports::consents;
-    "GET" "/v1/exports/ledger" needs(Scope::ExportsRead) => exports::ledger;
+    "GET" "/v1/exports/consents" needs(Scope::ExportsRead) => exports::consents, query;
+    "GET" "/v1/exports/ledger" needs(Scope::ExportsRead) => exports::ledger, query;
     "GET" "/livez" Access::Open => health::live;
     "GET" "/readyz" Access::Open => health::ready;
     "GET" "/metrics" needs(Scope::MetricsRead) => metrics::show;
@@ -131,19 +136,24 @@ pub fn configure(app: &mut ServiceConfig, worker: &Rc<Worker>) {
     }));
 }
 
+/// Mounts the rows of one path.
 fn resource(path: &'static str, worker: &Rc<Worker>) -> Resource {
     let mut resource = web::resource(path);
     let mut methods = Vec::new();
     let mut callable = (Vec::new(), ScopeSet::EMPTY);
     for (place, row) in TABLE.iter().enumerate().filter(|(_, row)| row.path == path) {
-        let Ok(method) = Method::from_bytes(row.method.as_bytes()) else { continue };
-        let (worker, access, handler) = (Rc::clone(worker), row.access, row.handler);
-        let enter = move |req: HttpRequest, payload: Payload| {
-            door::enter(req, payload, Rc::clone(&worker), place, access, handler)
-        };
-        resource = resource.route(web::method(method).to(enter));
-        methods.push(row.method);
-        if let Access::Scope(scope) = access
+        // Source: RFC 9110, 9.3.2: what can be got can be asked about.
+        let taken = if row.method == "GET" { &["GET", "HEAD"][..] } else { &[row.method] };
+        for method in taken {
+            let Ok(parsed) = Method::from_bytes(method.as_bytes()) else { continue };
+            let worker = Rc::clone(worker);
+            let enter = move |req: HttpRequest, payload: Payload| {
+                door::enter(req, payload, Rc::clone(&worker), place, row)
+            };
+            resource = resource.route(web::method(parsed).to(enter));
+            methods.push(*method);
+        }
+        if let Access::Scope(scope) = row.access
             && scope.held_by() == HeldBy::AnyKey
         {
             callable.0.push(row.method);

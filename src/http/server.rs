@@ -14,8 +14,8 @@ use crate::{
 pub struct ServerSettings {
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Worker threads; one per core, if left out.
-    pub workers: Option<usize>,
+    /// Worker threads.
+    pub workers: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long headers may take to arrive.
@@ -67,7 +67,7 @@ pub fn bind(
     edge: Arc<Edge>,
     request_ids: Arc<RequestIds>,
 ) -> io::Result<Bound> {
-    let mut server = HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         let worker = Rc::new(Worker {
             edge: Arc::clone(&edge),
             request_ids: Arc::clone(&request_ids),
@@ -79,10 +79,8 @@ pub fn bind(
     .client_request_timeout(settings.header_deadline)
     .max_connections(settings.connections_max)
     .shutdown_timeout(settings.drain.as_secs())
+    .workers(settings.workers)
     .disable_signals();
-    if let Some(workers) = settings.workers {
-        server = server.workers(workers);
-    }
     let server = server.bind(settings.listen)?;
     let addr = server.addrs().first().copied().unwrap_or(settings.listen);
     let server = server.run();

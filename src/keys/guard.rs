@@ -1,8 +1,10 @@
 //! A brake on guessing keys: how many wrong ones a place or a key id may try in a minute.
 //!
-//! It does not decide whether a key is right. Callers check the key first, which costs about a
-//! microsecond, and come here with the wrong ones. So a right key always gets in, and nobody can
-//! lock somebody out by guessing at the public part of their key.
+//! It does not decide whether a key is right. Callers check the keys we drew first, which costs
+//! about a microsecond, and come here with the wrong ones. So a right key always gets in, and
+//! nobody can lock somebody out by guessing at the public part of their key. What people chose
+//! themselves, a password or the operator's key, is only looked at when [`GuessGuard::check`] lets
+//! it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -40,6 +42,8 @@ pub struct GuessLimits {
 pub struct TooManyGuesses {
     /// Seconds until the oldest failure stops counting, at least one.
     pub retry_after_s: u64,
+    /// Failures that are answered as such in a minute.
+    pub limit: u32,
 }
 
 /// Counts failures. Shared by all workers; costs one atomic read while nobody fails.
@@ -118,10 +122,15 @@ impl GuessGuard {
         key: Option<Source>,
         now_ms: u64,
     ) -> Result<(), TooManyGuesses> {
-        let by_network = failures.wait_ms(network, self.limits.per_network, now_ms);
-        let by_key = key.and_then(|key| failures.wait_ms(key, self.limits.per_key, now_ms));
+        let mut wait = |source, limit: NonZeroU32| {
+            failures.wait_ms(source, limit, now_ms).map(|wait_ms| (wait_ms, limit.get()))
+        };
+        let by_network = wait(network, self.limits.per_network);
+        let by_key = key.and_then(|key| wait(key, self.limits.per_key));
         match by_network.max(by_key) {
-            Some(wait_ms) => Err(TooManyGuesses { retry_after_s: wait_ms.div_ceil(1_000).max(1) }),
+            Some((wait_ms, limit)) => {
+                Err(TooManyGuesses { retry_after_s: wait_ms.div_ceil(1_000).max(1), limit })
+            }
             None => Ok(()),
         }
     }

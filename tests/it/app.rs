@@ -152,6 +152,11 @@ impl TestApp {
         self.running = Some(Running::start(&self.config, &self.clock));
     }
 
+    /// Returns where the service listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.running.as_ref().expect("a running service").addr
+    }
+
     pub(crate) fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }

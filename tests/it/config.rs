@@ -92,13 +92,14 @@ fn the_example_lists_every_setting_in_order_and_nothing_else() {
 #[test]
 fn the_example_works_with_everything_in_it_switched_on() {
     let config =
-        load(&example_in_full().replace("replace-me", "replaced-by-somebody"), &[]).unwrap();
+        load(&example_in_full().replace("replace-me", "replaced-by-somebody-who-knew"), &[])
+            .unwrap();
     assert!(config.settings().iter().all(|setting| setting.value().is_some()));
     assert_eq!(config.http.workers, Some(4));
     let provider = config.verification.provider.unwrap();
     assert_eq!(provider.kind, ProviderKind::ContactsApi);
     assert_eq!(provider.url.as_str(), "http://127.0.0.1:3000");
-    assert_eq!(provider.token.unwrap().expose(), "replaced-by-somebody");
+    assert_eq!(provider.token.unwrap().expose(), "replaced-by-somebody-who-knew");
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn what_the_outside_relies_on_has_its_fixed_variables() {
     let config = from_environment(&[
         ("IZIN_DATA_DIR", "/srv/izin"),
         ("IZIN_LISTEN", "127.0.0.1:0"),
-        ("IZIN_ADMIN_KEY", "0123456789abcdef"),
+        ("IZIN_ADMIN_KEY", "0123456789abcdef-0123456789"),
         ("IZIN_SECRETS_DIR", "/run/izin-secrets"),
         ("IZIN_VERIFY_PROVIDER", "waha"),
         ("IZIN_VERIFY_URL", "http://127.0.0.1:3000/"),
@@ -129,7 +130,7 @@ fn what_the_outside_relies_on_has_its_fixed_variables() {
     assert_eq!(config.data_dir, PathBuf::from("/srv/izin"));
     assert_eq!(config.secrets_dir, PathBuf::from("/run/izin-secrets"));
     assert_eq!(config.http.listen.port(), 0);
-    assert_eq!(config.keys.admin_key.unwrap().expose(), "0123456789abcdef");
+    assert_eq!(config.keys.admin_key.unwrap().expose(), "0123456789abcdef-0123456789");
     let provider = config.verification.provider.unwrap();
     assert_eq!(provider.kind, ProviderKind::Waha);
     assert_eq!(provider.url.as_str(), "http://127.0.0.1:3000");
@@ -261,11 +262,11 @@ fn a_broken_file_is_located_and_not_quoted() {
 
 #[test]
 fn a_secret_in_a_file_that_everybody_may_read_is_refused() {
-    let file = "[keys]\nadmin_key = '0123456789abcdef'";
+    let file = "[keys]\nadmin_key = '0123456789abcdef-0123456789'";
     assert!(load_with_mode(file, 0o640, &[]).is_ok());
     let told = faults(load_with_mode(file, 0o644, &[])).concat();
     assert!(told.starts_with("keys.admin_key stands in "), "{told}");
-    let overridden = [("IZIN_ADMIN_KEY", "fedcba9876543210")];
+    let overridden = [("IZIN_ADMIN_KEY", "fedcba9876543210-fedcba9876")];
     assert!(load_with_mode(file, 0o644, &overridden).is_err());
     assert!(load_with_mode("[ledger]\nqueue_len = 7", 0o644, &[]).is_ok());
 }
@@ -283,7 +284,7 @@ fn a_value_that_is_not_unicode_is_refused_where_it_is_used() {
 
 #[test]
 fn what_is_printed_names_origins_hides_secrets_and_can_be_loaded_again() {
-    let secret = "0123456789abcdef";
+    let secret = "0123456789abcdef-0123456789";
     let config = load(
         "[ledger]\nqueue_len = 7\n[http]\ntrusted_proxies = ['10.0.0.0/8', '::1']",
         &[("IZIN_ADMIN_KEY", secret), ("IZIN_DATA_DIR", "/srv/\"izin\"")],
@@ -297,4 +298,19 @@ fn what_is_printed_names_origins_hides_secrets_and_can_be_loaded_again() {
 
     let again = load(&printed.replace("(set, hidden)", secret), &[]).unwrap();
     assert_eq!(names_and_values(&again), names_and_values(&config));
+}
+
+#[test]
+fn an_admin_key_that_could_be_guessed_is_refused() {
+    for weak in [
+        "0123456789abcdef0123456",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "abcabcabcabcabcabcabcabcabc",
+    ] {
+        let told = faults(from_environment(&[("IZIN_ADMIN_KEY", weak)])).concat();
+        assert!(told.contains("at least 24 characters") && told.contains("openssl"), "{told}");
+        assert!(!told.contains(weak), "{told}");
+    }
+    let drawn = "q8mG0c0v2Vtq0k9k3lJ3m2s9m0R1n0aXyZw4T7uB1cE=";
+    assert!(from_environment(&[("IZIN_ADMIN_KEY", drawn)]).is_ok());
 }

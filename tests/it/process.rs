@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -97,6 +97,14 @@ impl Izin {
         assert_eq!(call.send().await.expect("a reply").status(), 201);
     }
 
+    /// Puts the same topic once more, which needs a key that works.
+    async fn put_topic_again(&self) {
+        let body = json!({"name": "Orders", "category": "utility"});
+        let url = format!("http://{}/v1/topics/orders", self.addr);
+        let call = self.client.put(url).bearer_auth(&self.key).json(&body);
+        assert_eq!(call.send().await.expect("a reply").status(), 200);
+    }
+
     /// Records an opt-in; returns whether it was acknowledged.
     async fn opt_in(&self, number: &str) -> bool {
         let body = json!({"number": number, "topics": ["orders"], "source": {"type": "web_form"},
@@ -105,13 +113,23 @@ impl Izin {
         reply.is_ok_and(|reply| reply.status() == 201)
     }
 
-    /// Tells the binary to stop and returns how it ended, and its log.
-    fn stop(mut self) -> (ExitStatus, String) {
-        let kill = format!("kill -TERM {}", self.child.id());
+    /// Sends the binary a signal, by its name.
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         let told = Command::new("/bin/sh").args(["-c", &kill]).status().expect("a shell");
         assert!(told.success());
+    }
+
+    /// Waits for the end and returns how it came, and the log.
+    fn ended(mut self) -> (ExitStatus, String) {
         let ended = self.child.wait().expect("an end");
         (ended, self.log())
+    }
+
+    /// Tells the binary to stop and returns how it ended, and its log.
+    fn stop(self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        self.ended()
     }
 
     /// Ends the binary as a power cut does, as far as the binary can tell.
@@ -188,6 +206,109 @@ async fn the_binary_says_where_it_listens_keeps_its_key_and_stops_when_told() {
     let again = Izin::start(&data);
     assert_eq!(again.key, key);
     assert_eq!(again.stop().0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_key_made_before_the_first_start_does_not_stand_in_for_the_admin_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let made = run(&data, &["keys", "create", "--name", "crm", "--scope", "registry:read"]);
+    assert!(made.contains("izin_sk_live_"), "{made}");
+    let izin = Izin::start(&data);
+    izin.put_topic().await;
+    // It is the only way in, so it stays.
+    let id = izin.key.split('_').nth(3).unwrap().to_owned();
+    let url = format!("http://{}/v1/keys/{id}", izin.addr);
+    let reply = izin.client.delete(url).bearer_auth(&izin.key).send().await.unwrap();
+    let problem: Value = reply.json().await.unwrap();
+    assert_eq!(problem["code"], "key_last", "{problem}");
+    izin.stop();
+    // Revoked with nobody serving: the next start makes another one.
+    run(&data, &["keys", "revoke", &id]);
+    let again = Izin::start(&data);
+    assert!(!again.key.contains(&id));
+    again.put_topic_again().await;
+    again.stop();
+}
+
+#[test]
+fn a_region_that_is_none_is_refused_with_the_one_that_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (region, told) in [("UK", "did you mean GB?"), ("ZZ", "such as ID")] {
+        for command in ["serve", "check-config"] {
+            let mut izin = izin(&data, &[command]);
+            let output = izin.env("IZIN_NUMBERS__DEFAULT_REGION", region).output().unwrap();
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(64), "{said}");
+            assert!(said.contains(told) && said.contains("numbers.default_region"), "{said}");
+        }
+    }
+    assert!(!data.exists(), "nothing is begun before the settings are right");
+}
+
+/// Writers that are under way when the binary is told to stop.
+const WRITERS: usize = 200;
+
+#[tokio::test]
+async fn what_was_acknowledged_while_stopping_is_there_after_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let izin = Izin::start(&data);
+    izin.put_topic().await;
+    let (count, enough) = (AtomicUsize::new(0), Notify::new());
+    let acknowledged = Mutex::new(Vec::new());
+    let writers = (0..WRITERS).map(|writer| {
+        let (izin, count, enough, acknowledged) = (&izin, &count, &enough, &acknowledged);
+        async move {
+            for turn in 0..5 {
+                let number = format!("+447700900{:03}", writer * 5 + turn);
+                if !izin.opt_in(&number).await {
+                    return;
+                }
+                acknowledged.lock().await.push(number);
+                if count.fetch_add(1, Ordering::SeqCst) + 1 == WRITERS {
+                    enough.notify_one();
+                }
+            }
+        }
+    });
+    let stopper = async {
+        enough.notified().await;
+        izin.signal("TERM");
+    };
+    futures_util::future::join(join_all(writers), stopper).await;
+    let (ended, log) = izin.ended();
+    assert_eq!(ended.code(), Some(0), "{log}");
+    let acknowledged = acknowledged.into_inner();
+    assert!(acknowledged.len() >= WRITERS);
+    let izin = Izin::start(&data);
+    let body = json!({"recipients": acknowledged, "topic": "orders", "detail": "totals"});
+    let reply = izin.post("/v1/eligibility", &body).send().await.unwrap();
+    let answer: Value = reply.json().await.unwrap();
+    assert_eq!(answer["totals"]["eligible"], acknowledged.len(), "{answer}");
+    izin.stop();
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_while_the_first_still_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let izin = Izin::start(&folder.path().join("data"));
+    // A request whose body never comes holds the first stop up.
+    let mut slow = std::net::TcpStream::connect(&izin.addr).unwrap();
+    let head = format!(
+        "POST /v1/opt-ins HTTP/1.1\r\nhost: izin\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        izin.key
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    let url = format!("http://{}/livez", izin.addr);
+    izin.client.get(url).send().await.unwrap();
+    izin.signal("TERM");
+    izin.signal("INT");
+    let (ended, log) = izin.ended();
+    assert!([Some(130), Some(143)].contains(&ended.code()), "{ended}: {log}");
+    drop(slow);
 }
 
 #[tokio::test]

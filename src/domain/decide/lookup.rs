@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         command::Command,
+        contact::Lookup,
         decide::{decide, tests::RULES},
         entry::Subject,
         event::{Actor, Record},
@@ -296,8 +297,8 @@ mod tests {
         desk.conclude(lost, LookupState::Registered, true);
         assert_eq!(desk.plan(1), LookupPlan::UnderWay, "the late answer is not this one's");
         desk.conclude(again, LookupState::NotRegistered, true);
-        let cached = |plan| matches!(plan, LookupPlan::Cached { state, .. } if state == LookupState::NotRegistered);
-        assert!(cached(desk.plan(1)));
+        let cached = LookupState::NotRegistered;
+        assert!(matches!(desk.plan(1), LookupPlan::Cached { state, .. } if state == cached));
         assert_eq!(desk.state.lookups().count(), 0);
     }
 
@@ -389,9 +390,10 @@ mod tests {
                 prop_assert_eq!(desk.budget().used, u64::try_from(made).unwrap());
                 let uncontacted = (1..=PEOPLE).filter(|place| {
                     let contact = desk.state.contacts().get(Subject(*place)).unwrap();
-                    contact.details().lookup.as_ref().is_some_and(|lookup| lookup.is_uncontacted())
+                    contact.details().lookup.as_ref().is_some_and(Lookup::is_uncontacted)
                 });
-                prop_assert_eq!(desk.budget().uncontacted, uncontacted.count() as u64);
+                let uncontacted = u64::try_from(uncontacted.count()).unwrap();
+                prop_assert_eq!(desk.budget().uncontacted, uncontacted);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Rules about what is put into the registry.
 
 use crate::domain::{
+    access::Scope,
     command::{KeyCommand, RegistryCommand},
     decide::Events,
     entry::{Seq, Subject},
@@ -76,13 +77,26 @@ pub(super) fn decide_key(
             Some(Event::KeyCreated { key })
         }
         KeyCommand::Rotate { id, live, overlap_ms } => {
-            usable(id)?;
+            let record = usable(id)?;
             let live = LiveHash { until: None, ..live.clone() };
-            let old_until = now.plus_ms(*overlap_ms);
-            Some(Event::KeyRotated { id: *id, live, old_until })
+            // Two secrets at most, and the older one was promised its time: it is the one in use
+            // when somebody rotates twice because the first answer got lost.
+            let promised = record.live.iter().filter_map(|live| live.until).find(|at| now < *at);
+            let (old_until, replaces_newest) = match promised.filter(|_| *overlap_ms > 0) {
+                Some(until) => (until, true),
+                None => (now.plus_ms(*overlap_ms), false),
+            };
+            Some(Event::KeyRotated { id: *id, live, old_until, replaces_newest })
         }
-        KeyCommand::Revoke { id } => match usable(id) {
-            Ok(_) => Some(Event::KeyRevoked { id: *id }),
+        KeyCommand::Revoke { id, keeps_a_manager } => match usable(id) {
+            Ok(record) => {
+                let is_manager = record.scopes.contains(Scope::KeysManage);
+                let is_last = !draft.registry().has_manager_beside(Some(*id), now);
+                if *keeps_a_manager && is_manager && record.is_usable(now) && is_last {
+                    return Err(Refusal::LastManager);
+                }
+                Some(Event::KeyRevoked { id: *id })
+            }
             Err(Refusal::KeyRevoked) => None,
             Err(refusal) => return Err(refusal),
         },
@@ -96,4 +110,68 @@ fn check_topics(
 ) -> Result<(), Refusal> {
     let unknown = topics.iter().position(|topic| draft.registry().topic(topic).is_none());
     unknown.map_or(Ok(()), |place| Err(Refusal::TopicUnknown { place: Some(place) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        access::{KeyHash, KeyId, KeyKind, ScopeSet},
+        event::{Actor, Record},
+        state::State,
+    };
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    fn id(text: &str) -> KeyId {
+        KeyId::parse(text).unwrap()
+    }
+
+    fn record(id: KeyId, scopes: &[Scope], expires_at: Option<i64>) -> KeyRecord {
+        KeyRecord {
+            id,
+            name: "a test's".into(),
+            kind: KeyKind::Secret,
+            scopes: ScopeSet::of(scopes),
+            origins: Vec::new(),
+            live: vec![LiveHash { hash: KeyHash::from_bytes([1; 32]), until: None }],
+            created_at: at(0),
+            expires_at: expires_at.map(at),
+            revoked_at: None,
+        }
+    }
+
+    fn run(state: &mut State, command: &KeyCommand, now: i64) -> Result<(), Refusal> {
+        let mut draft = Draft::new(state);
+        for (subject, event) in decide_key(&draft, command, at(now))? {
+            let record = Record { at: at(now), by: Actor::System, command: None, event };
+            draft.fold(draft.next(), subject, &record);
+        }
+        let changes = draft.into_changes();
+        state.apply(changes);
+        Ok(())
+    }
+
+    #[test]
+    fn the_last_key_that_may_make_others_stays_unless_there_is_another_way_in() {
+        let mut state = State::default();
+        let (first, second, reader) = (id("aaaaaaaaaaaa"), id("bbbbbbbbbbbb"), id("cccccccccccc"));
+        for (id, scope, expires_at) in [
+            (first, Scope::KeysManage, None),
+            (second, Scope::KeysManage, Some(1_000)),
+            (reader, Scope::RegistryRead, None),
+        ] {
+            let key = record(id, &[scope], expires_at);
+            run(&mut state, &KeyCommand::Create { key }, 1).unwrap();
+        }
+        let revoke = |id, keeps_a_manager| KeyCommand::Revoke { id, keeps_a_manager };
+        // The second one has ended by then, so the first is the last.
+        let refused = run(&mut state, &revoke(first, true), 1_000);
+        assert!(matches!(refused, Err(Refusal::LastManager)));
+        run(&mut state, &revoke(reader, true), 1_000).unwrap();
+        run(&mut state, &revoke(second, true), 1_000).unwrap();
+        run(&mut state, &revoke(first, false), 1_000).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    access::KeyId,
+    access::{KeyId, Scope},
     consent::TopicIx,
     contact::SenderIx,
     entry::Seq,
@@ -130,6 +130,13 @@ impl Registry {
         self.keys.values()
     }
 
+    /// Returns whether a key other than `beside` works at `now` and may make other keys.
+    pub fn has_manager_beside(&self, beside: Option<KeyId>, now: Timestamp) -> bool {
+        self.keys.values().any(|key| {
+            Some(key.id) != beside && key.is_usable(now) && key.scopes.contains(Scope::KeysManage)
+        })
+    }
+
     /// Returns whether another topic still has a place.
     pub fn has_room_for_topic(&self) -> bool {
         self.topic_ids.len() < usize::from(u16::MAX)
@@ -182,6 +189,14 @@ impl Registry {
             for live in &mut record.live {
                 live.until = Some(old_until);
             }
+            record.live.push(new);
+        }
+    }
+
+    /// The newest secret gives way at once; the one before it keeps its time.
+    pub(crate) fn fold_key_replacement(&mut self, id: &KeyId, new: LiveHash) {
+        if let Some(record) = self.keys.get_mut(id) {
+            record.live.retain(|live| live.until.is_some());
             record.live.push(new);
         }
     }

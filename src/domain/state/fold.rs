@@ -59,7 +59,10 @@ impl Draft<'_> {
                 registry.fold_portfolio(id, Put { value: portfolio.clone(), seq });
             }
             Event::KeyCreated { key } => registry.fold_key(key.clone()),
-            Event::KeyRotated { id, live, old_until } => {
+            Event::KeyRotated { id, live, replaces_newest: true, .. } => {
+                registry.fold_key_replacement(id, live.clone());
+            }
+            Event::KeyRotated { id, live, old_until, replaces_newest: false } => {
                 registry.fold_key_rotation(id, live.clone(), *old_until);
             }
             Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),

@@ -155,8 +155,9 @@ pub struct BatchAnswer {
     as_of: Seq,
     /// How many were eligible, how many not, and why.
     totals: Totals,
-    /// The decisions: whole ones, or short ones with `detail: reasons`.
-    #[schema(value_type = Vec<Object>)]
+    /// The decisions: whole ones, or short ones with `detail: reasons`; absent with `detail:
+    /// totals`.
+    #[schema(value_type = Vec<Object>, required = false)]
     results: Box<serde_json::value::RawValue>,
 }
 
@@ -203,11 +204,14 @@ pub fn question(
 
 /// Answers one question about many people.
 #[utoipa::path(post, path = "/v1/eligibility", tag = "eligibility",
-    request_body(content = BatchBody<'static>, description = "JSON, up to 10,000 recipients. \
+    request_body(content((BatchBody<'static> = "application/json"),
+    (String = "application/x-ndjson")), description = "JSON, up to 10,000 recipients. \
     With Content-Type application/x-ndjson: the question as the first line, then one recipient \
     per line, any number of them; the answer is one decision per line and a last line with \
     totals. A line that cannot be read is answered by its number and a problem. A last line \
-    with a problem and no line number says that the stream ended early."), responses((status = 200, body = BatchAnswer)))]
+    with a problem and no line number says that the stream ended early."),
+    responses((status = 200, content((BatchAnswer = "application/json"),
+    (String = "application/x-ndjson")))))]
 pub(crate) async fn ask_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
     if body::is_media(&ask.req, "application/x-ndjson") {
         return stream::answer(ask).await;

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, http::header, web::Bytes};
-use tokio::sync::mpsc;
+use actix_web::{HttpResponse, http::header};
 
 use crate::{
     domain::{consent::ConsentStatus, entry::Seq, names::TopicId, time::Timestamp},
-    export::{self, ConsentFilter, Consents, ExportError, Format, LedgerEntries, Sink},
+    export::{ConsentFilter, Consents, Format, LedgerEntries, Sink},
     http::{
-        edge::Ask,
-        problem::{OVERLOADED, Problem},
+        edge::{Ask, Edge},
+        problem::{Problem, TOPIC_UNKNOWN},
         query::Query,
     },
-    runtime::blocking::BlockingError,
 };
 
 fn status(text: &str) -> Result<ConsentStatus, &'static str> {
@@ -34,6 +32,15 @@ fn format(text: &str) -> Result<Format, &'static str> {
     }
 }
 
+/// A topic nobody put is a slip: an export without rows would be taken for "nobody agreed".
+fn known_topic(edge: &Edge, topic: Option<TopicId>) -> Result<Option<TopicId>, Problem> {
+    let Some(topic) = topic else { return Ok(None) };
+    if edge.views().state().registry().topic(&topic).is_none() {
+        return Err(Problem::at(TOPIC_UNKNOWN, "?topic", "the topic is not known"));
+    }
+    Ok(Some(topic))
+}
+
 /// Exports where every consent stands, one row each.
 #[utoipa::path(get, path = "/v1/exports/consents", tag = "exports", params(
     ("format" = Option<String>, Query, description = "csv, the default, or ndjson"),
@@ -41,14 +48,15 @@ fn format(text: &str) -> Result<Format, &'static str> {
     ("topic" = Option<String>, Query), ("source" = Option<String>, Query, description = "The source's type"),
     ("from" = Option<String>, Query, description = "The deciding act happened then or later"),
     ("to" = Option<String>, Query, description = "The deciding act happened before")),
-    responses((status = 200)))]
+    responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson")),
+    headers(("izin-as-of" = u64, description = "The last entry it knows")))))]
 pub(crate) async fn consents(ask: Ask) -> Result<HttpResponse, Problem> {
     let known = ["format", "status", "topic", "source", "from", "to"];
-    let query = Query::read(&ask.req, &known)?;
+    let query = Query::read(&ask.req, &known)?.without_blanks()?;
     let format = query.parse("format", format)?.unwrap_or(Format::Csv);
     let filter = ConsentFilter {
         status: query.parse("status", status)?,
-        topic: query.parse("topic", TopicId::parse)?,
+        topic: known_topic(&ask.edge, query.parse("topic", TopicId::parse)?)?,
         source_type: query.get("source").map(Box::from),
         from: query.parse("from", Timestamp::parse_rfc3339)?,
         to: query.parse("to", Timestamp::parse_rfc3339)?,
@@ -67,9 +75,10 @@ pub(crate) async fn consents(ask: Ask) -> Result<HttpResponse, Problem> {
 #[utoipa::path(get, path = "/v1/exports/ledger", tag = "exports", params(
     ("from" = Option<u64>, Query, description = "First entry, 0 if left out"),
     ("until" = Option<u64>, Query, description = "The entry to end before")),
-    responses((status = 200)))]
+    responses((status = 200, body = String, content_type = "application/x-ndjson",
+    headers(("izin-as-of" = u64, description = "The last entry it knows")))))]
 pub(crate) async fn ledger(ask: Ask) -> Result<HttpResponse, Problem> {
-    let query = Query::read(&ask.req, &["format", "from", "until"])?;
+    let query = Query::read(&ask.req, &["format", "from", "until"])?.without_blanks()?;
     query.parse("format", |text| (text == "ndjson").then_some(()).ok_or("ndjson"))?;
     let seq = |text: &str| text.parse::<u64>().map(Seq);
     let from = query.parse("from", seq)?.unwrap_or(Seq(0));
@@ -82,50 +91,21 @@ pub(crate) async fn ledger(ask: Ask) -> Result<HttpResponse, Problem> {
     stream(&ask, "application/x-ndjson", "ledger.ndjson", as_of, move |sink| export.run(sink))
 }
 
-/// Runs an export on the blocking pool and hands its chunks to the connection.
+/// Runs an export and hands its chunks to the connection. `until` is the position it ends before.
 fn stream(
     ask: &Ask,
     media: &'static str,
     name: &str,
-    as_of: Seq,
+    until: Seq,
     run: impl FnOnce(Sink) -> u64 + Send + 'static,
 ) -> Result<HttpResponse, Problem> {
-    let (sink, chunks) = export::channel();
-    let pool = ask.edge.blocking.clone();
-    if pool.is_full() {
-        return Err(Problem::new(OVERLOADED, "too much is being read").retry_after_s(2));
-    }
-    actix_web::rt::spawn(async move {
-        match pool.run(move || run(sink)).await {
-            Ok(count) => tracing::info!(export.rows = count, "an export ended"),
-            Err(
-                error @ (BlockingError::Busy
-                | BlockingError::TimedOut { .. }
-                | BlockingError::Dropped),
-            ) => {
-                tracing::warn!(%error, "an export did not run");
-            }
-        }
-    });
-    let body = futures_util::stream::unfold(Some(chunks), next_chunk);
+    let body = ask.edge.downloads.begin(&ask.edge.blocking, run)?;
     let disposition = format!("attachment; filename=\"{name}\"");
+    // As everywhere: the last entry the answer knows.
+    let as_of = until.0.saturating_sub(1);
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_DISPOSITION, disposition))
-        .insert_header(("izin-as-of", as_of.0.to_string()))
+        .insert_header(("izin-as-of", as_of.to_string()))
         .content_type(media)
         .streaming(body))
-}
-
-type Chunks = Option<mpsc::Receiver<Result<Vec<u8>, ExportError>>>;
-
-/// An export that fails breaks the connection off: a reader must not take a part for the whole.
-async fn next_chunk(chunks: Chunks) -> Option<(Result<Bytes, ExportError>, Chunks)> {
-    let mut chunks = chunks?;
-    match chunks.recv().await? {
-        Ok(bytes) => Some((Ok(Bytes::from(bytes)), Some(chunks))),
-        Err(error) => {
-            tracing::error!(%error, "an export ended early");
-            Some((Err(error), None))
-        }
-    }
 }

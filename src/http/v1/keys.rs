@@ -1,6 +1,6 @@
 //! `/v1/keys`: make, list, rotate and revoke API keys. A key's text is shown once.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,11 +8,13 @@ use crate::{
     domain::{
         access::{KeyEnv, KeyId, KeyKind, Scope, ScopeSet},
         command::{Command, KeyCommand},
+        event::{Actor, Event},
         registry::{KeyRecord, LiveHash},
         time::{SECOND_MS, Timestamp},
     },
     http::{
-        edge::{Ask, internal},
+        edge::{Ask, Submitted, internal},
+        page::Page,
         problem::{BODY_INVALID, INTERNAL, KEY_UNKNOWN, Problem, SCOPE_MISSING},
         wire::{self, Moment, ReceiptBody},
     },
@@ -85,8 +87,10 @@ pub struct KeyShown {
 /// A key with its text: the only time it is shown.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyMade {
-    /// The key's text. It cannot be shown again.
-    key: String,
+    /// The key's text. It cannot be shown again: a repeat under the same idempotency key goes
+    /// without. If the first answer got lost, rotate the key under another idempotency key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     /// The key.
     #[serde(flatten)]
     shown: KeyShown,
@@ -99,6 +103,8 @@ pub struct KeyMade {
 pub struct KeysBody {
     /// In the order of their ids.
     data: Vec<KeyShown>,
+    /// Where the next page begins; `null` on the last.
+    next_cursor: Option<String>,
 }
 
 impl KeyShown {
@@ -173,11 +179,16 @@ fn origins(kind: KeyKind, given: Vec<String>) -> Result<Vec<Box<str>>, Problem> 
 #[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = KeyBody,
     responses((status = 201, body = KeyMade)))]
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
-    let (body, _) = ask.json::<KeyBody>().await?;
+    let (body, bytes) = ask.json::<KeyBody>().await?;
+    let once = ask.once(&bytes)?;
     let expires_at = wire::moment(body.expires_at.as_deref(), "/expires_at")?;
     let now = ask.edge.clock.now();
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Problem::at(BODY_INVALID, "/expires_at", "the key would end before it began"));
+    }
+    if outlives_caller(&ask, expires_at) {
+        let detail = "your own key ends, and this one would outlive it";
+        return Err(Problem::at(SCOPE_MISSING, "/expires_at", detail));
     }
     let kind = body.kind;
     let mut chance = random::from_os().map_err(|error| internal(&error))?;
@@ -194,34 +205,59 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
         revoked_at: None,
     };
     let command = Command::Keys(Box::new(KeyCommand::Create { key: record }));
-    // A key's text is kept nowhere, so a repeated request cannot be answered with it: it makes
-    // another key, and an idempotency key is not taken into account.
-    let submitted = ask.submit(command, None).await?;
-    made(&ask, &text, submitted.entries.first().map(ReceiptBody::of), true)
+    let submitted = ask.submit(command, once).await?;
+    made(&ask, &text, &submitted, HttpResponse::Created())
 }
 
+/// A key that ends must not make itself a successor that does not.
+fn outlives_caller(ask: &Ask, expires_at: Option<Timestamp>) -> bool {
+    let Actor::Key(id) = &ask.caller.actor else { return false };
+    let state = ask.edge.views().state();
+    let own = state.registry().key(id).and_then(|record| record.expires_at);
+    own.is_some_and(|own| expires_at.is_none_or(|at| own < at))
+}
+
+/// Renders a key with its text; a repeat, whose text is kept nowhere, without one.
 fn made(
     ask: &Ask,
     text: &ApiKey,
-    receipt: Option<ReceiptBody>,
-    is_new: bool,
+    submitted: &Submitted,
+    mut response: HttpResponseBuilder,
 ) -> Result<HttpResponse, Problem> {
-    let state = ask.edge.views().state();
-    let record = state.registry().key(&text.id());
-    let record = record.ok_or_else(|| Problem::new(INTERNAL, "the key is gone"))?;
-    let shown = KeyShown::of(record, ask.edge.clock.now());
-    let key = text.expose().to_owned();
-    let mut response = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
-    Ok(response.json(KeyMade { key, shown, receipt }))
+    let gone = || Problem::new(INTERNAL, "the key is gone");
+    let entry = submitted.entries.first().ok_or_else(gone)?;
+    let id = if let Event::KeyCreated { key } = &entry.record.event {
+        key.id
+    } else if let Event::KeyRotated { id, .. } = &entry.record.event {
+        *id
+    } else {
+        return Err(gone());
+    };
+    let shown = {
+        let state = ask.edge.views().state();
+        KeyShown::of(state.registry().key(&id).ok_or_else(gone)?, ask.edge.clock.now())
+    };
+    let key = (!submitted.is_replay).then(|| text.expose().to_owned());
+    let receipt = Some(ReceiptBody::of(entry));
+    let mut response = response.json(KeyMade { key, shown, receipt });
+    submitted.mark(&mut response);
+    Ok(response)
 }
 
 /// Lists all keys.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", responses((status = 200, body = KeysBody)))]
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = KeysBody)))]
 pub(crate) async fn list(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "keys")?;
     let now = ask.edge.clock.now();
-    let state = ask.edge.views().state();
-    let data = state.registry().keys().map(|record| KeyShown::of(record, now)).collect();
-    Ok(HttpResponse::Ok().json(KeysBody { data }))
+    let (data, next_cursor) = {
+        let state = ask.edge.views().state();
+        let keys = state.registry().keys();
+        page.cut(keys.map(|record| (record.id.to_string(), KeyShown::of(record, now))))?
+    };
+    Ok(HttpResponse::Ok().json(KeysBody { data, next_cursor }))
 }
 
 fn key_id(ask: &Ask) -> Result<KeyId, Problem> {
@@ -230,12 +266,21 @@ fn key_id(ask: &Ask) -> Result<KeyId, Problem> {
 }
 
 /// Gives a key another text; the old one works on for a while.
+///
+/// Two texts work at most. While one before the newest still has its time, another rotation takes
+/// the newest one's place at once and leaves the older one its time; with `overlap_s` 0 only the
+/// new text works.
 #[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "keys", request_body = RotateBody,
     params(("id" = String, Path)), responses((status = 200, body = KeyMade)))]
 pub(crate) async fn rotate(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = key_id(&ask)?;
     let has_body = ask.req.headers().contains_key(actix_web::http::header::CONTENT_TYPE);
-    let body = if has_body { ask.json::<RotateBody>().await?.0 } else { RotateBody::default() };
+    let (body, once) = if has_body {
+        let (body, bytes) = ask.json::<RotateBody>().await?;
+        (body, ask.once(&bytes)?)
+    } else {
+        (RotateBody::default(), ask.once(&[])?)
+    };
     let overlap_ms = match body.overlap_s {
         Some(seconds) if seconds > OVERLAP_S_MAX => {
             let detail = format!("at most {OVERLAP_S_MAX} seconds");
@@ -244,29 +289,39 @@ pub(crate) async fn rotate(mut ask: Ask) -> Result<HttpResponse, Problem> {
         Some(seconds) => i64::from(seconds) * SECOND_MS,
         None => ask.edge.settings.key_overlap_ms,
     };
-    let kind = {
-        let state = ask.edge.views().state();
-        let record = state.registry().key(&id);
-        let record = record.ok_or_else(|| Problem::new(KEY_UNKNOWN, "there is no such key"))?;
-        if !record.scopes.is_subset_of(ask.caller.scopes) {
-            return Err(Problem::new(SCOPE_MISSING, "the key may do more than your own"));
-        }
-        record.kind
-    };
+    let record = weaker(&ask, &id)?;
+    if outlives_caller(&ask, record.expires_at) {
+        return Err(Problem::new(SCOPE_MISSING, "the key outlives your own"));
+    }
+    let kind = record.kind;
     let mut chance = random::from_os().map_err(|error| internal(&error))?;
     let text = ApiKey::generate_for(id, kind, KeyEnv::Live, &mut chance);
     let live = LiveHash { hash: ask.edge.gate.hasher().hash(&text), until: None };
     let command = Command::Keys(Box::new(KeyCommand::Rotate { id, live, overlap_ms }));
-    let submitted = ask.submit(command, None).await?;
-    made(&ask, &text, submitted.entries.first().map(ReceiptBody::of), false)
+    let submitted = ask.submit(command, once).await?;
+    made(&ask, &text, &submitted, HttpResponse::Ok())
 }
 
-/// Ends a key at once.
+/// Returns a key that may do no more than the caller's own: nobody touches one that may.
+fn weaker(ask: &Ask, id: &KeyId) -> Result<KeyRecord, Problem> {
+    let state = ask.edge.views().state();
+    let record = state.registry().key(id);
+    let record = record.ok_or_else(|| Problem::new(KEY_UNKNOWN, "there is no such key"))?;
+    if !record.scopes.is_subset_of(ask.caller.scopes) {
+        return Err(Problem::new(SCOPE_MISSING, "the key may do more than your own"));
+    }
+    Ok(record.clone())
+}
+
+/// Ends a key at once. The last key that may make others stays while no `IZIN_ADMIN_KEY` is set.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "keys", params(("id" = String, Path)),
     responses((status = 200, body = KeyShown)))]
 pub(crate) async fn revoke(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = key_id(&ask)?;
-    ask.submit(Command::Keys(Box::new(KeyCommand::Revoke { id })), None).await?;
+    weaker(&ask, &id)?;
+    let keeps_a_manager = !ask.edge.gate.has_operator();
+    let command = KeyCommand::Revoke { id, keeps_a_manager };
+    ask.submit(Command::Keys(Box::new(command)), None).await?;
     let state = ask.edge.views().state();
     let record = state.registry().key(&id);
     let record = record.ok_or_else(|| Problem::new(KEY_UNKNOWN, "there is no such key"))?;

@@ -15,5 +15,6 @@ pub mod opt_ins;
 pub mod opt_outs;
 pub mod registry;
 pub mod sends;
+pub mod shown;
 mod stream;
 pub mod verifications;

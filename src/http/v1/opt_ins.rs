@@ -180,6 +180,7 @@ fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem
     responses((status = 201, body = ActBody), (status = 202, body = AcceptedBody,
     description = "To the holder of a publishable key, whoever the person is")))]
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
+    ask.edge.keep_pace()?;
     let (body, bytes) = ask.json::<OptInBody>().await?;
     let is_public = ask.caller.kind == KeyKind::Publishable;
     if is_public {

@@ -21,9 +21,11 @@ use crate::{
     http::{
         edge::{Ask, Submitted},
         members::Members,
+        page::Page,
         person,
         problem::{BODY_INVALID, Problem, THING_UNKNOWN},
         query::refuse,
+        v1::shown::{PortfolioShown, SenderShown, StatementShown, TemplateShown, TopicShown},
         wire::{self, ReceiptBody},
     },
     limits::{EXPIRES_AFTER_DAYS_MAX, STATEMENT_BYTES_MAX, TOPICS_MAX},
@@ -48,8 +50,10 @@ pub struct PutBody<T> {
 /// A list, in the order of ids.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListBody<T> {
-    /// All of them.
+    /// The items of this page.
     data: Vec<T>,
+    /// Where the next page begins; `null` on the last.
+    next_cursor: Option<String>,
 }
 
 /// Something a person can agree to hear about.
@@ -217,20 +221,26 @@ fn show<T: Serialize>(found: Option<(String, T, Seq)>) -> Result<HttpResponse, P
     Ok(HttpResponse::Ok().json(PutBody { id, value, seq: Some(seq), receipt: None }))
 }
 
-fn list<T: Serialize>(found: impl Iterator<Item = (String, T, Seq)>) -> HttpResponse {
-    let data = found
-        .map(|(id, value, seq)| PutBody { id, value, seq: Some(seq), receipt: None })
-        .collect::<Vec<_>>();
-    HttpResponse::Ok().json(ListBody { data })
+fn list<T: Serialize>(
+    page: &Page,
+    found: impl Iterator<Item = (String, T, Seq)>,
+) -> Result<HttpResponse, Problem> {
+    let items = found
+        .map(|(id, value, seq)| (id.clone(), PutBody { id, value, seq: Some(seq), receipt: None }));
+    let (data, next_cursor) = page.cut(items)?;
+    Ok(HttpResponse::Ok().json(ListBody { data, next_cursor }))
 }
 
-fn topic(registry: &Registry, id: &TopicId) -> Option<(String, Topic, Seq)> {
-    registry.topic(id).map(|(_, put)| (id.to_string(), put.value.clone(), put.seq))
+fn topic(registry: &Registry, id: &TopicId) -> Option<(String, TopicShown, Seq)> {
+    registry.topic(id).map(|(_, put)| (id.to_string(), TopicShown::from(&put.value), put.seq))
 }
 
 /// Puts a topic.
-#[utoipa::path(put, path = "/v1/topics/{id}", tag = "registry", request_body = TopicBody,
-    params(("id" = String, Path)), responses((status = 200), (status = 201)))]
+#[utoipa::path(put, path = "/v1/topics/{id}", tag = "registry",
+    request_body = TopicBody,
+    params(("id" = String, Path)),
+    responses((status = 200, body = PutBody<TopicShown>),
+    (status = 201, body = PutBody<TopicShown>)))]
 pub(crate) async fn put_topic(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", TopicId::parse)?;
     let (body, bytes) = ask.json::<TopicBody>().await?;
@@ -252,34 +262,27 @@ pub(crate) async fn put_topic(mut ask: Ask) -> Result<HttpResponse, Problem> {
 
 /// Shows a topic.
 #[utoipa::path(get, path = "/v1/topics/{id}", tag = "registry", params(("id" = String, Path)),
-    responses((status = 200)))]
+    responses((status = 200, body = PutBody<TopicShown>)))]
 pub(crate) async fn get_topic(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", TopicId::parse)?;
     show(topic(ask.edge.views().state().registry(), &id))
 }
 
 /// Lists all topics.
-#[utoipa::path(get, path = "/v1/topics", tag = "registry", responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/topics", tag = "registry", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = ListBody<PutBody<TopicShown>>)))]
 pub(crate) async fn list_topics(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "topics")?;
     let state = ask.edge.views().state();
-    let all = state.registry().topics();
-    Ok(list(all.map(|(id, put)| (id.to_string(), put.value.clone(), put.seq))))
+    let registry = state.registry();
+    list(&page, registry.topics().filter_map(|(id, _)| topic(registry, id)))
 }
 
-/// A statement as it is shown, with the digest its opt-ins refer to.
-#[derive(Debug, Serialize)]
-struct ShownStatement {
-    #[serde(flatten)]
-    statement: Statement,
-    digest: Box<str>,
-}
-
-fn statement(registry: &Registry, id: &StatementId) -> Option<(String, ShownStatement, Seq)> {
-    registry.statement(id).map(|version| {
-        let statement = version.value.clone();
-        let shown = ShownStatement { statement, digest: version.digest.clone() };
-        (id.to_string(), shown, version.seq)
-    })
+fn statement(registry: &Registry, id: &StatementId) -> Option<(String, StatementShown, Seq)> {
+    let version = registry.statement(id)?;
+    Some((id.to_string(), StatementShown::from(version), version.seq))
 }
 
 fn check_statement(body: StatementBody) -> Result<Statement, Problem> {
@@ -309,8 +312,11 @@ fn check_statement(body: StatementBody) -> Result<Statement, Problem> {
 }
 
 /// Puts a statement: another content is another version, and older opt-ins keep theirs.
-#[utoipa::path(put, path = "/v1/statements/{id}", tag = "registry", request_body = StatementBody,
-    params(("id" = String, Path)), responses((status = 200), (status = 201)))]
+#[utoipa::path(put, path = "/v1/statements/{id}", tag = "registry",
+    request_body = StatementBody,
+    params(("id" = String, Path)),
+    responses((status = 200, body = PutBody<StatementShown>),
+    (status = 201, body = PutBody<StatementShown>)))]
 pub(crate) async fn put_statement(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", StatementId::parse)?;
     let (body, bytes) = ask.json::<StatementBody>().await?;
@@ -325,23 +331,27 @@ pub(crate) async fn put_statement(mut ask: Ask) -> Result<HttpResponse, Problem>
 
 /// Shows a statement.
 #[utoipa::path(get, path = "/v1/statements/{id}", tag = "registry", params(("id" = String, Path)),
-    responses((status = 200)))]
+    responses((status = 200, body = PutBody<StatementShown>)))]
 pub(crate) async fn get_statement(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", StatementId::parse)?;
     show(statement(ask.edge.views().state().registry(), &id))
 }
 
 /// Lists all statements.
-#[utoipa::path(get, path = "/v1/statements", tag = "registry", responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/statements", tag = "registry", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = ListBody<PutBody<StatementShown>>)))]
 pub(crate) async fn list_statements(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "statements")?;
     let state = ask.edge.views().state();
     let registry = state.registry();
-    Ok(list(registry.statements().filter_map(|(id, _)| statement(registry, id))))
+    list(&page, registry.statements().filter_map(|(id, _)| statement(registry, id)))
 }
 
-fn template(registry: &Registry, id: &TemplateRef) -> Option<(String, Template, Seq)> {
+fn template(registry: &Registry, id: &TemplateRef) -> Option<(String, TemplateShown, Seq)> {
     let name = format!("{}/{}", id.name, id.language);
-    registry.template(id).map(|put| (name, put.value.clone(), put.seq))
+    registry.template(id).map(|put| (name, TemplateShown::from(&put.value), put.seq))
 }
 
 fn template_ref(ask: &Ask) -> Result<TemplateRef, Problem> {
@@ -354,7 +364,8 @@ fn template_ref(ask: &Ask) -> Result<TemplateRef, Problem> {
 /// Puts a template.
 #[utoipa::path(put, path = "/v1/templates/{name}/{language}", tag = "registry",
     request_body = TemplateBody, params(("name" = String, Path), ("language" = String, Path)),
-    responses((status = 200), (status = 201)))]
+    responses((status = 200, body = PutBody<TemplateShown>),
+    (status = 201, body = PutBody<TemplateShown>)))]
 pub(crate) async fn put_template(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = template_ref(&ask)?;
     let (body, bytes) = ask.json::<TemplateBody>().await?;
@@ -370,27 +381,35 @@ pub(crate) async fn put_template(mut ask: Ask) -> Result<HttpResponse, Problem> 
 
 /// Shows a template.
 #[utoipa::path(get, path = "/v1/templates/{name}/{language}", tag = "registry",
-    params(("name" = String, Path), ("language" = String, Path)), responses((status = 200)))]
+    params(("name" = String, Path), ("language" = String, Path)),
+    responses((status = 200, body = PutBody<TemplateShown>)))]
 pub(crate) async fn get_template(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = template_ref(&ask)?;
     show(template(ask.edge.views().state().registry(), &id))
 }
 
 /// Lists all templates.
-#[utoipa::path(get, path = "/v1/templates", tag = "registry", responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/templates", tag = "registry", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = ListBody<PutBody<TemplateShown>>)))]
 pub(crate) async fn list_templates(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "templates")?;
     let state = ask.edge.views().state();
     let registry = state.registry();
-    Ok(list(registry.templates().filter_map(|(id, _)| template(registry, id))))
+    list(&page, registry.templates().filter_map(|(id, _)| template(registry, id)))
 }
 
-fn sender(registry: &Registry, id: &SenderId) -> Option<(String, Sender, Seq)> {
-    registry.sender(id).map(|(_, put)| (id.to_string(), put.value.clone(), put.seq))
+fn sender(registry: &Registry, id: &SenderId) -> Option<(String, SenderShown, Seq)> {
+    registry.sender(id).map(|(_, put)| (id.to_string(), SenderShown::from(&put.value), put.seq))
 }
 
 /// Puts a sender; the id is its `phone_number_id`.
-#[utoipa::path(put, path = "/v1/senders/{id}", tag = "registry", request_body = SenderBody,
-    params(("id" = String, Path)), responses((status = 200), (status = 201)))]
+#[utoipa::path(put, path = "/v1/senders/{id}", tag = "registry",
+    request_body = SenderBody,
+    params(("id" = String, Path)),
+    responses((status = 200, body = PutBody<SenderShown>),
+    (status = 201, body = PutBody<SenderShown>)))]
 pub(crate) async fn put_sender(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", SenderId::parse)?;
     let (body, bytes) = ask.json::<SenderBody>().await?;
@@ -410,27 +429,34 @@ pub(crate) async fn put_sender(mut ask: Ask) -> Result<HttpResponse, Problem> {
 
 /// Shows a sender.
 #[utoipa::path(get, path = "/v1/senders/{id}", tag = "registry", params(("id" = String, Path)),
-    responses((status = 200)))]
+    responses((status = 200, body = PutBody<SenderShown>)))]
 pub(crate) async fn get_sender(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", SenderId::parse)?;
     show(sender(ask.edge.views().state().registry(), &id))
 }
 
 /// Lists all senders.
-#[utoipa::path(get, path = "/v1/senders", tag = "registry", responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/senders", tag = "registry", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = ListBody<PutBody<SenderShown>>)))]
 pub(crate) async fn list_senders(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "senders")?;
     let state = ask.edge.views().state();
     let registry = state.registry();
-    Ok(list(registry.senders().filter_map(|(id, _)| sender(registry, id))))
+    list(&page, registry.senders().filter_map(|(id, _)| sender(registry, id)))
 }
 
-fn portfolio(registry: &Registry, id: &PortfolioId) -> Option<(String, Portfolio, Seq)> {
-    registry.portfolio(id).map(|put| (id.to_string(), put.value.clone(), put.seq))
+fn portfolio(registry: &Registry, id: &PortfolioId) -> Option<(String, PortfolioShown, Seq)> {
+    registry.portfolio(id).map(|put| (id.to_string(), PortfolioShown::from(&put.value), put.seq))
 }
 
 /// Puts a portfolio.
-#[utoipa::path(put, path = "/v1/portfolios/{id}", tag = "registry", request_body = PortfolioBody,
-    params(("id" = String, Path)), responses((status = 200), (status = 201)))]
+#[utoipa::path(put, path = "/v1/portfolios/{id}", tag = "registry",
+    request_body = PortfolioBody,
+    params(("id" = String, Path)),
+    responses((status = 200, body = PutBody<PortfolioShown>),
+    (status = 201, body = PutBody<PortfolioShown>)))]
 pub(crate) async fn put_portfolio(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", PortfolioId::parse)?;
     let (body, bytes) = ask.json::<PortfolioBody>().await?;
@@ -450,16 +476,20 @@ pub(crate) async fn put_portfolio(mut ask: Ask) -> Result<HttpResponse, Problem>
 
 /// Shows a portfolio.
 #[utoipa::path(get, path = "/v1/portfolios/{id}", tag = "registry", params(("id" = String, Path)),
-    responses((status = 200)))]
+    responses((status = 200, body = PutBody<PortfolioShown>)))]
 pub(crate) async fn get_portfolio(ask: Ask) -> Result<HttpResponse, Problem> {
     let id = id(&ask, "id", PortfolioId::parse)?;
     show(portfolio(ask.edge.views().state().registry(), &id))
 }
 
 /// Lists all portfolios.
-#[utoipa::path(get, path = "/v1/portfolios", tag = "registry", responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/portfolios", tag = "registry", params(
+    ("limit" = Option<usize>, Query, description = "1 to 200; 50, if left out"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before")),
+    responses((status = 200, body = ListBody<PutBody<PortfolioShown>>)))]
 pub(crate) async fn list_portfolios(ask: Ask) -> Result<HttpResponse, Problem> {
+    let page = Page::read(&ask.req, "portfolios")?;
     let state = ask.edge.views().state();
     let registry = state.registry();
-    Ok(list(registry.portfolios().filter_map(|(id, _)| portfolio(registry, id))))
+    list(&page, registry.portfolios().filter_map(|(id, _)| portfolio(registry, id)))
 }

@@ -91,14 +91,43 @@ async fn unknown_addresses_and_methods_are_problems_too() {
     }
     for (path, allow) in [
         ("/v1/opt-ins", "POST"),
-        ("/v1/eligibility", "GET, POST"),
-        ("/v1/topics/orders", "GET, PUT"),
-        ("/livez", "GET"),
+        ("/v1/eligibility", "GET, HEAD, POST"),
+        ("/v1/topics/orders", "GET, HEAD, PUT"),
+        ("/livez", "GET, HEAD"),
     ] {
         let reply = app.delete(path).send().await;
         reply.problem(405, "method_not_allowed");
         assert_eq!(reply.header("allow"), Some(allow), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_no_row_takes_is_named_as_the_caller_named_it() {
+    let app = TestApp::start();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (call, status, code) in
+        [(app.get("/nothing"), 404, "not_found"), (app.delete("/livez"), 405, "method_not_allowed")]
+    {
+        let call = call.header("x-request-id", "order-17").header("traceparent", trace);
+        let reply = call.send().await;
+        assert_eq!(reply.problem(status, code)["request_id"], "order-17");
+        assert_eq!(reply.header("traceparent"), Some(trace));
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_got_can_be_asked_about_without_its_body() {
+    let app = TestApp::with_registry().await;
+    for (path, status) in [("/livez", 200), ("/v1/topics", 200), ("/v1/topics/nothing", 404)] {
+        let got = app.get(path).send().await;
+        let asked = app.call(reqwest::Method::HEAD, path).send().await;
+        assert_eq!((asked.status.as_u16(), asked.body.len()), (status, 0), "{path}");
+        for name in ["content-type", "content-length", "cache-control"] {
+            assert_eq!(asked.header(name), got.header(name), "{path}: {name}");
+        }
+    }
+    let nobody = app.call(reqwest::Method::HEAD, "/v1/topics").anonymous().send().await;
+    assert_eq!(nobody.status, 401);
 }
 
 #[tokio::test]

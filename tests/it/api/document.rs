@@ -86,6 +86,7 @@ async fn the_pages_need_nothing_from_elsewhere() {
     for code in problem::CODES {
         assert!(problems.contains(&format!("id=\"{}\"", code.name)), "{}", code.name);
     }
+    assert!(problems.contains("<code>Authorization: Bearer &lt;key&gt;</code>"), "{problems}");
     app.get("/docs/../Cargo.toml").anonymous().problem(404, "not_found").await;
     app.get("/docs/nothing.js").anonymous().problem(404, "not_found").await;
     let ready = app.get("/readyz").anonymous().expect(200).await;

@@ -226,10 +226,112 @@ async fn wrong_keys_are_refused_and_too_many_of_them_must_wait() {
     assert_eq!(problem["retryable"], true);
     let wait_s: u32 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait_s));
+    assert_eq!(reply.header("ratelimit-policy"), Some("\"wrong-keys\";q=5;w=60"));
+    let quota = format!("\"wrong-keys\";r=0;t={wait_s}");
+    assert_eq!(reply.header("ratelimit"), Some(quota.as_str()));
+    // The operator's key was chosen by people: whoever guesses must not learn that it is right.
+    app.get("/v1/topics").problem(429, "too_many_guesses").await;
     // Whoever has a key is not kept out by somebody who guesses.
     topics(&app, &key).expect(200).await;
     app.clock.advance_ms(wait_s * 1_000);
+    app.get("/v1/topics").expect(200).await;
     topics(&app, "nonsense").problem(401, "key_invalid").await;
+}
+
+#[tokio::test]
+async fn guesses_are_counted_by_the_client_a_trusted_proxy_names() {
+    for (proxies, later) in [("127.0.0.1", 401), ("192.0.2.0/24", 429)] {
+        let app = TestApp::start_with(&[
+            ("IZIN_KEYS__FAILURES_PER_MINUTE_IP", "3"),
+            ("IZIN_HTTP__TRUSTED_PROXIES", proxies),
+        ]);
+        let guess = |hops: &str| topics(&app, "nonsense").header("x-forwarded-for", hops).send();
+        for _ in 0..3 {
+            assert_eq!(guess("203.0.113.7, 198.51.100.7").await.status, 401);
+        }
+        assert_eq!(guess("203.0.113.8, 198.51.100.7").await.status, 429);
+        assert_eq!(guess("198.51.100.7, 203.0.113.7").await.status, later, "{proxies}");
+        app.clock.advance_ms(60_000);
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_creation_makes_one_key_and_shows_its_text_once() {
+    let mut app = TestApp::with_registry().await;
+    let body = json!({"name": "crm", "scopes": ["registry:read"]});
+    let create =
+        |app: &TestApp| app.post("/v1/keys").header("idempotency-key", "k").json(&body).send();
+    let first = create(&app).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotent-replayed")), (201, None));
+    app.restart();
+    let second = create(&app).await;
+    assert_eq!(second.status, 201);
+    assert_eq!(second.header("idempotent-replayed"), Some("true"));
+    let mut without = first.json();
+    let key = text(&without.as_object_mut().unwrap().remove("key").unwrap());
+    assert_eq!(second.json(), without);
+    topics(&app, &key).expect(200).await;
+    assert_eq!(app.get("/v1/keys").expect(200).await["data"].as_array().unwrap().len(), 1);
+    let other = json!({"name": "other", "scopes": ["registry:read"]});
+    let call = app.post("/v1/keys").header("idempotency-key", "k").json(&other);
+    call.problem(422, "idempotency_key_reused").await;
+}
+
+#[tokio::test]
+async fn a_repeated_rotation_changes_nothing_and_a_second_one_keeps_the_first_promise() {
+    let app = TestApp::with_registry().await;
+    let (in_use, id) = app.key(&["registry:read"]).await;
+    let path = format!("/v1/keys/{id}/rotate");
+    let rotate = |key: &str| {
+        app.post(&path).header("idempotency-key", key).json(&json!({"overlap_s": 3_600})).send()
+    };
+    let first = rotate("a").await;
+    let second_text = text(&first.json()["key"]);
+    let repeated = rotate("a").await;
+    assert_eq!(repeated.header("idempotent-replayed"), Some("true"));
+    assert_eq!((repeated.status.as_u16(), &repeated.json()["key"]), (200, &Value::Null));
+    for key in [&in_use, &second_text] {
+        topics(&app, key).expect(200).await;
+    }
+    // The answer got lost and somebody rotates again: what is in use keeps the time it was told.
+    app.clock.advance_ms(60_000);
+    let again = rotate("b").await.json();
+    assert_eq!(again["old_until"], first.json()["old_until"]);
+    let third_text = text(&again["key"]);
+    topics(&app, &in_use).expect(200).await;
+    topics(&app, &third_text).expect(200).await;
+    topics(&app, &second_text).problem(401, "key_invalid").await;
+    app.wait_hours(1);
+    topics(&app, &in_use).problem(401, "key_invalid").await;
+    topics(&app, &third_text).expect(200).await;
+    // A leaked key is ended at once, whatever still has its time.
+    app.post(&path).expect(200).await;
+    let now = text(&app.post(&path).json(&json!({"overlap_s": 0})).expect(200).await["key"]);
+    topics(&app, &third_text).problem(401, "key_invalid").await;
+    topics(&app, &now).expect(200).await;
+}
+
+#[tokio::test]
+async fn nobody_revokes_a_stronger_key_and_no_key_outlives_its_maker_by_itself() {
+    let app = TestApp::with_registry().await;
+    let (weak, _) = app.key(&["keys:manage"]).await;
+    let (_, strong) = app.key(&["keys:manage", "exports:read"]).await;
+    let revoke = || app.delete(&format!("/v1/keys/{strong}"));
+    revoke().key(&weak).problem(403, "scope_missing").await;
+    let short = json!({"name": "n", "scopes": ["keys:manage"], "expires_at": app.moment(60)});
+    let short = text(&app.post("/v1/keys").json(&short).expect(201).await["key"]);
+    for (expires_at, status) in
+        [(None, 403), (Some(app.moment(61)), 403), (Some(app.moment(60)), 201)]
+    {
+        let body = json!({"name": "n", "scopes": ["keys:manage"], "expires_at": expires_at});
+        let reply = app.post("/v1/keys").key(&short).json(&body).send().await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+    let (_, lasting) = app.key(&["keys:manage"]).await;
+    let rotate = app.post(&format!("/v1/keys/{lasting}/rotate")).key(&short);
+    rotate.problem(403, "scope_missing").await;
+    // With the operator's key there is always a way in.
+    revoke().expect(200).await;
 }
 
 async fn guess_until_refused(app: &TestApp) -> Reply {

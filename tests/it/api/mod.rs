@@ -3,6 +3,7 @@
 mod bad_input;
 mod consents;
 mod contacts;
+mod contract;
 mod cors;
 mod document;
 mod eligibility;
@@ -10,8 +11,10 @@ mod exports;
 mod idempotency;
 mod identity;
 mod keys;
+mod lists;
 mod metrics;
 mod numbers;
+mod overload;
 mod same_person;
 mod sends;
 mod storage;
