@@ -467,7 +467,41 @@ pub fn document() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
     use super::*;
+
+    /// Where a test's log goes.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_cause_of_a_failure_is_logged_under_the_request_and_never_shown() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        let problem = Problem::new(INTERNAL, "told").caused_by("what really happened".to_owned());
+        let response =
+            tracing::subscriber::with_default(subscriber, || problem.response("order-17"));
+        let shown = actix_web::body::to_bytes(response.into_body()).await.ok().unwrap();
+        assert!(!String::from_utf8_lossy(&shown).contains("what really happened"));
+        let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(logged.contains("order-17") && logged.contains("what really happened"), "{logged}");
+    }
 
     #[test]
     fn codes_are_unique_and_plain() {
