@@ -34,11 +34,12 @@ async fn more_bodies_than_fit_are_turned_away_until_there_is_room() {
     let body = json!({"number": "+12025550101", "topics": ["orders"],
         "source": {"type": "web_form", "reference": "r".repeat(200)}});
     let opt_in = || app.post("/v1/opt-ins").json(&body).send();
-    let half = half_an_opt_in(&app);
-    let refused = loop {
+    // Whichever of the two comes second is turned away; it has to be this one.
+    let (half, refused) = loop {
+        let half = half_an_opt_in(&app);
         let reply = opt_in().await;
         if reply.status != 201 {
-            break reply;
+            break (half, reply);
         }
     };
     refused.problem(503, "overloaded");
