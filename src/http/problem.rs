@@ -95,7 +95,7 @@ codes! {
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
         "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";
     IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
-        "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts.";
+        "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts. An opt-out that names both is never refused: it is recorded for each.";
     MERGE_INTO_ITSELF, "merge_into_itself", 409, "A contact cannot be merged into itself", false,
         "`from` and `into` name the same contact. Nothing has to be done.";
     KEY_REVOKED, "key_revoked", 409, "The API key was revoked", false,

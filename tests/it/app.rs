@@ -206,11 +206,6 @@ impl TestApp {
         (text(&made["key"]), text(&made["id"]))
     }
 
-    /// Returns where the service listens.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.running.as_ref().expect("a running service").addr
-    }
-
     /// Returns where the service keeps its data.
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")

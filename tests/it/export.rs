@@ -236,7 +236,7 @@ fn a_document_that_cannot_be_read_ends_the_export_with_an_error() {
     let (business, reader) = varied();
     drop(reader);
     let page = [b"p".as_slice(), &0_u32.to_be_bytes()].concat();
-    let db = sled::open(business.database()).unwrap();
+    let db = business.bare_database();
     db.insert(page, b"nonsense".as_slice()).unwrap();
     drop(db);
     let (store, _) =

@@ -30,3 +30,4 @@ mod vault_faults;
 mod whatsapp;
 mod words;
 mod writer;
+mod writer_faults;

@@ -211,6 +211,8 @@ impl Life {
                 wa_id: None,
                 // A number nobody else has.
                 wa_key: has_wa_id.then(|| key(PEOPLE)),
+                // Nobody answers what nobody was asked.
+                was_asked: *has_wa_id || *state != LookupState::Unknown,
             },
             Act::Merge { from, into } => {
                 let (from, into) = (contact(*from), contact(*into));

@@ -331,8 +331,7 @@ fn a_check_names_the_contact_whose_document_is_not_what_the_ledger_says() {
     let (store, _) = open(&business);
     assert_eq!(checked(&business, &store), CheckReport { compared: 200, ..CheckReport::default() });
     drop(store);
-    // The library behind is opened directly, to plant what no code of ours writes.
-    let db = sled::open(business.database()).unwrap();
+    let db = business.bare_database();
     let key = [b"p".as_slice(), &0_u32.to_be_bytes()].concat();
     let earlier = db.get([b"p".as_slice(), &1_u32.to_be_bytes()].concat()).unwrap().unwrap();
     db.insert(key, earlier).unwrap();
@@ -369,7 +368,7 @@ fn the_thread_follows_tells_and_ends_and_a_failure_is_marked_for_the_next_start(
     assert!(waiting.block_on(wait).is_err());
     drop((store, reader));
 
-    let db = sled::open(business.database()).unwrap();
+    let db = business.bare_database();
     db.insert([b"p".as_slice(), &0_u32.to_be_bytes()].concat(), b"nonsense".as_slice()).unwrap();
     drop(db);
     let (store, _) = open(&business);

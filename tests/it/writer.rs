@@ -11,13 +11,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::FutureExt;
+use futures_util::FutureExt as _;
 use izin::{
     domain::{
-        command::{Command, Envelope, Once, OptIn, OptOut, Person, RegistryCommand},
+        command::{Command, Envelope, Once, OptIn, RegistryCommand},
         consent::ConsentStatus,
         event::Actor,
-        key::{CommandId, ContactKey, Fingerprint},
+        key::{CommandId, Fingerprint},
         refusal::Refusal,
         registry::{Category, Topic},
         state::State,
@@ -41,10 +41,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
 use crate::{
-    business::{
-        START, contact, key, opt_in, opt_in_of, opt_out, opt_out_of, person, person_beside,
-        person_with_user, rules, source, topic,
-    },
+    business::{START, contact, key, opt_in, opt_in_of, opt_out, person, rules, topic},
     documents::{self, act},
 };
 
@@ -52,10 +49,10 @@ const TOPICS: [&str; 2] = ["promotions", "orders"];
 const PEOPLE: u32 = 4;
 
 pub(crate) type Answer = Result<Outcome, SubmitError>;
-type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(crate) type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Answers that nobody may have got yet while a group is being appended.
-type Unanswered = Arc<Mutex<Vec<Waiting>>>;
+pub(crate) type Unanswered = Arc<Mutex<Vec<Waiting>>>;
 
 /// What storage does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +69,7 @@ pub(crate) enum Fault {
 
 /// A log that watches for early answers, and fails one append and all after it.
 #[derive(Debug)]
-struct WatchedLog {
+pub(crate) struct WatchedLog {
     inner: MemoryLog,
     unanswered: Watch,
     fails: Option<(usize, Fault)>,
@@ -134,10 +131,17 @@ pub(crate) fn sealer() -> Sealer {
     sealer_over(tempfile::tempfile().expect("a file"))
 }
 
-fn sealer_over(file: std::fs::File) -> Sealer {
+pub(crate) fn sealer_over(file: std::fs::File) -> Sealer {
     let reserve = NonZeroU32::new(32).expect("a number that is not zero");
     let kek = Kek::from_bytes(&[7; 32]);
     let vault = Vault::make(file, kek, reserve, &mut StdRng::seed_from_u64(1)).expect("a vault");
+    Sealer::new(MaskKey::from_bytes([8; 32]), Arc::new(vault))
+}
+
+/// As [`sealer_over`], for a vault that is there: none of its keys is at hand yet.
+pub(crate) fn sealer_reopened(file: std::fs::File) -> Sealer {
+    let reserve = NonZeroU32::new(32).expect("a number that is not zero");
+    let vault = Vault::with_file(file, Kek::from_bytes(&[7; 32]), reserve).expect("a vault");
     Sealer::new(MaskKey::from_bytes([8; 32]), Arc::new(vault))
 }
 
@@ -147,9 +151,9 @@ pub(crate) struct Desk {
     pub(crate) views: Arc<Views>,
     pub(crate) clock: Arc<ManualClock>,
     log: MemoryLog,
-    unanswered: Unanswered,
-    ledger: Ledger,
-    writer: Writer<WatchedLog>,
+    pub(crate) unanswered: Unanswered,
+    pub(crate) ledger: Ledger,
+    pub(crate) writer: Writer<WatchedLog>,
 }
 
 impl Desk {
@@ -193,7 +197,7 @@ impl Desk {
     }
 
     /// Queues a command; the answer comes with its group.
-    fn queue(&self, command: Command) {
+    pub(crate) fn queue(&self, command: Command) {
         self.queue_once(command, None);
     }
 
@@ -206,7 +210,7 @@ impl Desk {
     }
 
     /// Commits one group and returns its answers.
-    fn step(&mut self) -> Vec<Answer> {
+    pub(crate) fn step(&mut self) -> Vec<Answer> {
         assert!(self.writer.step());
         self.clock.advance_ms(1_000);
         let mut unanswered = self.unanswered.lock().expect("no panic before");
@@ -237,7 +241,7 @@ impl Desk {
     }
 
     /// Submits without a writer that steps: the answer must be there at once.
-    fn at_once(&self, command: Command) -> Answer {
+    pub(crate) fn at_once(&self, command: Command) -> Answer {
         let envelope = Envelope { actor: Actor::Operator, once: None, command };
         self.ledger.submit(envelope).now_or_never().expect("an answer at once")
     }
@@ -251,7 +255,7 @@ impl Desk {
         replay.finish().0
     }
 
-    fn status(&self, person: u32, name: &str) -> ConsentStatus {
+    pub(crate) fn status(&self, person: u32, name: &str) -> ConsentStatus {
         let state = self.views.state();
         let Some(subject) = state.contacts().find(key(person)) else {
             return ConsentStatus::NeverAsked;
@@ -307,7 +311,7 @@ impl Promised {
     }
 
     /// The later act counts, and of two at once the withdrawal.
-    fn status(&self, person: u32, topic: usize) -> ConsentStatus {
+    pub(crate) fn status(&self, person: u32, topic: usize) -> ConsentStatus {
         match self.0.get(&(person, topic)) {
             None => ConsentStatus::NeverAsked,
             Some((agreed, withdrew)) if agreed > withdrew => ConsentStatus::Granted,
@@ -396,27 +400,6 @@ fn other_spellings_and_merges_are_there_again_after_replay() {
 }
 
 #[test]
-fn a_stop_that_could_not_be_recorded_holds_for_whatever_leads_to_the_person() {
-    let mut desk = Desk::new(&sealer(), Some((3, Fault::Lost)));
-    let user = person_with_user(0, "user-0");
-    let linked = Command::OptIn(Box::new(opt_in_of(user.clone(), &["orders"], None)));
-    desk.group(vec![linked, opt_in(1, &["orders"], None), opt_in(2, &["orders"], None)]);
-    let by_user = Person { number: None, ..user };
-    desk.group(vec![opt_out_of(by_user, None, None)]);
-    assert!(desk.views.is_read_only());
-    let stopped = |desk: &Desk, person| {
-        let subject = desk.views.state().contacts().find(key(person));
-        desk.views.has_unrecorded_stop(key(person), subject)
-    };
-    assert!(stopped(&desk, 0), "the stop named the user id alone");
-    assert!(!stopped(&desk, 2));
-    assert!(desk.at_once(opt_out_of(person_beside(1), None, None)).is_err());
-    assert!(stopped(&desk, 1));
-    assert!(desk.at_once(opt_out_of(person_beside(3), None, None)).is_err());
-    assert!(stopped(&desk, 2), "the stop reaches the other spelling");
-}
-
-#[test]
 fn after_a_failed_append_nothing_is_promised_any_more() {
     let sealer = sealer();
     for_all(&(acts(), 2..6_usize, any::<bool>()), |(groups, failing, lands)| {
@@ -447,27 +430,6 @@ fn after_a_failed_append_nothing_is_promised_any_more() {
         }
         Ok(())
     });
-}
-
-#[test]
-fn what_queued_behind_a_failed_group_is_refused_and_stops_are_remembered() {
-    let mut desk = Desk::new(&sealer(), Some((2, Fault::Lost)));
-    for _ in 0..64 {
-        desk.queue(opt_in(0, &["orders"], None));
-    }
-    desk.queue(opt_out(1, None, None));
-    desk.queue(opt_in(2, &["orders"], None));
-    let failed = desk.step();
-    assert_eq!(failed.len(), 64, "as many as a group holds");
-    assert!(desk.views.is_read_only());
-    let behind = desk.step();
-    assert_eq!(behind.len(), 2);
-    assert!(failed.iter().all(|answer| matches!(answer, Err(SubmitError::Unknown))));
-    assert!(behind.iter().all(|answer| matches!(answer, Err(SubmitError::ReadOnly))));
-    assert!(desk.views.has_unrecorded_stop(key(1), None));
-    assert!(!desk.views.has_unrecorded_stop(key(2), None));
-    assert!(matches!(desk.at_once(opt_out(3, None, None)), Err(SubmitError::ReadOnly)));
-    assert!(desk.views.has_unrecorded_stop(key(3), None));
 }
 
 #[test]
@@ -518,81 +480,6 @@ fn a_group_of_long_commands_is_appended_in_parts_a_log_can_take() {
     let done = answers.iter().take_while(|answer| answer.is_ok()).count();
     assert_eq!(done, 16, "16 MiB are reached");
     assert!(answers[done..].iter().all(|answer| matches!(answer, Err(SubmitError::Unknown))));
-}
-
-#[test]
-fn a_group_the_log_cannot_take_is_not_recorded_and_the_ledger_goes_on() {
-    let mut desk = Desk::new(&sealer(), Some((2, Fault::TooLarge)));
-    let before = desk.views.state().clone();
-    let answers = desk.group(vec![opt_in(0, &["orders"], None), opt_out(1, None, None)]);
-    assert!(answers.iter().all(|answer| matches!(answer, Err(SubmitError::Busy))));
-    assert!(!desk.views.is_read_only());
-    assert!(before == *desk.views.state());
-    assert!(desk.group(vec![opt_in(0, &["orders"], None)])[0].is_ok());
-    assert_eq!(desk.status(0, "orders"), ConsentStatus::Granted);
-}
-
-#[test]
-fn a_stop_that_cannot_be_recorded_counts_for_every_identifier_of_the_person() {
-    let user = |ordinal: u32| ContactKey::from_bits((1 << 64) + u128::from(ordinal));
-    let out = |person| {
-        let source = source("keyword");
-        let everything = OptOut { person, topics: None, source, reason: None, captured_at: None };
-        Command::OptOut(Box::new(everything))
-    };
-    let mut desk = Desk::new(&sealer(), Some((3, Fault::Lost)));
-    let known = opt_in_of(person_with_user(0, "US.0"), &["orders"], None);
-    assert!(desk.group(vec![Command::OptIn(Box::new(known))])[0].is_ok());
-    // One names a single identifier of two, the other is not known by either of its two.
-    desk.group(vec![opt_out(0, None, None), out(person_with_user(1, "US.1"))]);
-    let is_stopped = |key: ContactKey| {
-        let subject = desk.views.state().contacts().find(key);
-        desk.views.has_unrecorded_stop(key, subject)
-    };
-    for key in [key(0), user(0), key(1), user(1)] {
-        assert!(is_stopped(key), "{key:?}");
-    }
-    assert!(!is_stopped(key(2)));
-}
-
-#[test]
-fn a_writer_that_panics_leaves_a_ledger_that_says_so() {
-    let desk = Desk::new(&sealer(), Some((2, Fault::Panics)));
-    desk.queue(opt_out(1, None, None));
-    let Desk { views, unanswered, ledger, writer, .. } = desk;
-    assert!(std::thread::spawn(move || writer.run()).join().is_err());
-    let answer =
-        unanswered.lock().expect("no panic before").pop().and_then(FutureExt::now_or_never);
-    assert!(matches!(answer, Some(Err(SubmitError::Unknown))));
-    assert!(views.is_read_only() && views.has_unrecorded_stop(key(1), None));
-    let envelope = Envelope { actor: Actor::Operator, once: None, command: opt_out(2, None, None) };
-    assert!(matches!(ledger.submit(envelope).now_or_never(), Some(Err(SubmitError::ReadOnly))));
-    assert!(views.has_unrecorded_stop(key(2), None));
-}
-
-#[test]
-fn a_stop_that_comes_when_the_writer_is_gone_is_remembered() {
-    let desk = Desk::new(&sealer(), None);
-    let Desk { views, ledger, writer, .. } = desk;
-    drop(writer);
-    let envelope = Envelope { actor: Actor::Operator, once: None, command: opt_out(2, None, None) };
-    assert!(matches!(ledger.submit(envelope).now_or_never(), Some(Err(SubmitError::Closed))));
-    assert!(views.has_unrecorded_stop(key(2), None));
-}
-
-#[test]
-fn a_vault_that_cannot_be_read_turns_the_ledger_read_only() {
-    let file = tempfile::tempfile().expect("a file");
-    let mut desk = Desk::new(&sealer_over(file.try_clone().expect("the same file")), None);
-    assert!(desk.group(vec![opt_in(0, &["orders"], None)])[0].is_ok());
-    file.set_len(0).expect("a file that shrinks");
-    let answers = desk.group(vec![opt_out(0, None, None), opt_out(1, None, None)]);
-    assert!(answers.iter().all(|answer| matches!(answer, Err(SubmitError::ReadOnly))));
-    assert!(desk.views.is_read_only());
-    assert!(
-        desk.views.has_unrecorded_stop(key(0), None)
-            && desk.views.has_unrecorded_stop(key(1), None)
-    );
 }
 
 #[test]

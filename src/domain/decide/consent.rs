@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    command::{OptIn, OptOut},
+    command::{OptIn, OptOut, Person},
     consent::{Act, ConsentStatus, Consents, TopicIx},
+    contact::Contact,
     decide::{
         Events, Rules, not_future,
-        person::{Found, claimed, find_or_add},
+        person::{Found, apart, claimed, find_or_add},
         spelling::{self, Stop},
         upcoming, void_tickets,
     },
+    entry::{Seq, Subject},
     event::{Event, OptedIn, OptedOut, StatementShown, TopicOutcome},
     names::TopicId,
     refusal::Refusal,
@@ -73,7 +75,9 @@ fn shown(draft: &Draft<'_>, opt_in: &OptIn) -> Result<Option<StatementShown>, Re
     Ok(Some(StatementShown { id: id.clone(), digest: version.digest.clone(), language }))
 }
 
-/// An opt-out is always recorded, also of people nobody knew, and takes back their tickets.
+/// An opt-out is always recorded, also of people nobody knew, and takes back their tickets. A
+/// number and a user id that are known as two contacts are both withdrawn, the one with the user
+/// id first: whoever of the two the person is, nobody writes to them.
 pub(super) fn opt_out(
     draft: &Draft<'_>,
     rules: &Rules,
@@ -85,40 +89,92 @@ pub(super) fn opt_out(
         Some(topics) => Some(find_topics(draft, topics)?),
         None => None,
     };
-    let mut events = Vec::with_capacity(2);
-    let found = find_or_add(draft, &opt_out.person, now, &mut events)?;
-    let Found { subject, known, consents } = found;
-    let named: Option<Vec<_>> =
-        named.map(|named| named.into_iter().map(|(id, ix, _)| (id, ix)).collect());
-    let topics = match &named {
-        Some(named) => named.clone(),
-        None => known_topics(draft, &consents),
-    };
-    let outcomes = topics
-        .iter()
-        .map(|(id, ix)| outcome(&consents, id, *ix, Act::TookBack, captured_at, None, now));
-    let spellings = spelling::weak_of(draft, subject, known, opt_out.person.number.as_ref());
-    let seq = upcoming(draft, &events);
-    let event = OptedOut {
-        number: opt_out.person.number.as_ref().map(|number| number.number.clone()),
-        written: opt_out.person.number.as_ref().and_then(|number| number.written.clone()),
-        everything: named.is_none(),
-        topics: outcomes.collect(),
-        captured_at,
-        source: opt_out.source.clone(),
-        reason: opt_out.reason.clone(),
-        weak_keys: spellings.unknown,
-        derived_from: None,
-    };
-    events.push((subject, Event::OptedOut(Box::new(event))));
-    let stop = Stop { topics: named.as_deref(), at: captured_at, seq };
-    let applies = |ticket: &Ticket| stop.covers(ticket.topic);
-    void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, &mut events);
-    for (other, contact) in spellings.known {
-        let mut consents = Cow::Borrowed(&contact.consents);
-        stop.reach(draft, other, &mut consents, now, &mut events);
+    let named = named.map(|named| named.into_iter().map(|(id, ix, _)| (id, ix)).collect());
+    let events = Vec::with_capacity(2);
+    let mut withdrawal =
+        Withdrawal { draft, opt_out, named, captured_at, now, events, given: Vec::new() };
+    match withdrawal.record(&opt_out.person) {
+        Err(Refusal::IdentifiersConflict) => {
+            for one in apart(&opt_out.person) {
+                withdrawal.record(&one)?;
+            }
+        }
+        recorded => recorded?,
     }
-    Ok(events)
+    Ok(withdrawal.reach_other_spellings())
+}
+
+/// A withdrawal that is being recorded.
+struct Withdrawal<'a> {
+    draft: &'a Draft<'a>,
+    opt_out: &'a OptOut,
+    /// From what; `None` is everything.
+    named: Option<Vec<(TopicId, TopicIx)>>,
+    captured_at: Timestamp,
+    now: Timestamp,
+    events: Events,
+    given: Vec<Given<'a>>,
+}
+
+/// A contact it was recorded of.
+struct Given<'a> {
+    subject: Subject,
+    /// By which entry.
+    seq: Seq,
+    /// Whom the contact's weak spellings lead to.
+    others: Vec<(Subject, &'a Contact)>,
+}
+
+impl Withdrawal<'_> {
+    /// Records it of one contact. A refusal comes before any event.
+    fn record(&mut self, person: &Person) -> Result<(), Refusal> {
+        let (draft, at, now) = (self.draft, self.captured_at, self.now);
+        let found = find_or_add(draft, person, now, &mut self.events)?;
+        let Found { subject, known, consents } = found;
+        let topics = match &self.named {
+            Some(named) => named.clone(),
+            None => known_topics(draft, &consents),
+        };
+        let outcomes =
+            topics.iter().map(|(id, ix)| outcome(&consents, id, *ix, Act::TookBack, at, None, now));
+        let number = person.number.as_ref();
+        let spellings = spelling::weak_of(draft, subject, known, number);
+        let seq = upcoming(draft, &self.events);
+        let event = OptedOut {
+            number: number.map(|number| number.number.clone()),
+            written: number.and_then(|number| number.written.clone()),
+            everything: self.named.is_none(),
+            topics: outcomes.collect(),
+            captured_at: at,
+            source: self.opt_out.source.clone(),
+            reason: self.opt_out.reason.clone(),
+            weak_keys: spellings.unknown,
+            derived_from: None,
+        };
+        self.events.push((subject, Event::OptedOut(Box::new(event))));
+        let stop = Stop { topics: self.named.as_deref(), at, seq };
+        let applies = |ticket: &Ticket| stop.covers(ticket.topic);
+        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, &mut self.events);
+        self.given.push(Given { subject, seq, others: spellings.known });
+        Ok(())
+    }
+
+    /// Records it of whoever else it may be, each once, and returns all that happens.
+    fn reach_other_spellings(self) -> Events {
+        let Self { draft, opt_out: _, named, captured_at: at, now, mut events, given } = self;
+        let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
+        for Given { seq, others, .. } in given {
+            let stop = Stop { topics: named.as_deref(), at, seq };
+            for (other, contact) in others {
+                if !reached.contains(&other) {
+                    reached.push(other);
+                    let mut consents = Cow::Borrowed(&contact.consents);
+                    stop.reach(draft, other, &mut consents, now, &mut events);
+                }
+            }
+        }
+        events
+    }
 }
 
 /// What `act` leaves one topic at, without changing anything.

@@ -223,9 +223,9 @@ mod tests {
         contact::LookupState,
         decide::{
             LookupPlan, plan_lookup,
-            tests::{Desk, RULES, opt_in_of, sender_id, topic_id},
+            tests::{Desk, RULES, opt_in_of},
         },
-        event::{Evidence, TrafficKind},
+        event::Evidence,
         ids::ContactId,
         reason::Reason,
         ticket::MessageKind,

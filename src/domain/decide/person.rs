@@ -34,6 +34,12 @@ pub(super) fn claimed(opt_in: &OptIn) -> Cow<'_, Person> {
     }
 }
 
+/// Returns a person as each of their identifiers alone names them, the user id first.
+pub(super) fn apart(person: &Person) -> [Person; 2] {
+    let (by_user, by_number) = (person.clone(), person.clone());
+    [Person { number: None, ..by_user }, Person { user: None, ..by_number }]
+}
+
 /// Finds the person, links an identifier that is new, or adds them. Whoever is known by a number
 /// from now on has withdrawn from what was withdrawn from under its other spellings.
 pub(super) fn find_or_add<'a>(

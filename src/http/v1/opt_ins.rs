@@ -203,7 +203,8 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
 ///
 /// [`INTERNAL`] when the entries are not those of an opt-in or opt-out.
 pub fn reply(edge: &Edge, submitted: &Submitted) -> Result<HttpResponse, Problem> {
-    let act = submitted.entries.iter().rev().find_map(|entry| {
+    // A withdrawal of two contacts begins with the one that has the user id.
+    let act = submitted.entries.iter().find_map(|entry| {
         if let Event::OptedIn(event) = &entry.record.event {
             Some((entry, event.number.as_ref(), &event.topics))
         } else if let Event::OptedOut(event) = &entry.record.event

@@ -47,7 +47,8 @@ fn check(edge: &Edge, body: OptOutBody) -> Result<OptOut, Problem> {
     })
 }
 
-/// Records that a person withdrew.
+/// Records that a person withdrew. A number and a user id that are known as two contacts are both
+/// withdrawn; the answer shows the one with the user id.
 #[utoipa::path(post, path = "/v1/opt-outs", tag = "consent", request_body = OptOutBody,
     responses((status = 201, body = ActBody)))]
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {

@@ -96,6 +96,41 @@ async fn a_user_id_names_the_same_person_and_two_people_are_not_joined() {
 }
 
 #[tokio::test]
+async fn an_opt_out_that_names_two_contacts_counts_for_both_and_takes_back_their_tickets() {
+    let mut app = TestApp::with_registry().await;
+    let body = json!({"number": ANN, "user_id": "US.a1B2", "topics": ["orders"],
+        "source": {"type": "web_form"}});
+    let ann = app.post("/v1/opt-ins").json(&body).expect(201).await;
+    app.opt_in(BEN, "orders").await;
+    let mut tickets = Vec::new();
+    for number in [ANN, BEN] {
+        let send = json!({"number": number, "kind": "template", "template": "shipped",
+            "sender": "1001"});
+        let ticket = app.post("/v1/sends").json(&send).expect(201).await;
+        tickets.push(ticket["id"].as_str().unwrap().to_owned());
+    }
+    let body = json!({"number": BEN, "user_id": "US.a1B2", "source": {"type": "keyword"}});
+    let out = || app.post("/v1/opt-outs").header("idempotency-key", "stop").json(&body);
+    let stopped = out().expect(201).await;
+    assert_eq!(stopped["contact"]["id"], ann["contact"]["id"], "the one with the user id");
+    assert_eq!(stopped["consents"][0]["status"], "withdrawn");
+    assert_eq!(out().expect(201).await, stopped);
+    for ticket in tickets {
+        let sent = json!({"message_id": format!("wamid.{ticket}")});
+        app.post(&format!("/v1/sends/{ticket}/commit"))
+            .json(&sent)
+            .problem(409, "ticket_voided")
+            .await;
+    }
+    app.restart();
+    for number in [ANN, BEN] {
+        assert_eq!(app.ask(number, "orders").await["reasons"][0]["code"], "withdrawn");
+    }
+    let ben = app.get(&format!("/v1/contacts/{BEN}")).expect(200).await;
+    assert_eq!(ben["user_id"], Value::Null, "nobody was joined");
+}
+
+#[tokio::test]
 async fn a_block_refuses_everything_until_it_is_lifted() {
     let app = TestApp::with_registry().await;
     app.opt_in(ANN, "orders").await;

@@ -105,7 +105,8 @@ impl Nfa {
     /// Adds what leads from a state through an expression; returns the state behind it.
     fn expression(&mut self, expression: &Hir, from: State) -> Result<State> {
         match expression.kind() {
-            HirKind::Empty => Ok(from),
+            // An end inside a prefix: without it more is marked, which is the safe side.
+            HirKind::Empty | HirKind::Look(regex_syntax::hir::Look::End) => Ok(from),
             HirKind::Literal(text) => {
                 text.0.iter().try_fold(from, |from, byte| self.digits(*byte, *byte, from))
             }
@@ -144,8 +145,6 @@ impl Nfa {
                 self.nodes[from].free.push(to);
                 Ok(to)
             }
-            // An end inside a prefix: without it more is marked, which is the safe side.
-            HirKind::Look(regex_syntax::hir::Look::End) => Ok(from),
             HirKind::Look(_) | HirKind::Class(Class::Unicode(_)) => bail!("{expression}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Where the metadata comes from, and in what order its regions count.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use prost::Message as _;
@@ -42,7 +42,7 @@ impl Source {
 
 /// Reads the metadata inside the parser that Izin's lock file names.
 pub(crate) fn of_parser() -> Result<Source> {
-    let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+    let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--locked"])
         .output()
         .context("cannot run cargo")?;

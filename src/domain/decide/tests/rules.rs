@@ -287,18 +287,75 @@ fn two_identifiers_of_two_people_are_not_joined_by_an_opt_in() {
     desk.opt_in(1, "orders", None).unwrap();
     let mut person = desk.person(2);
     person.user = Some(UserIdentifier { user_id: "US.9".into(), key: ContactKey::from_bits(99) });
-    let opt_out = |person: Person| {
-        Command::OptOut(Box::new(OptOut {
-            person,
-            topics: None,
-            source: source("api"),
-            reason: None,
-            captured_at: None,
-        }))
-    };
-    desk.run(opt_out(person.clone())).unwrap();
+    let opt_in = |person: Person| Command::OptIn(Box::new(opt_in_of(person, "promotions")));
+    desk.run(opt_in(person.clone())).unwrap();
     person.number = desk.person(1).number;
-    assert!(matches!(desk.run(opt_out(person)), Err(Refusal::IdentifiersConflict)));
+    assert!(matches!(desk.run(opt_in(person)), Err(Refusal::IdentifiersConflict)));
+}
+
+/// Withdraws by a number and a user id.
+fn opt_out_by_both(desk: &mut Desk, number: u128, user: u128) -> Vec<Event> {
+    let mut person = desk.person(number);
+    person.user = Some(UserIdentifier { user_id: "US.9".into(), key: ContactKey::from_bits(user) });
+    let (topics, source, reason, captured_at) = (None, source("api"), None, None);
+    let opt_out = OptOut { person, topics, source, reason, captured_at };
+    desk.run(Command::OptOut(Box::new(opt_out))).unwrap()
+}
+
+/// A desk where 1 and 2 are known by number, and 2 by the user id 99 too.
+fn two_contacts() -> Desk {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", None).unwrap();
+    let mut person = desk.person(2);
+    person.user = Some(UserIdentifier { user_id: "US.9".into(), key: ContactKey::from_bits(99) });
+    desk.run(Command::OptIn(Box::new(opt_in_of(person, "promotions")))).unwrap();
+    desk
+}
+
+#[test]
+fn a_stop_that_names_two_contacts_is_recorded_for_both_and_takes_back_the_tickets_of_both() {
+    let mut desk = two_contacts();
+    // That one may be the other's spelling is no reason to record it twice.
+    desk.weak = vec![(1, 2)];
+    let tickets = [1, 2].map(|key| desk.reserve(key, MessageKind::Template).unwrap());
+    let events = opt_out_by_both(&mut desk, 1, 99);
+    let [
+        Event::OptedOut(by_user),
+        Event::TicketVoided { .. },
+        Event::OptedOut(by_number),
+        Event::TicketVoided { .. },
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((by_user.derived_from, by_number.derived_from), (None, None));
+    assert_eq!((by_user.number.is_some(), by_number.number.is_some()), (false, true));
+    for key in [1, 2, 99] {
+        assert_eq!(desk.status(key, "promotions"), ConsentStatus::Withdrawn);
+    }
+    for ticket in tickets {
+        let voided = desk.commit(ticket, 7);
+        assert!(matches!(voided, Err(Refusal::TicketVoided { cause: VoidCause::Withdrawn })));
+    }
+    let found = |key| desk.state.contacts().find(ContactKey::from_bits(key));
+    assert_ne!(found(1), found(99), "a stop joins nobody");
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_stop_whose_number_or_user_id_is_new_beside_anothers_is_recorded_for_it_too() {
+    for (number, user, known) in [(3, 99, 2), (2, 98, 2)] {
+        let mut desk = two_contacts();
+        desk.weak = vec![(1, number)];
+        opt_out_by_both(&mut desk, number, user);
+        assert_eq!(desk.status(known, "promotions"), ConsentStatus::Withdrawn);
+        let found = |key| desk.state.contacts().find(ContactKey::from_bits(key)).unwrap();
+        assert_ne!(found(number), found(user));
+        assert_eq!(desk.reserve(number, MessageKind::Template), Err(vec![Reason::Withdrawn]));
+        assert_eq!(desk.reserve(user, MessageKind::Template), Err(vec![Reason::Withdrawn]));
+        assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn, "its other spelling");
+        assert!(desk.replayed() == desk.state);
+    }
 }
 
 #[test]
