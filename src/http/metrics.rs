@@ -17,6 +17,7 @@ use crate::{
         problem::Problem,
         routes::{COUNTED, PREFLIGHT, TABLE, UNMATCHED},
     },
+    numbers,
     providers::BreakerState,
 };
 
@@ -59,7 +60,11 @@ pub(crate) async fn show(ask: Ask) -> Result<HttpResponse, Problem> {
 
 fn build(page: &mut Page, edge: &Edge) {
     page.about("izin_build_info", "gauge", "The program that runs; always 1.");
-    page.line(format_args!("izin_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+    page.line(format_args!(
+        "izin_build_info{{version=\"{}\",numbering=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION"),
+        numbers::metadata_version(),
+    ));
     let uptime_ms = edge.clock.monotonic().since(edge.started).as_millis();
     let uptime = format_args!("{}.{:03}", uptime_ms / 1_000, uptime_ms % 1_000).to_string();
     page.gauge("izin_uptime_seconds", "Time since the service started.", uptime);

@@ -55,7 +55,9 @@ async fn measurements_need_a_key_with_their_scope_wherever_the_caller_is() {
 async fn measurements_follow_what_happens() {
     let app = TestApp::with_registry().await;
     let before = page(&app).await;
-    assert!(before.contains(&format!("version=\"{}\"", env!("CARGO_PKG_VERSION"))), "{before}");
+    let (version, numbering) = (env!("CARGO_PKG_VERSION"), izin::numbers::metadata_version());
+    let labels = format!("{{version=\"{version}\",numbering=\"{numbering}\"}}");
+    assert_eq!(value(&before, &format!("izin_build_info{labels}")), "1");
     app.opt_in(ANN, "orders").await;
     let made = app.opt_in("+12025550102", "orders").await;
     app.ask(ANN, "orders").await;
