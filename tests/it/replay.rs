@@ -54,6 +54,7 @@ fn act() -> impl Strategy<Value = Act> {
     let who = 0..PEOPLE;
     let ago_s = || -200_i64..200_000;
     let hash = || prop::char::range('A', 'C');
+    let rarely = || prop::bool::weighted(0.2);
     let kind = prop_oneof![
         3 => Just(TrafficKind::Inbound),
         1 => Just(TrafficKind::Delivered),
@@ -66,7 +67,7 @@ fn act() -> impl Strategy<Value = Act> {
         Just(LookupState::Unknown),
     ];
     prop_oneof![
-        6 => (who.clone(), 0..TOPICS.len(), ago_s(), prop::bool::weighted(0.2), any::<bool>())
+        6 => (who.clone(), 0..TOPICS.len(), ago_s(), rarely(), rarely())
             .prop_map(|(person, topic, ago_s, awaits, user)| Act::In {
                 person, topic, ago_s, awaits, user
             }),
@@ -76,15 +77,15 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(person, hash, ago_s)| Act::Identity { person, hash, ago_s }),
         1 => (who.clone(), hash()).prop_map(|(person, hash)| Act::Confirm { person, hash }),
         1 => who.clone().prop_map(|person| Act::Block { person }),
-        1 => who.clone().prop_map(|person| Act::Unblock { person }),
+        3 => who.clone().prop_map(|person| Act::Unblock { person }),
         // Of one person nothing is heard, so that there is somebody to look up.
         3 => (1..PEOPLE, kind, ago_s())
             .prop_map(|(person, kind, ago_s)| Act::Traffic { person, kind, ago_s }),
         6 => (who.clone(), form).prop_map(|(person, kind)| Act::Reserve { person, kind }),
         2 => (any::<usize>(), 0..3_u128)
             .prop_map(|(ticket, message)| Act::Commit { ticket, message }),
-        1 => any::<usize>().prop_map(|ticket| Act::Release { ticket }),
-        2 => who.prop_map(|person| Act::LookUp { person }),
+        2 => any::<usize>().prop_map(|ticket| Act::Release { ticket }),
+        2 => prop_oneof![Just(0), who].prop_map(|person| Act::LookUp { person }),
         2 => (any::<usize>(), state, any::<bool>()).prop_map(|(lookup, state, has_wa_id)| {
             Act::Conclude { lookup, state, has_wa_id }
         }),
@@ -199,7 +200,6 @@ impl Life {
             Act::Release { ticket } => Command::ReleaseSend { ticket: self.ticket(*ticket) },
             Act::LookUp { person } => {
                 let lookup = LookupId::from_uuid(self.id());
-                self.lookups.push(lookup);
                 let numbers = vec![(key(*person), lookup)];
                 Command::RequestLookups(RequestLookups { numbers, has_provider: true })
             }
@@ -224,7 +224,6 @@ impl Life {
 
     fn reserve(&mut self, person: u32, kind: MessageKind) -> Command {
         let ticket = TicketId::from_uuid(self.id());
-        self.tickets.push(ticket);
         Command::ReserveSend(Box::new(ReserveSend {
             ticket,
             recipient: contact(person),
@@ -257,6 +256,11 @@ impl Life {
                 let Ok(Outcome::Done(entries)) = answer else { continue };
                 for entry in entries {
                     self.seen.insert(kind(&entry.record.event));
+                    if let Event::LookupRequested { lookup } = entry.record.event {
+                        self.lookups.push(lookup);
+                    } else if let Event::TicketReserved(reserved) = &entry.record.event {
+                        self.tickets.push(reserved.ticket);
+                    }
                 }
             }
             self.desk.clock.advance_ms(hours * 3_600_000);

@@ -75,6 +75,7 @@ proptest! {
         let mut desk = Desk::new();
         desk.weak = vec![(1, 2), (3, 4)];
         let mut notes = Notes::default();
+        let mut open = BTreeMap::new();
         let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
         for step in steps {
             match step {
@@ -126,7 +127,12 @@ proptest! {
                 Step::Wait(ms) => desk.now += ms,
             }
             for key in KEYS {
-                if desk.reserve(key, MessageKind::Template).is_ok() {
+                // One ticket per number stays open over each step; more would be a loop's.
+                if let Some(ticket) = open.remove(&key) {
+                    drop(desk.run(Command::ReleaseSend { ticket }));
+                }
+                if let Ok(ticket) = desk.reserve(key, MessageKind::Template) {
+                    open.insert(key, ticket);
                     let agreed = notes.latest(&notes.agreed, key);
                     prop_assert!(agreed.is_some());
                     prop_assert!(agreed > notes.latest(&notes.stopped, key));
