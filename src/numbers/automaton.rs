@@ -5,8 +5,8 @@
 
 use super::{
     layout::{
-        CODE_BYTES, HEADER_BYTES, KIND_MASK, KINDS, LENGTHS, MARK, PREFIXES, RANK_SHIFT,
-        REGION_BYTES, REWRITABLE, STATE_BYTES, TAIL_BYTES, VERSION_BYTES,
+        CODE_BYTES, HEADER_BYTES, KIND_MASK, KINDS, LEAP_BYTES, LEAP_LEN, LEAPS, LENGTHS, MARK,
+        PREFIXES, RANK_SHIFT, REGION_BYTES, REWRITABLE, STATE_BYTES, TAIL_BYTES, VERSION_BYTES,
     },
     number::{LengthCheck, NumberType},
     region::Region,
@@ -29,7 +29,10 @@ pub(super) fn judge(digits: &[u8]) -> Option<Judgement> {
     let [code_len, regions, first_low, first_high, root_low, root_high, _, _, lengths @ ..] =
         code_of(digits)?;
     let national = digits.get(usize::from(*code_len)..)?;
-    let label = label_of(usize::from(u16::from_le_bytes([*root_low, *root_high])), national);
+    let label = match digits.split_first_chunk::<LEAP_LEN>() {
+        Some((first, rest)) => label_of(leap(first), rest),
+        None => label_of(usize::from(u16::from_le_bytes([*root_low, *root_high])), national),
+    };
     let rank = usize::from(label >> RANK_SHIFT);
     let region = if *regions == 1 { Some(0) } else { rank.checked_sub(1) };
     let first_region = usize::from(u16::from_le_bytes([*first_low, *first_high]));
@@ -59,9 +62,17 @@ pub(super) fn version() -> &'static str {
 
 /// Finds the calling code in front of the digits: no code is the beginning of another.
 fn code_of(digits: &[u8]) -> Option<&'static [u8; CODE_BYTES]> {
-    let prefix = digits.first_chunk::<3>()?.iter().fold(0, |sum, digit| sum * 10 + value(*digit));
-    let at = usize::from(*TABLE.codes_by_prefix.get(prefix)?).checked_sub(1)?;
-    TABLE.codes.get(at)
+    let at = usize::from(*TABLE.codes_by_prefix.get(decimal(digits.first_chunk::<3>()?))?);
+    TABLE.codes.get(at.checked_sub(1)?)
+}
+
+/// Returns where a number with these first digits goes on. Most are decided a digit or two later.
+fn leap(first: &[u8; LEAP_LEN]) -> usize {
+    TABLE.leaps.get(decimal(first)).map_or(0, |to| usize::from(u16::from_le_bytes(*to)))
+}
+
+fn decimal(digits: &[u8]) -> usize {
+    digits.iter().fold(0, |sum, digit| sum * 10 + value(*digit))
 }
 
 /// Returns what an ASCII digit stands for; something above 9 for other bytes, which leads nowhere.
@@ -126,6 +137,7 @@ struct Table {
     regions: &'static [[u8; REGION_BYTES]],
     codes: &'static [[u8; CODE_BYTES]],
     codes_by_prefix: &'static [u8],
+    leaps: &'static [[u8; LEAP_BYTES]],
     states: &'static [[u8; STATE_BYTES]],
     tails: &'static [[u8; TAIL_BYTES]],
 }
@@ -138,6 +150,7 @@ impl Table {
         regions: &[],
         codes: &[],
         codes_by_prefix: &[],
+        leaps: &[],
         states: &[],
         tails: &[],
     };
@@ -165,13 +178,15 @@ impl Table {
         let (regions, rest) = rest.split_at(count(*regions_len) * REGION_BYTES);
         let (codes, rest) = rest.split_at(count(*codes_len) * CODE_BYTES);
         let (codes_by_prefix, rest) = rest.split_at(PREFIXES);
+        let (leaps, rest) = rest.split_at(LEAPS * LEAP_BYTES);
         let (states, tails) = rest.split_at(count(*states_len) * STATE_BYTES);
         let (regions, _) = regions.as_chunks::<REGION_BYTES>();
         let (codes, _) = codes.as_chunks::<CODE_BYTES>();
+        let (leaps, _) = leaps.as_chunks::<LEAP_BYTES>();
         let (states, _) = states.as_chunks::<STATE_BYTES>();
         let (tails, left) = tails.as_chunks::<TAIL_BYTES>();
         assert!(left.is_empty() && tails.len() == count(*tails_len), "the table is cut off");
-        Self { version, regions, codes, codes_by_prefix, states, tails }
+        Self { version, regions, codes, codes_by_prefix, leaps, states, tails }
     }
 }
 
@@ -226,6 +241,22 @@ mod tests {
         assert!(judged("6208123456789").3);
         assert!(judged("62099999999999").3);
         assert!(!judged("628123456789").3);
+    }
+
+    #[test]
+    fn a_valid_number_is_not_marked_if_no_viable_one_is_behind_its_prefix() {
+        let region = Some("RU".to_owned());
+        assert_eq!(judged("78001234567"), ("IS_POSSIBLE", "TOLL_FREE", region, false));
+        assert!(judged("788001234567").3, "Russia's 8, dialled behind its 7");
+    }
+
+    #[test]
+    fn the_shortest_numbers_end_within_the_first_step() {
+        for digits in ["120", "1202", "12025"] {
+            let judgement = judge(digits.as_bytes()).unwrap();
+            assert_eq!(judgement.length, LengthCheck::TooShort, "{digits}");
+            assert_eq!(judgement.national_len, digits.len() - 1);
+        }
     }
 
     #[test]

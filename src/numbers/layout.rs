@@ -11,16 +11,17 @@
 //!    number from 0 on a byte out of [`LENGTHS`];
 //! 4. for every first three digits of an international number a byte: 0 or the place of the calling
 //!    code, counted from 1;
-//! 5. states, 22 bytes each: the label of a number that ends here and, for each digit, where to go
+//! 5. for every first four digits of an international number a `u16`: where it goes on;
+//! 6. states, 22 bytes each: the label of a number that ends here and, for each digit, where to go
 //!    on, all `u16`: the place of a state or, counted on from the last state, of a tail;
-//! 6. tails, 36 bytes each: where no further digit matters, only how many there are. The label, as
+//! 7. tails, 36 bytes each: where no further digit matters, only how many there are. The label, as
 //!    `u16`, of a number with none, one, two … more. Tail 0 is where nothing is known any more.
 //!
 //! A label is a kind out of [`KINDS`], [`REWRITABLE`], and from bit [`RANK_SHIFT`] on the region
 //! counted from 1 among those of its calling code, 0 for none.
 
 /// What the file begins with; the last digit is the format.
-pub(super) const MARK: &[u8; 8] = b"izinnum1";
+pub(super) const MARK: &[u8; 8] = b"izinnum2";
 
 /// Bytes of the metadata's version.
 pub(super) const VERSION_BYTES: usize = 16;
@@ -41,6 +42,15 @@ pub(super) const CODE_BYTES: usize = 8 + LENGTHS_MAX;
 
 /// First three digits that an international number can have.
 pub(super) const PREFIXES: usize = 1_000;
+
+/// First digits of an international number that are followed in one step.
+pub(super) const LEAP_LEN: usize = 4;
+
+/// First digits of that length, `0000` to `9999`.
+pub(super) const LEAPS: usize = 10_000;
+
+/// Bytes of where they lead.
+pub(super) const LEAP_BYTES: usize = 2;
 
 /// Bytes of a state.
 pub(super) const STATE_BYTES: usize = 2 + 10 * 2;

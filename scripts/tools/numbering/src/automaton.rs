@@ -12,7 +12,10 @@ use rlibphonenumber::{
 };
 
 use crate::{
-    layout::{KIND_MASK, KINDS, LENGTHS, LENGTHS_MAX, RANK_SHIFT, REWRITABLE, TAIL_LABELS},
+    layout::{
+        KIND_MASK, KINDS, LEAP_LEN, LEAPS, LENGTHS, LENGTHS_MAX, RANK_SHIFT, REWRITABLE,
+        TAIL_LABELS,
+    },
     nfa::{Mark, Nfa, States},
     source::{CallingCode, Source, bare},
 };
@@ -25,6 +28,8 @@ const NATIONAL_LEN_MAX: usize = 17;
 /// Everything the file holds.
 pub(crate) struct Automaton {
     pub(crate) codes: Vec<Root>,
+    /// By the first digits of an international number: where it goes on, as in `states`.
+    pub(crate) leaps: Vec<u16>,
     /// Each with its label and where the digits lead: to a state or, counted on, to a tail.
     pub(crate) states: Vec<(u16, [u16; 10])>,
     /// Labels by how many more digits there are. The first knows nothing.
@@ -56,10 +61,26 @@ pub(crate) fn build(source: &Source) -> Result<Automaton> {
         });
     }
     let parted = parted(&pool.states)?;
+    let leaps = leaps(&codes, &pool.states);
+    let leaps = leaps.into_iter().map(|state| parted.places[usize::from(state)]).collect();
     for root in &mut codes {
         root.state = parted.places[usize::from(root.state)];
     }
-    Ok(Automaton { codes, states: parted.states, tails: parted.tails })
+    Ok(Automaton { codes, leaps, states: parted.states, tails: parted.tails })
+}
+
+/// Follows every possible beginning of a number through the pool.
+fn leaps(codes: &[Root], pool: &[(u16, [u16; 10])]) -> Vec<u16> {
+    let roots: Vec<_> = codes.iter().map(|root| (root.code.to_string(), root.state)).collect();
+    let state_behind = |first: usize| {
+        let digits = format!("{first:0LEAP_LEN$}");
+        let root = roots.iter().find_map(|(code, root)| Some((digits.strip_prefix(code)?, *root)));
+        root.map_or(0, |(national, root)| {
+            let digits = national.bytes().map(|digit| usize::from(digit - b'0'));
+            digits.fold(root, |state, digit| pool[usize::from(state)].1[digit])
+        })
+    };
+    (0..LEAPS).map(state_behind).collect()
 }
 
 /// States apart from tails, and where each state of the pool has gone.
@@ -175,12 +196,15 @@ const FIXED_LINE: Mark = FIRST_SPECIAL + SPECIAL_KINDS.len();
 const MOBILE: Mark = FIXED_LINE + 1;
 const LEADING_DIGITS: Mark = MOBILE + 1;
 const NATIONAL_PREFIX: Mark = LEADING_DIGITS + 1;
-const MARKS: usize = NATIONAL_PREFIX + 1;
+const VIABLE_BEHIND_PREFIX: Mark = NATIONAL_PREFIX + 1;
+const MARKS: usize = VIABLE_BEHIND_PREFIX + 1;
 
 /// The descriptions of a calling code's regions.
 struct Plan<'a> {
     nfa: Nfa,
     regions: Vec<Region<'a>>,
+    /// Whether taking a national prefix off is all that it leads to.
+    has_plain_prefix: bool,
 }
 
 struct Region<'a> {
@@ -213,10 +237,16 @@ impl<'a> Plan<'a> {
             let prefix = bare(metadata.national_prefix_for_parsing.as_deref())?;
             if rank == 0 && !prefix.is_empty() {
                 nfa.add_prefix(prefix, mark(NATIONAL_PREFIX))?;
+                let viable = metadata.general_desc.as_ref();
+                let viable = bare(viable.and_then(|of| of.national_number_pattern.as_deref()))?;
+                let behind = format!("(?:{prefix})(?:{viable})");
+                nfa.add_whole(&behind, mark(VIABLE_BEHIND_PREFIX))?;
             }
             regions.push(Region { metadata, lengths, has_leading_digits: !leading.is_empty() });
         }
-        Ok(Self { nfa, regions })
+        let main = code.regions.first();
+        let rule = main.and_then(|main| main.national_prefix_transform_rule.as_deref());
+        Ok(Self { nfa, regions, has_plain_prefix: rule.unwrap_or_default().is_empty() })
     }
 
     /// Adds what follows a place of the tree to the pool; returns that place's state.
@@ -259,7 +289,7 @@ impl<'a> Plan<'a> {
                 break;
             }
         }
-        let mut label = if marks.contains(&NATIONAL_PREFIX) { REWRITABLE } else { 0 };
+        let mut label = if self.is_rewritable(marks) { REWRITABLE } else { 0 };
         if let Some((rank, kind)) = region {
             let kind = u16::try_from(place_of(kind, &KINDS)?)?;
             ensure!(kind & !KIND_MASK == 0, "a kind beyond its bits");
@@ -270,6 +300,17 @@ impl<'a> Plan<'a> {
             }
         }
         Ok(label)
+    }
+
+    /// Returns whether the parser may take a national prefix off a number with these marks. It lets
+    /// a viable number be if nothing viable would be left of it. In doubt it may.
+    ///
+    /// Source: libphonenumber, `MaybeStripNationalPrefixAndCarrierCode`, by the main region.
+    fn is_rewritable(&self, marks: &BTreeSet<Mark>) -> bool {
+        let is_let_be = self.has_plain_prefix
+            && marks.contains(&GENERAL)
+            && !marks.contains(&VIABLE_BEHIND_PREFIX);
+        marks.contains(&NATIONAL_PREFIX) && !is_let_be
     }
 }
 

@@ -5,8 +5,8 @@ use anyhow::{Result, ensure};
 use crate::{
     automaton::Automaton,
     layout::{
-        CODE_BYTES, HEADER_BYTES, MARK, PREFIXES, REGION_BYTES, STATE_BYTES, TAIL_BYTES,
-        VERSION_BYTES,
+        CODE_BYTES, HEADER_BYTES, LEAP_BYTES, LEAPS, MARK, PREFIXES, REGION_BYTES, STATE_BYTES,
+        TAIL_BYTES, VERSION_BYTES,
     },
 };
 
@@ -45,6 +45,9 @@ pub(crate) fn bytes(automaton: &Automaton, version: &str) -> Result<Vec<u8>> {
     }
     ensure!(automaton.codes.len() < usize::from(u8::MAX), "more calling codes than fit a byte");
     file.extend(prefixes);
+    let begin = file.len();
+    file.extend(automaton.leaps.iter().flat_map(|state| state.to_le_bytes()));
+    ensure!(file.len() - begin == LEAPS * LEAP_BYTES, "the first digits");
     for (label, next) in states {
         let begin = file.len();
         file.extend(label.to_le_bytes());
