@@ -8,13 +8,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
 };
 
-use super::{
-    e164::E164,
-    number::NumberType,
-    parse::parse,
-    region::Region,
-    spelling::{MatchKey, spellings},
-};
+use super::{e164::E164, number::NumberType, parse::parse, region::Region, spelling::MatchKey};
 use crate::limits;
 
 /// What one line says, and what became of it.
@@ -62,7 +56,7 @@ impl<'a> NormalizeRow<'a> {
             kind: Some(number.kind()),
             region: number.region(),
             error: None,
-            match_key: Some(spellings(e164).match_key()),
+            match_key: Some(MatchKey::of(e164)),
         }
     }
 

@@ -26,6 +26,11 @@ pub fn parse(input: &str, region: Option<Region>) -> Result<Number, NumberError>
     if let Some(number) = plain::read(input) {
         return Ok(number);
     }
+    parse_other(input, region)
+}
+
+/// Reads what is more than a `+` and digits.
+fn parse_other(input: &str, region: Option<Region>) -> Result<Number, NumberError> {
     let Some(international) = whatsapp_form::international(input) else {
         return google::read(input, region);
     };

@@ -17,14 +17,17 @@ const NATIONAL_LEN_MIN: usize = 2;
 const NATIONAL_LEN_MAX: usize = 17;
 
 /// Reads an international number with its `+`; `None` leaves the text to the parser.
+#[inline]
 pub(super) fn read(text: &str) -> Option<Number> {
+    match text.strip_prefix('+').map(E164::from_digits) {
+        Some(Ok(e164)) => as_written(e164),
+        _ => read_grouped(text),
+    }
+}
+
+fn read_grouped(text: &str) -> Option<Number> {
     if text.len() > limits::NUMBER_TEXT_CHARS_MAX {
         return None;
-    }
-    if let Some(digits) = text.strip_prefix('+')
-        && let Ok(e164) = E164::from_digits(digits)
-    {
-        return as_written(e164);
     }
     // Everything before the first `+` or digit is nothing to the parser either.
     let mut bytes = text.bytes().skip_while(|byte| matches!(byte, b' ' | b'('));
@@ -55,6 +58,7 @@ fn of_digits(bytes: impl Iterator<Item = u8>) -> Option<Number> {
 }
 
 /// Judges a number, if the parser has no other way to read it.
+#[inline]
 fn as_written(e164: E164) -> Option<Number> {
     let judgement = automaton::judge(e164.digit_bytes())?;
     let is_read_as_written = !judgement.is_rewritable
@@ -63,6 +67,7 @@ fn as_written(e164: E164) -> Option<Number> {
 }
 
 /// Joins a number and what is known of it.
+#[inline]
 pub(super) fn number(e164: E164, judgement: Judgement, has_extension: bool) -> Number {
     let Judgement { length, kind, region, is_rewritable: _, national_len: _ } = judgement;
     Number { e164, length, kind, region, has_extension }

@@ -8,7 +8,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::{
-    e164::{E164, NotE164, ascii},
+    e164::{E164, NotE164, TEXT_BYTES_MAX, ascii},
     number::Number,
     parse::classify,
     renumbering::{Renumbering, Strength, rules_for},
@@ -59,12 +59,16 @@ impl Spellings {
 
 /// Returns every spelling of the person a number reaches. Any strong spelling gives the same
 /// answer.
+#[inline]
 pub fn spellings(number: E164) -> Spellings {
-    let rules = rules_for(&number);
-    if rules.is_empty() {
-        return Spellings { canonical: number, strong: SmallVec::new(), weak: SmallVec::new() };
+    match rules_for(&number) {
+        [] => Spellings { canonical: number, strong: SmallVec::new(), weak: SmallVec::new() },
+        rules => spellings_by(rules, number),
     }
-    let canonical = canonical(number);
+}
+
+fn spellings_by(rules: &[Renumbering], number: E164) -> Spellings {
+    let canonical = canonical(rules, number);
     let mut strong = SmallVec::new();
     for former in strong_rules(rules).filter_map(|rule| rule.former(&canonical)) {
         if !strong.contains(&former) {
@@ -90,9 +94,9 @@ pub fn spellings(number: E164) -> Spellings {
 }
 
 /// Returns the newest strong spelling of the same person, most often the number itself.
-fn canonical(number: E164) -> E164 {
-    let mut rules = strong_rules(rules_for(&number));
-    rules.find_map(|rule| rule.renewed(&number)).unwrap_or(number)
+#[inline]
+fn canonical(rules: &[Renumbering], number: E164) -> E164 {
+    strong_rules(rules).find_map(|rule| rule.renewed(&number)).unwrap_or(number)
 }
 
 fn strong_rules(rules: &[Renumbering]) -> impl Iterator<Item = &Renumbering> {
@@ -104,29 +108,61 @@ fn strong_rules(rules: &[Renumbering]) -> impl Iterator<Item = &Renumbering> {
 /// Calling code, `:`, national digits. Brazil's and Argentina's mobiles go without the `9` that
 /// clients add and drop; the number that would then read the same but may be another person's
 /// has `=` before its digits. Personal data: `Debug` is redacted.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MatchKey {
-    text: SmallVec<[u8; 24]>,
+    /// ASCII, zero from `len` on; first, so that order is the order of the texts.
+    bytes: [u8; KEY_BYTES_MAX],
+    len: u8,
 }
 
+/// Bytes of the longest key: `:` takes the place of a number's `+`, and `=` one more.
+const KEY_BYTES_MAX: usize = TEXT_BYTES_MAX + 1;
+
 impl MatchKey {
-    fn of(canonical: E164) -> Self {
-        let rules = rules_for(&canonical);
+    /// Returns the key of the person a number reaches.
+    #[inline]
+    pub fn of(number: E164) -> Self {
+        match rules_for(&number) {
+            [] => Self::written(number, false),
+            rules => Self::by(rules, canonical(rules, number)),
+        }
+    }
+
+    fn by(rules: &[Renumbering], canonical: E164) -> Self {
         let mut keyed = rules.iter().filter(|rule| rule.is_known_without_new);
         let short = keyed.clone().find_map(|rule| rule.former(&canonical));
         let is_look_alike = short.is_none() && keyed.any(|rule| rule.renewed(&canonical).is_some());
-        let shown = short.unwrap_or(canonical);
-        let (code, national) = split_calling_code(shown.digits());
-        let mut text = SmallVec::new();
-        for part in [code, if is_look_alike { ":=" } else { ":" }, national] {
-            text.extend_from_slice(part.as_bytes());
+        Self::written(short.unwrap_or(canonical), is_look_alike)
+    }
+
+    /// Moves the calling code to where the `+` is, which leaves room for the `:` behind it.
+    #[inline]
+    fn written(number: E164, is_look_alike: bool) -> Self {
+        let code_len = calling_code_len(number.digit_bytes());
+        let (text, mut len) = number.padded();
+        let [_plus, first, second, third, rest @ ..] = text;
+        let head = match code_len {
+            1 => [first, b':', second, third],
+            2 => [first, second, b':', third],
+            _ => [first, second, third, b':'],
+        };
+        let mut bytes = [0; KEY_BYTES_MAX];
+        for (room, byte) in bytes.iter_mut().zip(head.into_iter().chain(rest)) {
+            *room = byte;
         }
-        Self { text }
+        if is_look_alike && let Some([_colon, national @ ..]) = bytes.get_mut(code_len..) {
+            national.rotate_right(1);
+            if let Some(mark) = national.first_mut() {
+                *mark = b'=';
+            }
+            len += 1;
+        }
+        Self { bytes, len }
     }
 
     /// Returns the text. Every call site handles personal data.
     pub fn as_str(&self) -> &str {
-        ascii(&self.text)
+        ascii(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
     }
 }
 
@@ -142,12 +178,13 @@ impl serde::Serialize for MatchKey {
     }
 }
 
-/// Splits international digits behind the country calling code.
+/// Returns how many of international digits are the country calling code.
 ///
 /// Zones 1 and 7 have one digit, the codes listed here two, all others three; a test holds the
 /// list against every calling code of the metadata.
-pub(super) fn split_calling_code(digits: &str) -> (&str, &str) {
-    let code_len = match digits.as_bytes() {
+#[inline]
+pub(super) fn calling_code_len(digits: &[u8]) -> usize {
+    match digits {
         [b'1' | b'7', ..] => 1,
         [b'2', b'0' | b'7', ..]
         | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
@@ -157,15 +194,15 @@ pub(super) fn split_calling_code(digits: &str) -> (&str, &str) {
         | [b'8', b'1' | b'2' | b'4' | b'6', ..]
         | [b'9', b'0'..=b'5' | b'8', ..] => 2,
         _ => 3,
-    };
-    digits.split_at_checked(code_len).unwrap_or((digits, ""))
+    }
 }
 
-/// A person as WhatsApp names them: the id to send to, and the spellings to look them up by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A person as WhatsApp names them: the id to send to, and what it says of them.
+///
+/// Keeps the id alone. All else is worked out when it is asked for, in a few tens of nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaContact {
     wa_id: E164,
-    spellings: Spellings,
 }
 
 impl WaContact {
@@ -179,9 +216,14 @@ impl WaContact {
         classify(self.wa_id)
     }
 
+    /// Returns the text that is equal for the strong spellings of one person and for no others.
+    pub fn match_key(&self) -> MatchKey {
+        MatchKey::of(self.wa_id)
+    }
+
     /// Returns the spellings of the same person.
-    pub fn spellings(&self) -> &Spellings {
-        &self.spellings
+    pub fn spellings(&self) -> Spellings {
+        spellings(self.wa_id)
     }
 }
 
@@ -207,10 +249,13 @@ pub enum WaIdError {
 /// # Errors
 ///
 /// [`WaIdError`], if the id is not made of a person's digits.
+#[inline]
 pub fn from_wa_id(id: &str) -> Result<WaContact, WaIdError> {
-    if let Ok(wa_id) = E164::from_digits(id) {
-        return Ok(WaContact { wa_id, spellings: spellings(wa_id) });
-    }
+    E164::from_digits(id).map_or_else(|NotE164| from_other_id(id), |wa_id| Ok(WaContact { wa_id }))
+}
+
+/// Reads an id that is more than digits.
+fn from_other_id(id: &str) -> Result<WaContact, WaIdError> {
     let id = id.strip_prefix("whatsapp:").unwrap_or(id);
     let user = match id.split_once('@') {
         None => id,
@@ -228,7 +273,7 @@ pub fn from_wa_id(id: &str) -> Result<WaContact, WaIdError> {
     }
     let digits = user.strip_prefix('+').unwrap_or(user);
     let wa_id = E164::from_digits(digits).map_err(|NotE164| WaIdError::Malformed)?;
-    Ok(WaContact { wa_id, spellings: spellings(wa_id) })
+    Ok(WaContact { wa_id })
 }
 
 fn is_digits(text: &str) -> bool {
@@ -339,6 +384,8 @@ mod tests {
         assert_eq!(key("447700900456"), "44:7700900456");
         assert_eq!(key("12025550123"), "1:2025550123");
         assert_eq!(key("2290190000000"), "229:0190000000");
+        assert_eq!(key("12345678901234567890"), "1:2345678901234567890");
+        assert_eq!((key("123"), key("999")), ("1:23".to_owned(), "999:".to_owned()));
     }
 
     #[test]
