@@ -22,7 +22,7 @@ fn mutated(digits: &str, random: &mut StdRng) -> String {
         let digit = random.random_range(b'0'..=b'9');
         match random.random_range(0..10) {
             0 => digits.push(digit),
-            1 => drop(digits.pop()),
+            1 if digits.len() > 2 => drop(digits.pop()),
             2 => digits.insert(random.random_range(1..=digits.len()), digit),
             _ => {
                 let at = random.random_range(1..digits.len());
