@@ -81,6 +81,11 @@ pub const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Largest group a log takes, in sealed bytes; a longer length read back is damage.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Sealed bytes of what was committed last that are kept for whoever follows the ledger: a group
+/// always fits, and a busy second of opt-ins.
+pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const _: () = assert!(RECENT_BYTES_MAX >= GROUP_BYTES_MAX);
 const _: () = assert!(GROUP_BYTES_MAX <= FRAME_BYTES_MAX / 4);
 const _: () = assert!(REFERENCE_BYTES_MAX + NUMBER_BYTES_MAX < LINE_BYTES_MAX);
 const _: () = assert!(LINE_BYTES_MAX <= LINES_BYTES_MAX);

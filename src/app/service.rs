@@ -45,7 +45,7 @@ use crate::{
         views::Views,
         writer::{Parts, Writer},
     },
-    limits::{LOOKUP_CALLS_AT_ONCE, LOOKUP_RECORD_MS, LOOKUPS_MAX},
+    limits::{LOOKUP_CALLS_AT_ONCE, LOOKUP_RECORD_MS, LOOKUPS_MAX, RECENT_BYTES_MAX},
     numbers::Region,
     providers::{
         BreakerSettings, LookupTimeout, Provider, ProviderKind, ProviderUrl, SessionName, Settings,
@@ -139,7 +139,8 @@ pub async fn start(
         sealer.clone(),
         random::from_os()?,
         config.store.batch_len,
-    )?;
+    )?
+    .beside(ledger.follow(RECENT_BYTES_MAX));
     let following = applier.spawn().map_err(AppError::io("start the database's follower"))?;
     let hasher = KeyHasher::new(secrets.pepper().expose());
     first::begin(config, &ledger, &hasher, &*ids, clock.now()).await?;

@@ -322,7 +322,7 @@ fn read_entries(edge: &Edge, first: Seq, count: u32) -> Result<Vec<Recorded>, Pr
                 seq: entry.header.seq,
                 leaf_hash,
                 subject,
-                record: *record,
+                record: Arc::from(record),
             }),
             Content::Erased { .. } => {}
         }

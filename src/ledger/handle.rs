@@ -12,7 +12,10 @@ use crate::{
         key::ContactKey,
         refusal::Refusal,
     },
-    ledger::views::Views,
+    ledger::{
+        recent::{Recent, RecentReader},
+        views::Views,
+    },
 };
 
 /// An entry that is durable, as its command's caller sees it.
@@ -25,7 +28,7 @@ pub struct Recorded {
     /// Whom it is about.
     pub subject: Subject,
     /// What happened.
-    pub record: Record,
+    pub record: Arc<Record>,
 }
 
 /// What became of a command.
@@ -77,6 +80,7 @@ pub(super) struct Pending {
 pub struct Ledger {
     pub(super) queue: mpsc::Sender<Pending>,
     pub(super) views: Arc<Views>,
+    pub(super) recent: Recent,
 }
 
 impl Ledger {
@@ -109,6 +113,12 @@ impl Ledger {
             mpsc::error::TrySendError::Closed(_) => SubmitError::Closed,
         })?;
         outcome.await.unwrap_or(Err(SubmitError::Unknown))
+    }
+
+    /// Begins to hand on what is committed from now on, for one who follows the ledger: see
+    /// [`RecentReader`]. At most `bytes_max` bytes of entries, as stored, wait for it.
+    pub fn follow(&self, bytes_max: usize) -> RecentReader {
+        self.recent.follow(bytes_max)
     }
 
     /// Returns what readers see.

@@ -23,6 +23,7 @@ use crate::{
         entry::{Head, StoredEntry, stored_len},
         handle::{Answer, Ledger, Outcome, Pending, Recorded, SubmitError},
         log::{AppendError, EventLog},
+        recent::{Recent, RecentEntry},
         sealer::{SealError, Sealer},
         vault::VaultError,
         views::Views,
@@ -63,12 +64,14 @@ pub struct Writer<L> {
     clock: Arc<dyn Clock>,
     random: StdRng,
     head: Head,
+    recent: Recent,
     group_len_max: usize,
 }
 
 /// A group that has been decided and not yet written.
 struct Decided {
     entries: Vec<StoredEntry>,
+    recent: Vec<RecentEntry>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     changes: Changes,
     head: Head,
@@ -91,8 +94,10 @@ impl<L: EventLog> Writer<L> {
         let Parts { log, views, sealer, rules, clock, random, group_len_max, queue_len } = parts;
         let (sender, queue) = mpsc::channel(queue_len);
         let head = log.reader().head();
-        let ledger = Ledger { queue: sender, views: Arc::clone(&views) };
-        let writer = Self { queue, log, views, sealer, rules, clock, random, head, group_len_max };
+        let recent = Recent::default();
+        let ledger = Ledger { queue: sender, views: Arc::clone(&views), recent: recent.clone() };
+        let writer =
+            Self { queue, log, views, sealer, rules, clock, random, head, recent, group_len_max };
         (ledger, writer)
     }
 
@@ -155,6 +160,7 @@ impl<L: EventLog> Writer<L> {
             }
             self.head = decided.head;
             self.views.apply(decided.changes);
+            self.recent.put(decided.recent);
         }
         if decided.has_failed {
             self.views.close();
@@ -201,6 +207,7 @@ impl<L: EventLog> Writer<L> {
             random,
             head: *head,
             entries: Vec::with_capacity(waiting.len()),
+            recent: Vec::with_capacity(waiting.len()),
             bytes: 0,
             has_failed: false,
         };
@@ -213,8 +220,8 @@ impl<L: EventLog> Writer<L> {
             let outcome = desk.decide(&envelope, now);
             answers.push((answer, outcome));
         }
-        let Desk { draft, head, entries, has_failed, .. } = desk;
-        Decided { entries, answers, changes: draft.into_changes(), head, has_failed }
+        let Desk { draft, head, entries, recent, has_failed, .. } = desk;
+        Decided { entries, recent, answers, changes: draft.into_changes(), head, has_failed }
     }
 }
 
@@ -226,6 +233,8 @@ struct Desk<'a> {
     random: &'a mut StdRng,
     head: Head,
     entries: Vec<StoredEntry>,
+    /// The same, for the one who follows.
+    recent: Vec<RecentEntry>,
     /// How much of a log the entries take.
     bytes: usize,
     /// Whether keys or sealing failed: nothing more is decided.
@@ -274,23 +283,29 @@ impl Desk<'_> {
 
     /// Seals all of a command's records before folding any: all of them happen, or none.
     fn seal(&mut self, records: Vec<(Subject, Record)>) -> Result<Outcome, SealError> {
-        let mut head = self.head;
-        let mut sealed = Vec::with_capacity(records.len());
-        for (subject, record) in &records {
-            let entry = self.sealer.seal(head, *subject, record, self.random)?;
-            head = Head { next: head.next.next(), hash: entry.header.entry_hash() };
+        let (mut head, mut sealed) = (self.head, Vec::with_capacity(records.len()));
+        let mut recent = Vec::with_capacity(records.len());
+        for (subject, record) in records {
+            let entry = self.sealer.seal(head, subject, &record, self.random)?;
+            let seq = entry.header.seq;
+            head = Head { next: seq.next(), hash: entry.header.entry_hash() };
+            let stored_len = stored_len(std::slice::from_ref(&entry));
+            recent.push(RecentEntry { seq, head, subject, record: Arc::new(record), stored_len });
             sealed.push(entry);
         }
         self.head = head;
-        let mut recorded = Vec::with_capacity(records.len());
-        for ((subject, record), entry) in records.into_iter().zip(&sealed) {
-            let seq = entry.header.seq;
-            self.draft.fold(seq, subject, &record);
+        let mut recorded = Vec::with_capacity(recent.len());
+        for (RecentEntry { seq, subject, record, stored_len, .. }, entry) in
+            recent.iter().zip(&sealed)
+        {
+            self.draft.fold(*seq, *subject, record);
+            self.bytes = self.bytes.saturating_add(*stored_len);
             let leaf_hash = entry.header.leaf_hash();
-            recorded.push(Recorded { seq, leaf_hash, subject, record });
+            let record = Arc::clone(record);
+            recorded.push(Recorded { seq: *seq, leaf_hash, subject: *subject, record });
         }
-        self.bytes = self.bytes.saturating_add(stored_len(&sealed));
         self.entries.append(&mut sealed);
+        self.recent.append(&mut recent);
         Ok(Outcome::Done(recorded))
     }
 }

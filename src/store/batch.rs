@@ -9,9 +9,13 @@ use rand::CryptoRng;
 
 use crate::{
     documents::ContactDocument,
-    domain::entry::{Seq, Subject},
+    domain::{
+        entry::{Seq, Subject},
+        event::Record,
+    },
     ledger::{
         entry::{Head, StoredEntry},
+        recent::RecentEntry,
         seal::Dek,
         sealer::{Content, Sealer},
     },
@@ -56,6 +60,20 @@ struct Contact {
     chunks: Vec<(u32, Vec<Seq>)>,
 }
 
+impl Contact {
+    fn fold(&mut self, seq: Seq, record: &Record) -> Result<(), StoreError> {
+        if let Some(document) = &mut self.document {
+            document.fold(seq, record);
+            self.chunks.extend(document.entries.take_chunk());
+        } else {
+            let begun = ContactDocument::begin(seq, record);
+            // A contact's first entry makes its document; where there is none it was lost.
+            self.document = Some(begun.ok_or(StoreError::Damaged { what: "a missing document" })?);
+        }
+        Ok(())
+    }
+}
+
 impl<'a> Batch<'a> {
     pub(super) const fn new(store: &'a Store, sealer: &'a Sealer) -> Self {
         Self { store, sealer, contacts: BTreeMap::new(), pages: BTreeMap::new() }
@@ -73,27 +91,36 @@ impl<'a> Batch<'a> {
     /// [`StoreError`]; nothing of the batch is written then.
     pub(super) fn take(&mut self, entry: &StoredEntry) -> Result<(), StoreError> {
         let subject = self.sealer.subject_of(entry)?;
+        let Some(contact) = self.contact(subject)? else { return Ok(()) };
+        let content = Sealer::read_with(subject, &contact.dek, entry)?;
+        let Content::Open { record, .. } = content else { return Ok(()) };
+        contact.fold(entry.header.seq, &record)
+    }
+
+    /// As [`Self::take`], for an entry whose record is at hand.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub(super) fn take_recent(&mut self, entry: &RecentEntry) -> Result<(), StoreError> {
+        let Some(contact) = self.contact(entry.subject)? else { return Ok(()) };
+        contact.fold(entry.seq, &entry.record)
+    }
+
+    /// Returns what is known of a contact; nothing of one that was erased, and of the service
+    /// itself, which is none.
+    fn contact(&mut self, subject: Subject) -> Result<Option<&mut Contact>, StoreError> {
         if !subject.is_contact() {
-            return Ok(());
+            return Ok(None);
         }
         if !self.contacts.contains_key(&subject) {
             let known = self.load(subject)?;
             self.contacts.insert(subject, known);
         }
-        let Some(Known::Open(contact)) = self.contacts.get_mut(&subject) else { return Ok(()) };
-        let content = Sealer::read_with(subject, &contact.dek, entry)?;
-        let Content::Open { record, .. } = content else { return Ok(()) };
-        let seq = entry.header.seq;
-        if let Some(document) = &mut contact.document {
-            document.fold(seq, &record);
-            contact.chunks.extend(document.entries.take_chunk());
-        } else {
-            let begun = ContactDocument::begin(seq, &record);
-            // A contact's first entry makes its document; where there is none it was lost.
-            contact.document =
-                Some(begun.ok_or(StoreError::Damaged { what: "a missing document" })?);
+        match self.contacts.get_mut(&subject) {
+            Some(Known::Open(contact)) => Ok(Some(contact)),
+            Some(Known::Erased) | None => Ok(None),
         }
-        Ok(())
     }
 
     /// Makes the batch durable: every entry before `applied` is then in the documents.

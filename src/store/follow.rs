@@ -6,6 +6,7 @@
 //! good and says so; decisions go on without it.
 
 use std::{
+    collections::VecDeque,
     io,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -20,6 +21,7 @@ use crate::{
     ledger::{
         entry::Head,
         log::{Entries, LogReader},
+        recent::{RecentEntry, RecentReader},
         sealer::Sealer,
     },
     store::{Store, StoreError},
@@ -36,6 +38,9 @@ pub struct Applier {
     random: StdRng,
     batch_len: usize,
     applied: Head,
+    recent: Option<RecentReader>,
+    /// Taken from there and not applied yet.
+    at_hand: VecDeque<RecentEntry>,
 }
 
 impl std::fmt::Debug for Applier {
@@ -65,7 +70,14 @@ impl Applier {
         batch_len: usize,
     ) -> Result<Self, StoreError> {
         let applied = store.applied()?;
-        Ok(Self { store, log, sealer, random, batch_len: batch_len.max(1), applied })
+        let (batch_len, at_hand) = (batch_len.max(1), VecDeque::new());
+        Ok(Self { store, log, sealer, random, batch_len, applied, recent: None, at_hand })
+    }
+
+    /// Takes entries from `recent` as long as it keeps up with it, and only else from the log.
+    #[must_use]
+    pub fn beside(self, recent: RecentReader) -> Self {
+        Self { recent: Some(recent), ..self }
     }
 
     /// Applies one batch. Returns how many entries it had; 0 at the head of the ledger.
@@ -74,18 +86,31 @@ impl Applier {
     ///
     /// [`StoreError`]; make another one to go on.
     pub fn step(&mut self) -> Result<usize, StoreError> {
-        let mut entries = self.log.read(self.applied.next);
-        self.apply(&mut entries)
+        match self.apply_recent()? {
+            0 => self.apply_logged(&mut self.log.read(self.applied.next)),
+            taken => Ok(taken),
+        }
     }
 
-    /// Applies everything there is, unless `stop` says so after a batch.
+    /// Applies everything there is now, unless `stop` says so after a batch.
     ///
     /// # Errors
     ///
     /// As [`Self::step`].
     pub fn catch_up(&mut self, stop: impl Fn() -> bool) -> Result<(), StoreError> {
-        let mut entries = self.log.read(self.applied.next);
-        while !stop() && self.apply(&mut entries)? > 0 {}
+        let end = self.log.head().next;
+        let mut logged = None;
+        while self.applied.next < end && !stop() {
+            if self.apply_recent()? > 0 {
+                logged = None;
+                continue;
+            }
+            let mut entries = logged.take().unwrap_or_else(|| self.log.read(self.applied.next));
+            if self.apply_logged(&mut entries)? == 0 {
+                break;
+            }
+            logged = Some(entries);
+        }
         Ok(())
     }
 
@@ -148,7 +173,31 @@ impl Applier {
         }
     }
 
-    fn apply(&mut self, entries: &mut Entries) -> Result<usize, StoreError> {
+    /// Applies one batch of what is at hand. Returns 0 where that does not go on from here.
+    fn apply_recent(&mut self) -> Result<usize, StoreError> {
+        let from = self.applied.next;
+        if self.at_hand.front().is_none_or(|entry| entry.seq != from) {
+            let Some(recent) = &self.recent else { return Ok(0) };
+            self.at_hand = recent.take(from, self.batch_len);
+        }
+        let mut head = self.applied;
+        let mut taken = 0;
+        let mut batch = self.store.batch(&self.sealer);
+        while taken < self.batch_len && !batch.is_full() {
+            let Some(entry) = self.at_hand.pop_front() else { break };
+            head = entry.head;
+            batch.take_recent(&entry)?;
+            taken += 1;
+        }
+        if taken > 0 {
+            batch.commit(head, &mut self.random)?;
+            self.applied = head;
+        }
+        Ok(taken)
+    }
+
+    /// Applies one batch of what the log says.
+    fn apply_logged(&mut self, entries: &mut Entries) -> Result<usize, StoreError> {
         let mut head = self.applied;
         let mut taken = 0;
         let mut batch = self.store.batch(&self.sealer);

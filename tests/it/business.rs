@@ -26,6 +26,7 @@ use izin::{
         handle::Ledger,
         log::{EventLog as _, LogReader},
         memory::MemoryLog,
+        recent::RecentReader,
         seal::MaskKey,
         sealer::Sealer,
         vault::{Kek, Vault},
@@ -133,6 +134,10 @@ impl Business {
 
     pub(crate) fn reader(&self) -> Arc<dyn LogReader> {
         self.log.reader()
+    }
+
+    pub(crate) fn follow(&self, bytes_max: usize) -> RecentReader {
+        self.ledger.follow(bytes_max)
     }
 
     pub(crate) fn database(&self) -> std::path::PathBuf {

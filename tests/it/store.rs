@@ -1,7 +1,16 @@
 //! The database behind the ledger: always a prefix of the ledger, never readable, never trusted.
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails the test it helps")]
 
-use std::{fs, os::unix::fs::FileExt as _, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use izin::{
     documents::{CHUNK_LEN, NEWEST_MAX},
@@ -9,11 +18,16 @@ use izin::{
         command::Command,
         entry::{Seq, Subject},
     },
-    ledger::{entry::Head, log::EventLog as _, memory::MemoryLog},
+    ledger::{
+        entry::Head,
+        log::{Entries, EventLog as _, LogReader},
+        memory::MemoryLog,
+    },
     store::{Applier, CheckReport, Difference, Opened, Store, StoreError, Why, check, rebuild},
 };
 use proptest::prelude::*;
 use rand::{SeedableRng as _, rngs::StdRng};
+use tokio::sync::watch;
 
 use crate::business::{Business, TOPICS, number, opt_in, opt_in_of, opt_out, person_with_user};
 use crate::documents::{Act, act, agree};
@@ -33,6 +47,28 @@ fn applier(business: &Business, store: &Store, batch_len: usize) -> Applier {
 fn catch_up(business: &Business, store: &Store, batch_len: usize) {
     applier(business, store, batch_len).catch_up(|| false).unwrap();
     assert_eq!(store.progress().applied, business.reader().head().next);
+}
+
+/// A log that counts how often it is read.
+#[derive(Debug)]
+struct CountedLog {
+    log: Arc<dyn LogReader>,
+    reads: AtomicUsize,
+}
+
+impl LogReader for CountedLog {
+    fn head(&self) -> Head {
+        self.log.head()
+    }
+
+    fn watch(&self) -> watch::Receiver<Head> {
+        self.log.watch()
+    }
+
+    fn read(&self, from: Seq) -> Entries {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.log.read(from)
+    }
 }
 
 fn checked(business: &Business, store: &Store) -> CheckReport {
@@ -83,6 +119,91 @@ proptest! {
         }
         prop_assert_eq!(checked(&business, &store).different, 0);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn documents_are_the_same_whether_entries_come_from_the_writer_or_from_the_log(
+        groups in prop::collection::vec(prop::collection::vec(act(20), 1..12), 1..20),
+        batch_len in 1_usize..40,
+        bytes_max in prop_oneof![Just(0_usize), 1_000_usize..8_000, Just(usize::MAX)],
+        steps in prop::collection::vec(0_usize..4, 20),
+    ) {
+        let mut business = Business::new();
+        let (store, _) = open(&business);
+        let mut following = applier(&business, &store, batch_len).beside(business.follow(bytes_max));
+        for (group, steps) in groups.iter().zip(steps) {
+            business.run(group.iter().map(Act::command).collect());
+            for _ in 0..steps {
+                following.step().unwrap();
+            }
+        }
+        following.catch_up(|| false).unwrap();
+        prop_assert_eq!(store.progress().applied, business.reader().head().next);
+        drop((following, store));
+        // The head it stopped at is one of the ledger's, or it would be moved aside now.
+        let (store, opened) = open(&business);
+        prop_assert!(opened.moved_aside.is_none());
+        prop_assert_eq!(opened.applied, business.reader().head());
+        let report = checked(&business, &store);
+        prop_assert_eq!(report.different, 0, "{:?}", report.listed);
+        agrees_with_memory(&business, &store);
+    }
+}
+
+#[test]
+fn a_follower_reads_the_log_only_for_what_it_was_too_late_for() {
+    let mut business = Business::new();
+    let (store, _) = open(&business);
+    let log = Arc::new(CountedLog { log: business.reader(), reads: AtomicUsize::new(0) });
+    let reads = || log.reads.load(Ordering::Relaxed);
+    let recent = business.follow(20_000);
+    let (random, sealer) = (StdRng::seed_from_u64(2), business.sealer.clone());
+    let shared = Arc::<CountedLog>::clone(&log);
+    let applier = Applier::new(store.clone(), shared, sealer, random, 30).unwrap();
+    let mut applier = applier.beside(recent);
+    // What the ledger began with was recorded before anyone followed it.
+    applier.catch_up(|| false).unwrap();
+    assert_eq!(reads(), 1);
+    let people =
+        |range: std::ops::Range<u32>| range.map(|p| opt_in(p, &["orders"], None)).collect();
+    for first in [0, 10, 20] {
+        business.run(people(first..first + 10));
+        applier.catch_up(|| false).unwrap();
+    }
+    assert_eq!(reads(), 1, "it kept up");
+    // 400 entries of some 400 bytes each: only the last 20,000 bytes of them wait.
+    business.run(people(30..230));
+    applier.catch_up(|| false).unwrap();
+    assert_eq!(reads(), 2, "once for all it missed, and then no more");
+    business.run(people(0..10));
+    applier.catch_up(|| false).unwrap();
+    assert_eq!(reads(), 2, "it has caught up");
+    assert_eq!(store.progress().applied, business.reader().head().next);
+    let report = checked(&business, &store);
+    assert_eq!((report.compared, report.different), (230, 0));
+    // Started again it has only the log.
+    drop(applier);
+    business.run(people(230..240));
+    catch_up(&business, &store, 30);
+    assert_eq!(checked(&business, &store).different, 0);
+}
+
+#[test]
+fn what_the_writer_hands_on_of_an_erased_contact_is_in_no_document() {
+    let mut business = Business::new();
+    let (store, _) = open(&business);
+    let mut applier = applier(&business, &store, 100).beside(business.follow(usize::MAX));
+    applier.catch_up(|| false).unwrap();
+    business.run(vec![opt_in(1, &["orders"], None), opt_in(2, &["orders"], None)]);
+    let subject = business.subject(1).unwrap();
+    business.erase(1);
+    applier.catch_up(|| false).unwrap();
+    let reader = store.reader(business.sealer.clone());
+    assert!(reader.document(subject).unwrap().is_none());
+    assert_eq!(checked(&business, &store).different, 0);
 }
 
 #[test]
