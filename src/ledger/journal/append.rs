@@ -38,6 +38,9 @@ pub struct Journal<D: Disk> {
     pub(super) buffer: Vec<u8>,
 }
 
+/// What is written ahead, a piece at a time.
+static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
+
 /// How the name of a segment ends.
 pub(super) const SEGMENT_ENDING: &str = ".seg";
 /// Length of the name of a segment.
@@ -114,8 +117,7 @@ impl<D: Disk> Journal<D> {
         if end > self.allocated {
             let ahead = self.ahead.max(1);
             let allocated = end.div_ceil(ahead).saturating_mul(ahead);
-            let missing = usize::try_from(allocated - self.allocated).map_err(io::Error::other)?;
-            self.tail.file.write_all_at(&vec![0; missing], self.allocated)?;
+            write_zeroes(&*self.tail.file, self.allocated, allocated)?;
             self.allocated = allocated;
         }
         self.tail.file.write_all_at(&self.buffer, self.offset)?;
@@ -141,10 +143,25 @@ pub(super) fn new_segment<D: Disk>(
     ahead: u64,
 ) -> io::Result<Segment<D::File>> {
     let file = disk.create(&segment_name(first))?;
-    file.write_all_at(&vec![0; usize::try_from(ahead).map_err(io::Error::other)?], 0)?;
+    write_zeroes(&file, 0, ahead)?;
     file.sync_data()?;
     disk.sync()?;
     Ok(Segment { first, file: Arc::new(file) })
+}
+
+/// Writes zeroes from one offset to another.
+///
+/// In pieces, because the kernel keeps what one call writes in pages as large as that, and goes
+/// over all of a page for each group that is later written and synced inside of it. With pieces
+/// of 4 MiB a group cost twice the processor time.
+fn write_zeroes(file: &impl DiskFile, mut from: u64, to: u64) -> io::Result<()> {
+    while from < to {
+        let left = usize::try_from(to - from).unwrap_or(usize::MAX);
+        let piece = ZEROES.get(..left).unwrap_or(&ZEROES);
+        file.write_all_at(piece, from)?;
+        from = from.saturating_add(len(piece));
+    }
+    Ok(())
 }
 
 fn len(bytes: &[u8]) -> u64 {

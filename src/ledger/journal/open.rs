@@ -36,10 +36,10 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Returns segments of 64 MiB, written 4 MiB ahead; damage is refused.
+    /// Returns segments of 64 MiB, written 1 MiB ahead; damage is refused.
     fn default() -> Self {
         let mib = 1024 * 1024;
-        Self { segment_len: 64 * mib, ahead: 4 * mib, recovers_to_verified_prefix: false }
+        Self { segment_len: 64 * mib, ahead: mib, recovers_to_verified_prefix: false }
     }
 }
 
