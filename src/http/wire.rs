@@ -1,6 +1,10 @@
 //! Shapes that several answers share.
 
-use serde::{Deserialize, Serialize, Serializer};
+use actix_web::{
+    HttpResponse,
+    http::header::{self, HeaderValue},
+};
+use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use utoipa::ToSchema;
 
 use crate::{
@@ -8,7 +12,7 @@ use crate::{
         consent::ConsentStatus, entry::Seq, event::TopicOutcome, ids::ContactId, time::Timestamp,
     },
     http::{
-        edge::Edge,
+        edge::{Edge, internal},
         problem::{BODY_INVALID, Problem},
     },
     ledger::handle::Recorded,
@@ -75,13 +79,26 @@ pub struct ReceiptBody {
     #[schema(value_type = u64)]
     pub seq: Seq,
     /// The entry's leaf in the ledger's tree, in hexadecimal.
-    pub leaf_hash: String,
+    #[schema(value_type = String)]
+    pub leaf_hash: LeafHash,
+}
+
+/// A leaf of the ledger's tree, written in hexadecimal.
+#[derive(Debug, Clone, Copy)]
+pub struct LeafHash([u8; 32]);
+
+impl Serialize for LeafHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; 64];
+        hex::encode_to_slice(self.0, &mut text).map_err(S::Error::custom)?;
+        serializer.serialize_str(str::from_utf8(&text).map_err(S::Error::custom)?)
+    }
 }
 
 impl ReceiptBody {
     /// The receipt for an entry.
     pub fn of(entry: &Recorded) -> Self {
-        Self { seq: entry.seq, leaf_hash: hex::encode(entry.leaf_hash) }
+        Self { seq: entry.seq, leaf_hash: LeafHash(entry.leaf_hash) }
     }
 }
 
@@ -104,6 +121,18 @@ impl<'a> ConsentAfter<'a> {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NothingBody {}
+
+/// Answers 201 with a body as JSON, in memory that is taken once: few bodies are longer.
+///
+/// # Errors
+///
+/// [`crate::http::problem::INTERNAL`] for what serde cannot write, which a body never is.
+pub fn created(body: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, body).map_err(|error| internal(&error))?;
+    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(HttpResponse::Created().insert_header(json).body(bytes))
+}
 
 /// Returns the id of the contact an entry is about.
 pub fn contact_id(edge: &Edge, entry: &Recorded) -> Option<ContactId> {

@@ -91,7 +91,11 @@ impl Ledger {
     /// [`SubmitError`] says whether to correct the request, to retry, or to look first.
     pub async fn submit(&self, envelope: Envelope) -> Answer {
         let stopped = stopped_keys(&envelope.command);
-        let answer = self.wait(envelope).await;
+        // By itself, so that what waits holds the command only once.
+        let answer = match self.offer(envelope) {
+            Ok(outcome) => outcome.await.unwrap_or(Err(SubmitError::Unknown)),
+            Err(error) => Err(error),
+        };
         let has_failed = match &answer {
             Err(SubmitError::ReadOnly | SubmitError::Unknown | SubmitError::Closed) => true,
             Err(SubmitError::Refused(_) | SubmitError::Busy) | Ok(_) => false,
@@ -102,7 +106,7 @@ impl Ledger {
         answer
     }
 
-    async fn wait(&self, envelope: Envelope) -> Answer {
+    fn offer(&self, envelope: Envelope) -> Result<oneshot::Receiver<Answer>, SubmitError> {
         if self.views.is_read_only() {
             return Err(SubmitError::ReadOnly);
         }
@@ -112,7 +116,7 @@ impl Ledger {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Closed,
         })?;
-        outcome.await.unwrap_or(Err(SubmitError::Unknown))
+        Ok(outcome)
     }
 
     /// Begins to hand on what is committed from now on, for one who follows the ledger: see

@@ -181,13 +181,15 @@ fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem
     description = "To the holder of a publishable key, whoever the person is")))]
 pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
     ask.edge.keep_pace()?;
-    let (body, bytes) = ask.json::<OptInBody>().await?;
     let is_public = ask.caller.kind == KeyKind::Publishable;
-    if is_public {
-        refuse_beyond_capture(&body)?;
-    }
-    let command = check(&ask.edge, body, is_public)?;
-    let once = ask.once(&bytes)?;
+    // The body goes before the wait for the ledger begins.
+    let (command, once) = {
+        let (body, bytes) = ask.json::<OptInBody>().await?;
+        if is_public {
+            refuse_beyond_capture(&body)?;
+        }
+        (check(&ask.edge, body, is_public)?, ask.once(&bytes)?)
+    };
     let submitted = ask.submit(Command::OptIn(Box::new(command)), once).await?;
     if is_public {
         let mut response = HttpResponse::Accepted().json(AcceptedBody { status: "accepted" });
@@ -220,11 +222,11 @@ pub fn reply(edge: &Edge, submitted: &Submitted) -> Result<HttpResponse, Problem
     };
     let consents = topics.iter().map(|outcome| ConsentAfter::of(outcome, entry.seq));
     let number = number.map(crate::domain::phone::PhoneNumber::as_e164);
-    let mut response = HttpResponse::Created().json(ActBody {
+    let mut response = wire::created(&ActBody {
         contact: ContactName { id: wire::contact_id(edge, entry), number },
         consents: consents.collect(),
         receipt: ReceiptBody::of(entry),
-    });
+    })?;
     submitted.mark(&mut response);
     Ok(response)
 }
