@@ -1,12 +1,13 @@
 //! Sealing of what is stored about a contact: nothing opens at another place than its own.
 
 use rand::CryptoRng;
+use zeroize::Zeroizing;
 
 use crate::{
     documents::ContactDocument,
     domain::entry::{Seq, Subject},
     ledger::seal::Dek,
-    store::StoreError,
+    store::{StoreError, page::INLINE_MAX},
 };
 
 /// Seals a document.
@@ -16,8 +17,9 @@ pub(super) fn seal_document(
     document: &ContactDocument,
     random: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, StoreError> {
-    let json = serde_json::to_vec(document);
-    let json = zeroize::Zeroizing::new(json.map_err(|e| StoreError::document(subject, e))?);
+    // Room for nearly every document: what grows leaves pieces behind that nobody wipes.
+    let mut json = Zeroizing::new(Vec::with_capacity(INLINE_MAX));
+    serde_json::to_writer(&mut *json, document).map_err(|e| StoreError::document(subject, e))?;
     let sealed = dek.seal(&document_place(subject), &json, random);
     sealed.map_err(|error| StoreError::sealed(subject, error))
 }
@@ -29,7 +31,7 @@ pub(super) fn open_document(
     sealed: &[u8],
 ) -> Result<ContactDocument, StoreError> {
     let json = dek.open(&document_place(subject), sealed);
-    let json = zeroize::Zeroizing::new(json.map_err(|e| StoreError::sealed(subject, e))?);
+    let json = Zeroizing::new(json.map_err(|e| StoreError::sealed(subject, e))?);
     serde_json::from_slice(&json).map_err(|error| StoreError::document(subject, error))
 }
 
