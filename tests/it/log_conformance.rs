@@ -5,7 +5,7 @@ use std::thread;
 use izin::{
     domain::{entry::Seq, time::Timestamp},
     ledger::{
-        entry::{ChainError, EntryHash, Head, StoredEntry},
+        entry::{ChainError, EntryHash, Head, StoredEntry, stored_len},
         journal::{Disk, Folder, Journal, Options, open},
         log::{AppendError, EventLog, LogReader},
         memory::MemoryLog,
@@ -230,4 +230,25 @@ fn a_group_costs_one_write_and_one_sync_beside_the_anchor() {
         // The second write is the anchor's, which waits for no sync.
         assert_eq!(disk.writes_and_syncs(), (writes + 2, syncs + 1));
     }
+}
+
+#[test]
+fn a_segment_is_written_ahead_to_the_byte_in_small_pieces() {
+    let disk = FaultDisk::default();
+    let options = Options { segment_len: 1_000_000, ahead: 150_000, ..SMALL };
+    let mut log = open(disk.clone(), options, &mut |_| Ok(())).unwrap().journal;
+    let segment = || {
+        let files = disk.files();
+        files.into_iter().find(|(name, _)| name != "anchor").unwrap().1
+    };
+    assert_eq!(segment(), vec![0; 150_000]);
+    let (writes, syncs) = disk.writes_and_syncs();
+    let entries = group(log.reader().head(), 2_000);
+    log.append(log.reader().head(), &entries).unwrap();
+    // Three pieces of zeroes, the group, the anchor.
+    assert_eq!(disk.writes_and_syncs(), (writes + 5, syncs + 1));
+    let (bytes, end) = (segment(), 36 + stored_len(&entries));
+    assert!(end > 150_000, "{end}");
+    assert_eq!(bytes.len(), 300_000);
+    assert!(bytes[end - 1] != 0 && bytes[end..].iter().all(|byte| *byte == 0));
 }
