@@ -18,3 +18,4 @@ pub mod secrets;
 pub mod store;
 pub mod whatsapp;
 pub mod words;
+pub mod zones;

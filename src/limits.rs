@@ -175,3 +175,13 @@ pub const PLATFORM_ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 const _: () = assert!(WEBHOOK_UPDATES_MAX <= WEBHOOK_ITEMS_MAX);
 const _: () = assert!(WEBHOOK_UPDATES_MAX * 100 <= WEBHOOK_VALUES_MAX);
+
+/// Most windows of one rule of quiet hours: a few a day, or some for each day of the week.
+pub const QUIET_WINDOWS_MAX: usize = 16;
+
+/// Most public holidays of one rule of quiet hours: no country has half as many a year.
+pub const HOLIDAYS_MAX: usize = 48;
+
+/// How far ahead a moment is looked for at which nobody's quiet hours hold, in days: a week, and
+/// a day for clocks that stand far apart.
+pub const QUIET_DAYS_MAX: i64 = 8;

@@ -23,6 +23,7 @@ const LAYERS: &[Layer] = &[
     ("domain", &[]),
     ("numbers", &[]),
     ("words", &[]),
+    ("zones", &[]),
     ("whatsapp", &["domain::names", "domain::registry", "domain::time"]),
     ("documents", &["domain"]),
     ("runtime", &["domain::ids", "domain::time"]),
@@ -83,6 +84,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("aho_corasick", &["src/words/"]),
     ("anyhow", &["src/main.rs"]),
     ("chacha20", &["src/ledger/cipher.rs"]),
+    ("chrono_tz", &["src/zones/"]),
     ("clap", &["src/main.rs", "src/config/"]),
     ("icu_casemap", &["src/words/"]),
     ("icu_normalizer", &["src/words/"]),
@@ -118,6 +120,7 @@ const PURE: &[(&str, &[&str])] = &[
         ],
     ),
     ("whatsapp", &["chrono", "hex", "hmac", "serde", "serde_json", "sha2", "thiserror"]),
+    ("zones", &["chrono", "chrono_tz", "serde", "thiserror"]),
 ];
 
 /// Parts of the standard library that reach outside the process, and the words of async code.
