@@ -12,6 +12,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod numbers;
+pub mod policy;
 pub mod providers;
 pub mod runtime;
 pub mod secrets;

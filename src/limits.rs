@@ -185,3 +185,28 @@ pub const HOLIDAYS_MAX: usize = 48;
 /// How far ahead a moment is looked for at which nobody's quiet hours hold, in days: a week, and
 /// a day for clocks that stand far apart.
 pub const QUIET_DAYS_MAX: i64 = 8;
+
+/// Most messages a cap allows: a cap of more is none.
+pub const CAP_COUNT_MAX: u32 = 1_000;
+
+/// Longest span of a cap, in days: what a person got longer ago annoys nobody, and has to be
+/// remembered.
+pub const CAP_DAYS_MAX: u32 = 366;
+
+/// Longest deadline for honouring an opt-out, in hours: a year.
+pub const STOP_HOURS_MAX: u32 = 366 * 24;
+
+/// Longest deadline for honouring an opt-out, in business days.
+pub const STOP_BUSINESS_DAYS_MAX: u32 = 260;
+
+/// Longest reason of a rule of policy, or for switching one off, in bytes.
+pub const POLICY_TEXT_BYTES_MAX: usize = 1_024;
+
+/// Longest link to a source, in bytes.
+pub const URL_BYTES_MAX: usize = 2_048;
+
+/// Most rules of an operator's own, and most switched off: more is a pack, not an exception.
+pub const POLICY_OVERRIDES_MAX: usize = 256;
+
+/// Widest safety margin before a session window closes, in seconds.
+pub const SESSION_MARGIN_S_MAX: u32 = 60 * 60;

@@ -14,6 +14,7 @@ use izin::{
     config::{Config, ConfigError, LogFormat, Overrides, environment},
     http::{openapi, problem},
     numbers::{self, Region},
+    policy,
     runtime::telemetry::{self, Format},
     whatsapp, words,
 };
@@ -83,6 +84,8 @@ enum Action {
     Words,
     /// Print what is made of each of WhatsApp's error codes
     WhatsappErrors,
+    /// Print the rules of countries and of the platform, with their sources
+    PolicyPacks,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +174,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
         Action::Problems => print(&problem::document()),
         Action::Words => print(&words::page()),
         Action::WhatsappErrors => print(&whatsapp::document()),
+        Action::PolicyPacks => print(&policy::page()),
         Action::Normalize { region } => normalize(region.as_deref()),
         Action::CheckConfig => {
             let config = load()?;

@@ -19,6 +19,7 @@ mod log_conformance;
 mod lookups;
 mod numbers;
 mod numbers_fuzz;
+mod policy;
 mod process;
 mod providers;
 mod replay;

@@ -24,6 +24,7 @@ const LAYERS: &[Layer] = &[
     ("numbers", &[]),
     ("words", &[]),
     ("zones", &[]),
+    ("policy", &["zones"]),
     ("whatsapp", &["domain::names", "domain::registry", "domain::time"]),
     ("documents", &["domain"]),
     ("runtime", &["domain::ids", "domain::time"]),
@@ -94,7 +95,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rlibphonenumber", &["src/numbers/"]),
     ("rustls", &["src/providers/"]),
     ("sled", &["src/store/"]),
-    ("toml", &["src/config/", "src/words/"]),
+    ("toml", &["src/config/", "src/policy/", "src/words/"]),
     ("tracing_subscriber", &["src/runtime/telemetry"]),
     ("utoipa", &["src/http/"]),
     ("utoipa_swagger_ui", &["src/http/"]),
@@ -105,6 +106,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("documents", &["chrono", "serde", "smallvec", "thiserror", "uuid"]),
     ("domain", &["chrono", "hashbrown", "hex", "serde", "smallvec", "thiserror", "uuid"]),
     ("numbers", &["rlibphonenumber", "serde", "serde_json", "smallvec", "thiserror"]),
+    ("policy", &["chrono", "serde", "serde_path_to_error", "thiserror", "toml"]),
     (
         "words",
         &[
