@@ -283,6 +283,10 @@ fn provider(config: &Config) -> Result<Option<(Provider, SharedBreaker)>, AppErr
         kind: match provider.kind {
             config::ProviderKind::ContactsApi => ProviderKind::ContactsApi,
             config::ProviderKind::Waha => ProviderKind::Waha,
+            config::ProviderKind::Evolution => ProviderKind::Evolution,
+            config::ProviderKind::Wppconnect => ProviderKind::Wppconnect,
+            config::ProviderKind::Whapi => ProviderKind::Whapi,
+            config::ProviderKind::GreenApi => ProviderKind::GreenApi,
         },
         url: ProviderUrl::parse(provider.url.as_str())?,
         token,

@@ -38,7 +38,7 @@ pub struct Provider {
     pub url: BaseUrl,
     /// What it knows us by, if it asks.
     pub token: Option<Secret<String>>,
-    /// The session of a provider that has several.
+    /// The session, or the instance, of a provider that has several.
     pub session: String,
 }
 
@@ -49,13 +49,26 @@ pub enum ProviderKind {
     ContactsApi,
     /// `GET /api/contacts/check-exists` of WAHA.
     Waha,
+    /// `POST /chat/whatsappNumbers/{instance}` of Evolution API.
+    Evolution,
+    /// `GET /api/{session}/check-number-status/{phone}` of wppconnect-server.
+    Wppconnect,
+    /// `POST /contacts` of Whapi.
+    Whapi,
+    /// `POST /waInstance{id}/checkWhatsapp/{token}` of GREEN-API. Needs a token, and the number of
+    /// the instance as session.
+    GreenApi,
 }
 
 /// The names of the protocols; `whatsapp` is another name for the first.
-const KINDS: [(&str, ProviderKind); 3] = [
+const KINDS: [(&str, ProviderKind); 7] = [
     ("contacts_api", ProviderKind::ContactsApi),
+    ("evolution", ProviderKind::Evolution),
+    ("green_api", ProviderKind::GreenApi),
     ("waha", ProviderKind::Waha),
+    ("whapi", ProviderKind::Whapi),
     ("whatsapp", ProviderKind::ContactsApi),
+    ("wppconnect", ProviderKind::Wppconnect),
 ];
 
 impl Verification {
@@ -88,6 +101,15 @@ fn provider(from: &mut Reader) -> Option<Provider> {
     let url = from.text(url, None, BaseUrl::MUST_BE, show, BaseUrl::parse);
     let token = from.secret(Name::fixed("verification.token", "IZIN_VERIFY_TOKEN"), 1);
     let session = session(from);
+    if kind == Some(ProviderKind::GreenApi) {
+        if token.is_none() && !from.is_faulty("verification.token") {
+            from.rule("verification.token", "is missing: verification.provider is green_api");
+        }
+        if !session.bytes().all(|byte| byte.is_ascii_digit()) {
+            let must_be = "must be the number of the instance: verification.provider is green_api";
+            from.rule("verification.session", must_be);
+        }
+    }
     match (kind, url) {
         (Some(kind), Some(url)) => return Some(Provider { kind, url, token, session }),
         (Some(_), None) if !from.is_faulty("verification.url") => {

@@ -138,6 +138,9 @@ impl Lookups {
         let Some(Asked { provider, breaker }) = &self.provider else {
             return Concluded::not_asked(lookup, "no_provider");
         };
+        if !provider.takes(number) {
+            return Concluded::not_asked(lookup, "unsupported_number");
+        }
         let permit = match breaker.allows(self.clock.monotonic().ms()) {
             Ok(permit) => permit,
             Err(OpenUntil { .. }) => return Concluded::not_asked(lookup, "breaker_open"),

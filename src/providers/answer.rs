@@ -46,7 +46,7 @@ pub enum UnknownCause {
     Interrupted,
     /// Status 429.
     RateLimited,
-    /// Status 466, with which some providers say that the paid quota is used up.
+    /// Status 402 or 466, with which some providers say that the paid quota is used up.
     QuotaExceeded,
     /// Status 5xx, or one that HTTP does not define.
     ProviderFault,
@@ -173,6 +173,13 @@ impl WaId {
         is_shaped.then(|| Self(text.into()))
     }
 
+    /// Returns the digits of an account named as WhatsApp does inside, `digits@c.us` or
+    /// `digits@s.whatsapp.net`. A `@lid` has digits too, but they are no number.
+    pub(super) fn of_account(name: &str) -> Option<Self> {
+        let digits = name.strip_suffix("@c.us").or_else(|| name.strip_suffix("@s.whatsapp.net"))?;
+        Self::parse(digits)
+    }
+
     /// Returns the digits. Every call site handles personal data.
     pub fn as_digits(&self) -> &str {
         &self.0
@@ -193,6 +200,18 @@ impl fmt::Debug for WaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WaId(redacted)")
     }
+}
+
+/// The countries some of whose numbers WhatsApp knows with a digit more or less than they have.
+///
+/// Source: see [`WaId::can_belong_to`].
+const REWRITTEN: [&str; 5] = ["+52", "+54", "+55", "+225", "+229"];
+
+/// Returns whether WhatsApp may know the number by other digits than its own.
+///
+/// A provider that does not try both is not to be believed when it finds nobody.
+pub(super) fn may_be_rewritten(number: &PhoneNumber) -> bool {
+    REWRITTEN.iter().any(|country| number.as_e164().starts_with(country))
 }
 
 /// Returns the digits of a number, without its `+`.
@@ -243,6 +262,26 @@ mod tests {
         assert!(!stranger.can_belong_to(&number("+12025550123")));
         let short = WaId::parse("1230123").unwrap();
         assert!(!short.can_belong_to(&number("+12025550999")));
+    }
+
+    #[test]
+    fn an_account_gives_its_digits_and_a_hidden_one_gives_none() {
+        for name in ["12025550123@c.us", "12025550123@s.whatsapp.net"] {
+            assert_eq!(WaId::of_account(name), WaId::parse("12025550123"), "{name}");
+        }
+        for name in ["12025550123", "12025550123@lid", "@c.us", "12025550123:1@c.us", ""] {
+            assert_eq!(WaId::of_account(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_countries_that_changed_their_numbers_are_doubted() {
+        for e164 in ["+525500000000", "+5491100000000", "+5531970000000", "+2290150000000"] {
+            assert!(may_be_rewritten(&number(e164)), "{e164}");
+        }
+        for e164 in ["+12025550123", "+447700900456", "+62890000000", "+5112345678"] {
+            assert!(!may_be_rewritten(&number(e164)), "{e164}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Asks about one number at a time, although the protocol takes many: every look-up is decided
 //! and recorded on its own.
 //!
-//! Source: WhatsApp On-Premises API, reference "contacts"; Whapi has the same at `/contacts`.
-//! Both read November 2026.
+//! Source: WhatsApp On-Premises API, reference "contacts"; Whapi, "Check phones", has the same at
+//! `/contacts`. Both read November 2026.
 
 use reqwest::{
     Method, RequestBuilder, Url,
@@ -61,7 +61,16 @@ enum Status {
 impl ContactsApi {
     /// Takes an address that names the endpoint already, or the one of the service above it.
     pub(super) fn new(url: &ProviderUrl, authorization: Option<HeaderValue>) -> Self {
-        let suffix = if url.path().ends_with("/contacts") { "" } else { "/v1/contacts" };
+        Self::at(url, "/v1/contacts", authorization)
+    }
+
+    /// As [`Self::new`], with the endpoint where Whapi has it.
+    pub(super) fn whapi(url: &ProviderUrl, authorization: Option<HeaderValue>) -> Self {
+        Self::at(url, "/contacts", authorization)
+    }
+
+    fn at(url: &ProviderUrl, path: &str, authorization: Option<HeaderValue>) -> Self {
+        let suffix = if url.path().ends_with("/contacts") { "" } else { path };
         Self { endpoint: url.join(suffix), authorization }
     }
 
@@ -152,6 +161,10 @@ mod tests {
         ] {
             let api = ContactsApi::new(&ProviderUrl::parse(url).unwrap(), None);
             assert_eq!(api.endpoint.as_str(), endpoint, "{url}");
+        }
+        for url in ["https://gate.example", "https://gate.example/contacts"] {
+            let api = ContactsApi::whapi(&ProviderUrl::parse(url).unwrap(), None);
+            assert_eq!(api.endpoint.as_str(), "https://gate.example/contacts", "{url}");
         }
     }
 

@@ -27,6 +27,11 @@ const IDLE_CONNECTIONS_MAX: usize = 2;
 /// Source: GREEN-API, "Common errors", `QUOTE_EXCEEDED`, read November 2026.
 const QUOTA_EXCEEDED: u16 = 466;
 
+/// Status by which others say so: what was paid for, or given for trial, is used up.
+///
+/// Source: RFC 9110, 15.5.3 (reserved), which providers of this kind use for that.
+const PAYMENT_REQUIRED: u16 = 402;
+
 /// A client that asks one provider.
 #[derive(Debug)]
 pub(super) struct Http {
@@ -122,7 +127,7 @@ fn cause_of_status(status: StatusCode) -> Option<UnknownCause> {
         300..=399 => Some(UnknownCause::Redirected),
         401 | 403 => Some(UnknownCause::Unauthorized),
         429 => Some(UnknownCause::RateLimited),
-        QUOTA_EXCEEDED => Some(UnknownCause::QuotaExceeded),
+        QUOTA_EXCEEDED | PAYMENT_REQUIRED => Some(UnknownCause::QuotaExceeded),
         400..=499 => Some(UnknownCause::Rejected),
         _ => Some(UnknownCause::ProviderFault),
     }
@@ -154,7 +159,7 @@ mod tests {
                 300..=399 => assert_eq!(cause, Some(UnknownCause::Redirected)),
                 401 | 403 => assert_eq!(cause, Some(UnknownCause::Unauthorized)),
                 429 => assert_eq!(cause, Some(UnknownCause::RateLimited)),
-                466 => assert_eq!(cause, Some(UnknownCause::QuotaExceeded)),
+                402 | 466 => assert_eq!(cause, Some(UnknownCause::QuotaExceeded)),
                 500..=599 => assert_eq!(cause, Some(UnknownCause::ProviderFault)),
                 _ => {}
             }

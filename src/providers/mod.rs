@@ -8,11 +8,14 @@
 mod answer;
 mod breaker;
 mod contacts_api;
+mod evolution;
+mod green_api;
 mod http;
 mod provider;
 mod retry_after;
 mod settings;
 mod waha;
+mod wppconnect;
 
 pub use answer::{LookupAnswer, NumberState, UnknownCause, WaId};
 pub use breaker::{

@@ -14,9 +14,12 @@ use crate::{
     providers::{
         answer::{LookupAnswer, NumberState, UnknownCause},
         contacts_api::{self, ContactsApi},
+        evolution::{self, Evolution},
+        green_api::{self, GreenApi},
         http::{Failure, Http},
         settings::{ProviderKind, Settings, Token},
         waha::{self, Waha},
+        wppconnect::{self, Wppconnect},
     },
 };
 
@@ -24,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Provider {
     http: Http,
+    kind: ProviderKind,
     adapter: Adapter,
 }
 
@@ -31,6 +35,9 @@ pub struct Provider {
 enum Adapter {
     ContactsApi(ContactsApi),
     Waha(Waha),
+    Evolution(Evolution),
+    Wppconnect(Wppconnect),
+    GreenApi(GreenApi),
 }
 
 /// A provider cannot be asked at all.
@@ -42,6 +49,9 @@ pub enum BuildError {
     /// The token cannot be put in a header.
     #[error("failed to put the look-up provider's token in a header")]
     Token,
+    /// There is no token, and the address is not complete without one.
+    #[error("failed to ask a look-up provider of this kind without a token")]
+    TokenMissing,
 }
 
 impl Provider {
@@ -56,18 +66,41 @@ impl Provider {
             ProviderKind::ContactsApi => {
                 Adapter::ContactsApi(ContactsApi::new(&url, secret_header("Bearer ", token)?))
             }
+            ProviderKind::Whapi => {
+                Adapter::ContactsApi(ContactsApi::whapi(&url, secret_header("Bearer ", token)?))
+            }
             ProviderKind::Waha => {
                 Adapter::Waha(Waha::new(&url, session, secret_header("", token)?))
             }
+            ProviderKind::Evolution => {
+                Adapter::Evolution(Evolution::new(&url, &session, secret_header("", token)?))
+            }
+            ProviderKind::Wppconnect => {
+                let authorization = secret_header("Bearer ", token)?;
+                Adapter::Wppconnect(Wppconnect::new(url, session, authorization))
+            }
+            ProviderKind::GreenApi => {
+                let token = token.ok_or(BuildError::TokenMissing)?;
+                Adapter::GreenApi(GreenApi::new(&url, &session, &token))
+            }
         };
-        Ok(Self { http: Http::build(timeout).map_err(BuildError::Client)?, adapter })
+        Ok(Self { http: Http::build(timeout).map_err(BuildError::Client)?, kind, adapter })
     }
 
     /// Returns which protocol is spoken.
     pub const fn kind(&self) -> ProviderKind {
+        self.kind
+    }
+
+    /// Returns whether this provider can be asked about `number` at all; for one that cannot, a
+    /// question would only be refused.
+    pub fn takes(&self, number: &PhoneNumber) -> bool {
         match self.adapter {
-            Adapter::ContactsApi(_) => ProviderKind::ContactsApi,
-            Adapter::Waha(_) => ProviderKind::Waha,
+            Adapter::GreenApi(_) => green_api::takes(number),
+            Adapter::ContactsApi(_)
+            | Adapter::Waha(_)
+            | Adapter::Evolution(_)
+            | Adapter::Wppconnect(_) => true,
         }
     }
 
@@ -83,6 +116,9 @@ impl Provider {
         let question = match &self.adapter {
             Adapter::ContactsApi(api) => api.question(&self.http, number),
             Adapter::Waha(api) => api.question(&self.http, number),
+            Adapter::Evolution(api) => api.question(&self.http, number),
+            Adapter::Wppconnect(api) => api.question(&self.http, number),
+            Adapter::GreenApi(api) => api.question(&self.http, number),
         };
         let (state, status, retry_after) = match self.http.exchange(question).await {
             Ok(body) => (self.read(&body, number), None, None),
@@ -98,6 +134,9 @@ impl Provider {
         match &self.adapter {
             Adapter::ContactsApi(_) => contacts_api::read(body, number),
             Adapter::Waha(_) => waha::read(body, number),
+            Adapter::Evolution(_) => evolution::read(body, number),
+            Adapter::Wppconnect(_) => wppconnect::read(body, number),
+            Adapter::GreenApi(_) => green_api::read(body, number),
         }
     }
 }
@@ -135,19 +174,39 @@ mod tests {
     use super::*;
     use crate::providers::settings::{LookupTimeout, ProviderUrl, SessionName};
 
+    fn settings(kind: ProviderKind) -> Settings {
+        Settings {
+            kind,
+            url: ProviderUrl::parse("http://127.0.0.1:9").unwrap(),
+            token: Some(Token::parse("t0ken-s3cret").unwrap()),
+            timeout: LookupTimeout::from_ms(1_000).unwrap(),
+            session: SessionName::default(),
+        }
+    }
+
     #[test]
     fn debug_of_a_provider_hides_its_token() {
-        for kind in [ProviderKind::ContactsApi, ProviderKind::Waha] {
-            let provider = Provider::build(Settings {
-                kind,
-                url: ProviderUrl::parse("http://127.0.0.1:9").unwrap(),
-                token: Some(Token::parse("t0ken-s3cret").unwrap()),
-                timeout: LookupTimeout::from_ms(1_000).unwrap(),
-                session: SessionName::default(),
-            })
-            .unwrap();
+        for kind in ProviderKind::ALL {
+            let provider = Provider::build(settings(kind)).unwrap();
             assert_eq!(provider.kind(), kind);
-            assert!(!format!("{provider:?}").contains("s3cret"));
+            assert!(!format!("{provider:?}").contains("s3cret"), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_provider_with_the_token_in_its_address_needs_one() {
+        for kind in ProviderKind::ALL {
+            let built = Provider::build(Settings { token: None, ..settings(kind) });
+            assert_eq!(built.is_err(), kind == ProviderKind::GreenApi, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn one_provider_takes_no_short_numbers() {
+        let short = PhoneNumber::parse("+6591234567").unwrap();
+        for kind in ProviderKind::ALL {
+            let provider = Provider::build(settings(kind)).unwrap();
+            assert_eq!(provider.takes(&short), kind != ProviderKind::GreenApi, "{kind:?}");
         }
     }
 }

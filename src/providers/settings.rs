@@ -25,7 +25,7 @@ pub struct Settings {
     pub token: Option<Token>,
     /// How long one look-up may take, from the first packet to the last byte of the reply.
     pub timeout: LookupTimeout,
-    /// Which of its sessions to ask. Only WAHA has sessions; the others ignore it.
+    /// Which of its sessions or instances to ask, where it has several.
     pub session: SessionName,
 }
 
@@ -36,14 +36,36 @@ pub enum ProviderKind {
     ContactsApi,
     /// `GET /api/contacts/check-exists`, as WAHA has it.
     Waha,
+    /// `POST /chat/whatsappNumbers/{instance}`, as Evolution API has it.
+    Evolution,
+    /// `GET /api/{session}/check-number-status/{phone}`, as wppconnect-server has it.
+    Wppconnect,
+    /// `POST /contacts`, as Whapi has it.
+    Whapi,
+    /// `POST /waInstance{id}/checkWhatsapp/{token}`, as GREEN-API has it.
+    GreenApi,
 }
 
 impl ProviderKind {
+    /// Every protocol there is.
+    pub const ALL: [Self; 6] = [
+        Self::ContactsApi,
+        Self::Waha,
+        Self::Evolution,
+        Self::Wppconnect,
+        Self::Whapi,
+        Self::GreenApi,
+    ];
+
     /// Returns the name used in settings, logs and the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ContactsApi => "contacts_api",
             Self::Waha => "waha",
+            Self::Evolution => "evolution",
+            Self::Wppconnect => "wppconnect",
+            Self::Whapi => "whapi",
+            Self::GreenApi => "green_api",
         }
     }
 }
@@ -70,7 +92,7 @@ pub enum SettingsError {
     #[error("the provider's time-out is {PROVIDER_TIMEOUT_MS_MIN} to {PROVIDER_TIMEOUT_MS_MAX} ms")]
     Timeout,
     /// Not a plain name.
-    #[error("the provider's session is 1 to 64 letters, digits, `-`, `_` or `.`")]
+    #[error("the provider's session is 1 to 64 letters, digits, `-`, `_` or `.`, not dots alone")]
     Session,
 }
 
@@ -114,6 +136,15 @@ impl ProviderUrl {
     pub(super) fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}{path}", self.path()));
+        url
+    }
+
+    /// Returns the address with `parts` behind its own path, each as one part whatever is in it.
+    pub(super) fn join_parts(&self, parts: &[&str]) -> Url {
+        let mut url = self.join("");
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
         url
     }
 
@@ -181,7 +212,8 @@ impl LookupTimeout {
     }
 }
 
-/// The name of a WAHA session: 1 to 64 letters, digits, `-`, `_` or `.`. `default` by default.
+/// The name of a session, or of an instance: 1 to 64 letters, digits, `-`, `_` or `.`, and not
+/// dots alone, which mean another place in an address. `default` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionName(Box<str>);
 
@@ -193,7 +225,8 @@ impl SessionName {
     /// [`SettingsError::Session`] for any other text.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         let is_shaped = (1..=SESSION_BYTES_MAX).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            && text.bytes().any(|byte| byte != b'.');
         if is_shaped { Ok(Self(text.into())) } else { Err(SettingsError::Session) }
     }
 
@@ -224,6 +257,16 @@ mod tests {
         ] {
             assert_eq!(ProviderUrl::parse(text).unwrap().join("/x").as_str(), joined);
         }
+    }
+
+    #[test]
+    fn each_part_of_a_path_stays_one_part() {
+        for base in ["http://127.0.0.1:3000", "http://127.0.0.1:3000/"] {
+            let url = ProviderUrl::parse(base).unwrap().join_parts(&["a", "b/c?d#e%2e", "f"]);
+            assert_eq!(url.as_str(), "http://127.0.0.1:3000/a/b%2Fc%3Fd%23e%252e/f");
+        }
+        let url = ProviderUrl::parse("https://provider.example/own/").unwrap().join_parts(&["a"]);
+        assert_eq!(url.as_str(), "https://provider.example/own/a");
     }
 
     #[test]
@@ -279,7 +322,7 @@ mod tests {
         assert!(LookupTimeout::from_ms(PROVIDER_TIMEOUT_MS_MAX).is_ok());
         assert!(LookupTimeout::from_ms(PROVIDER_TIMEOUT_MS_MIN - 1).is_err());
         assert!(LookupTimeout::from_ms(PROVIDER_TIMEOUT_MS_MAX + 1).is_err());
-        for text in ["", "a b", "a/b", "a&b=c", "sitzung-ä", &"a".repeat(65)] {
+        for text in ["", ".", "..", "a b", "a/b", "a&b=c", "sitzung-ä", &"a".repeat(65)] {
             assert_eq!(SessionName::parse(text), Err(SettingsError::Session), "{text}");
         }
     }

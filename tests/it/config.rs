@@ -141,6 +141,35 @@ fn what_the_outside_relies_on_has_its_fixed_variables() {
 }
 
 #[test]
+fn every_protocol_has_a_name_and_one_of_them_needs_its_token_and_a_number() {
+    for (name, kind) in [
+        ("contacts_api", ProviderKind::ContactsApi),
+        ("evolution", ProviderKind::Evolution),
+        ("green_api", ProviderKind::GreenApi),
+        ("waha", ProviderKind::Waha),
+        ("whapi", ProviderKind::Whapi),
+        ("wppconnect", ProviderKind::Wppconnect),
+    ] {
+        let config = from_environment(&[
+            ("IZIN_VERIFY_PROVIDER", name),
+            ("IZIN_VERIFY_URL", "http://127.0.0.1:3000"),
+            ("IZIN_VERIFY_TOKEN", "t0ken"),
+            ("IZIN_VERIFICATION__SESSION", "1101000001"),
+        ]);
+        assert_eq!(config.unwrap().verification.provider.unwrap().kind, kind);
+    }
+    let told = faults(from_environment(&[
+        ("IZIN_VERIFY_PROVIDER", "green_api"),
+        ("IZIN_VERIFY_URL", "http://127.0.0.1:3000"),
+    ]));
+    let named = ["verification.token is missing", "verification.session must be the number"];
+    assert_eq!(told.len(), named.len(), "{told:?}");
+    for (told, named) in told.iter().zip(named) {
+        assert!(told.starts_with(named), "{told}");
+    }
+}
+
+#[test]
 fn whatsapp_is_another_name_for_the_contacts_api() {
     let pairs = [("IZIN_VERIFY_PROVIDER", "whatsapp"), ("IZIN_VERIFY_URL", "http://localhost:1")];
     let provider = from_environment(&pairs).unwrap().verification.provider.unwrap();
@@ -235,7 +264,8 @@ fn settings_that_do_not_go_together_are_refused() {
 fn a_refused_provider_is_not_called_missing_as_well() {
     let pairs = [("IZIN_VERIFY_PROVIDER", "other"), ("IZIN_VERIFY_URL", "http://localhost")];
     let told = faults(from_environment(&pairs));
-    let must_be = "must be one of contacts_api, waha, whatsapp";
+    let must_be = "must be one of contacts_api, evolution, green_api, waha, whapi, whatsapp, \
+         wppconnect";
     assert_eq!(told, [format!("verification.provider (IZIN_VERIFY_PROVIDER) {must_be}")]);
 }
 

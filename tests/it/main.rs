@@ -21,6 +21,7 @@ mod numbers;
 mod numbers_fuzz;
 mod policy;
 mod process;
+mod provider_shapes;
 mod providers;
 mod replay;
 mod sample;

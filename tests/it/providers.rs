@@ -22,12 +22,12 @@ use izin::{
 use crate::fake_provider::{FakeProvider, Reply};
 
 const NUMBER: &str = "+12025550123";
-const TOKEN: &str = "t0ken-s3cret";
+pub(crate) const TOKEN: &str = "t0ken-s3cret";
 /// A port nobody listens on: one just freed could be another test's by now.
 const NOBODY: &str = "http://127.0.0.1:1";
-const AMPLE_MS: u32 = 20_000;
+pub(crate) const AMPLE_MS: u32 = 20_000;
 const SHORT_MS: u32 = 150;
-const KINDS: [ProviderKind; 2] = [ProviderKind::ContactsApi, ProviderKind::Waha];
+const KINDS: [ProviderKind; 6] = ProviderKind::ALL;
 
 const CONTACTS_QUESTION: &str = include_str!("../data/providers/contacts_question.json");
 const CONTACTS_VALID: &str = include_str!("../data/providers/contacts_valid.json");
@@ -40,7 +40,11 @@ const WAHA_EXISTS_LID: &str = include_str!("../data/providers/waha_exists_lid.js
 const WAHA_ABSENT: &str = include_str!("../data/providers/waha_absent.json");
 const WAHA_ABSENT_NULLS: &str = include_str!("../data/providers/waha_absent_nulls.json");
 
-fn settings(kind: ProviderKind, url: &str, timeout_ms: u32) -> Settings {
+const EVOLUTION_ABSENT: &str = include_str!("../data/providers/evolution_absent.json");
+const WPPCONNECT_ABSENT: &str = include_str!("../data/providers/wppconnect_absent.json");
+const GREEN_API_ABSENT: &str = include_str!("../data/providers/green_api_absent.json");
+
+pub(crate) fn settings(kind: ProviderKind, url: &str, timeout_ms: u32) -> Settings {
     Settings {
         kind,
         url: ProviderUrl::parse(url).expect("a plain address"),
@@ -50,16 +54,16 @@ fn settings(kind: ProviderKind, url: &str, timeout_ms: u32) -> Settings {
     }
 }
 
-async fn look_up_at(kind: ProviderKind, url: &str, timeout_ms: u32) -> LookupAnswer {
+pub(crate) async fn look_up_at(kind: ProviderKind, url: &str, timeout_ms: u32) -> LookupAnswer {
     let provider = Provider::build(settings(kind, url, timeout_ms)).expect("a client");
     provider.look_up(&number()).await
 }
 
-async fn look_up(kind: ProviderKind, fake: &FakeProvider) -> LookupAnswer {
+pub(crate) async fn look_up(kind: ProviderKind, fake: &FakeProvider) -> LookupAnswer {
     look_up_at(kind, &fake.url(), AMPLE_MS).await
 }
 
-async fn answer_to(kind: ProviderKind, reply: Reply) -> LookupAnswer {
+pub(crate) async fn answer_to(kind: ProviderKind, reply: Reply) -> LookupAnswer {
     let fake = FakeProvider::start();
     fake.then(reply);
     let answer = look_up(kind, &fake).await;
@@ -67,18 +71,21 @@ async fn answer_to(kind: ProviderKind, reply: Reply) -> LookupAnswer {
     answer
 }
 
-fn number() -> PhoneNumber {
+pub(crate) fn number() -> PhoneNumber {
     PhoneNumber::parse(NUMBER).expect("a number in E.164 form")
 }
 
-fn unknown(cause: UnknownCause) -> LookupAnswer {
+pub(crate) fn unknown(cause: UnknownCause) -> LookupAnswer {
     LookupAnswer { state: NumberState::Unknown { cause }, retry_after: None }
 }
 
 fn a_no(kind: ProviderKind) -> &'static str {
     match kind {
-        ProviderKind::ContactsApi => CONTACTS_INVALID,
+        ProviderKind::ContactsApi | ProviderKind::Whapi => CONTACTS_INVALID,
         ProviderKind::Waha => WAHA_ABSENT,
+        ProviderKind::Evolution => EVOLUTION_ABSENT,
+        ProviderKind::Wppconnect => WPPCONNECT_ABSENT,
+        ProviderKind::GreenApi => GREEN_API_ABSENT,
     }
 }
 
@@ -89,7 +96,7 @@ fn padded(json: &str, bytes: usize) -> String {
     padded
 }
 
-fn wa_id_of(answer: &LookupAnswer) -> Option<&str> {
+pub(crate) fn wa_id_of(answer: &LookupAnswer) -> Option<&str> {
     match &answer.state {
         NumberState::Registered { wa_id } => wa_id.as_ref().map(WaId::as_digits),
         NumberState::NotRegistered | NumberState::InProgress | NumberState::Unknown { .. } => None,
@@ -147,14 +154,17 @@ async fn waha_is_asked_as_documented() {
 
 #[tokio::test]
 async fn without_a_token_none_is_sent() {
-    for kind in KINDS {
+    // Where the token is a part of the address, there is nobody to ask without one.
+    for kind in KINDS.into_iter().filter(|kind| *kind != ProviderKind::GreenApi) {
         let fake = FakeProvider::start();
         fake.then(Reply::json(a_no(kind)));
         let settings = Settings { token: None, ..settings(kind, &fake.url(), AMPLE_MS) };
         let answer = Provider::build(settings).expect("a client").look_up(&number()).await;
         assert_eq!(answer.state, NumberState::NotRegistered);
         let request = fake.received().pop().expect("a request");
-        assert_eq!(request.header("authorization").or(request.header("x-api-key")), None);
+        for header in ["authorization", "x-api-key", "apikey"] {
+            assert_eq!(request.header(header), None, "{kind:?}");
+        }
     }
 }
 
@@ -208,6 +218,7 @@ async fn every_refusing_status_is_unknown_with_its_cause_whatever_the_body_says(
             (401, UnknownCause::Unauthorized),
             (403, UnknownCause::Unauthorized),
             (400, UnknownCause::Rejected),
+            (402, UnknownCause::QuotaExceeded),
             (404, UnknownCause::Rejected),
             (422, UnknownCause::Rejected),
             (429, UnknownCause::RateLimited),
@@ -268,12 +279,19 @@ async fn replies_that_are_not_what_was_documented_are_unknown() {
             ("\u{0}\u{1}garbage", UnknownCause::NotJson),
             ("", UnknownCause::NotJson),
             (half.as_str(), UnknownCause::NotJson),
-            ("[]", UnknownCause::WrongShape),
+            ("null", UnknownCause::WrongShape),
             (r#"{"error":"busy"}"#, UnknownCause::WrongShape),
         ] {
             let answer = answer_to(kind, Reply::json(body)).await;
             assert_eq!(answer, unknown(cause), "{kind:?} {body:?}");
         }
+        // Whose answer is a list has said nothing of any number with an empty one.
+        let cause = if kind == ProviderKind::Evolution {
+            UnknownCause::NoAnswer
+        } else {
+            UnknownCause::WrongShape
+        };
+        assert_eq!(answer_to(kind, Reply::json("[]")).await, unknown(cause), "{kind:?}");
     }
     let nothing = answer_to(ProviderKind::ContactsApi, Reply::json(r#"{"contacts":[]}"#)).await;
     assert_eq!(nothing, unknown(UnknownCause::NoAnswer));
@@ -430,6 +448,7 @@ async fn no_log_line_holds_the_number_the_token_or_the_path() {
         for reply in [
             Reply::json(CONTACTS_VALID),
             Reply::json(WAHA_EXISTS),
+            Reply::json(a_no(kind)),
             Reply::json(r#"{"input":"+12025550123"}"#),
             Reply::status(401),
             Reply::status(429).header("retry-after", "9"),
@@ -447,7 +466,7 @@ async fn no_log_line_holds_the_number_the_token_or_the_path() {
     for expected in ["refuses our token", "rate_limited", "interrupted", "unreachable"] {
         assert!(shown.contains(expected), "{expected} is missing in\n{shown}");
     }
-    for secret in ["2025550123", "s3cret", "/api/contacts", "check-exists"] {
+    for secret in ["2025550123", "s3cret", "/api/contacts", "check-exists", "checkWhatsapp"] {
         assert!(!shown.contains(secret), "{secret} is in\n{shown}");
     }
 }

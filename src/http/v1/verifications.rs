@@ -63,7 +63,8 @@ pub struct ResultBody<'a> {
     /// How it is known: `traffic`, `cache`, `provider`, or `none`.
     source: &'static str,
     /// Why nothing is known, where nothing is: `invalid_number`, `not_opted_in`, `undeliverable`,
-    /// `no_provider`, `breaker_open`, `asked_before`, or what went wrong at the provider.
+    /// `no_provider`, `breaker_open`, `asked_before`, `unsupported_number` (the provider takes no
+    /// such number), or what went wrong at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     /// The number as WhatsApp writes it.
