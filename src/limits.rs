@@ -26,6 +26,15 @@ pub const RECIPIENTS_MAX: usize = 10_000;
 /// Most numbers of one look-up request: each may cost one call to a provider.
 pub const LOOKUPS_MAX: usize = 100;
 
+/// Contacts looked at for one page of the people who were looked up and not written to: a quarter
+/// of a million take a few milliseconds.
+pub const OUTSTANDING_CONTACTS_MAX: u32 = 262_144;
+
+/// Contacts looked at under one hold of the state: about a tenth of a millisecond.
+pub const CONTACTS_AT_ONCE: u32 = 4_096;
+
+const _: () = assert!(CONTACTS_AT_ONCE <= OUTSTANDING_CONTACTS_MAX);
+
 /// Calls to a look-up provider at the same time, so that one request does not look like an attack.
 pub const LOOKUP_CALLS_AT_ONCE: usize = 4;
 

@@ -188,6 +188,7 @@ fn rules(config: &Config) -> Rules {
             cache_ms: i64::from(verification.cache_days) * DAY_MS,
             requires_opt_in: true,
             lapse_ms: lapse_ms(verification.timeout_ms),
+            levels: verification.levels,
         },
         skew_ms: 5 * MINUTE_MS,
     }

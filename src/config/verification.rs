@@ -2,10 +2,13 @@
 //!
 //! Knows neither how providers are asked nor how the budget is kept.
 
-use crate::config::{
-    network::BaseUrl,
-    reader::{Name, Reader},
-    secret::Secret,
+use crate::{
+    config::{
+        network::BaseUrl,
+        reader::{Name, Reader},
+        secret::Secret,
+    },
+    domain::governor::Levels,
 };
 
 /// Asking a provider whether numbers are on WhatsApp, and how often.
@@ -21,6 +24,8 @@ pub struct Verification {
     pub cache_days: u16,
     /// Look-ups allowed before any message was sent.
     pub starting_allowance: u32,
+    /// From which share of the look-ups allowed the budget is amber, and from which it is red.
+    pub levels: Levels,
     /// Failures in a row after which the provider is left alone.
     pub breaker_failures: u32,
     /// Seconds for which the provider is left alone the first time. Doubles each time after.
@@ -79,6 +84,7 @@ impl Verification {
             window_days: from.whole("verification.window_days", 7, 1..=31),
             cache_days: from.whole("verification.cache_days", 7, 1..=365),
             starting_allowance: from.whole("verification.starting_allowance", 20, 0..=100_000),
+            levels: levels(from),
             breaker_failures: from.whole("verification.breaker_failures", 3, 1..=100),
             breaker_open_s: from.whole("verification.breaker_open_s", 30, 1..=3_600),
             breaker_open_s_max: from.whole("verification.breaker_open_s_max", 900, 1..=86_400),
@@ -91,6 +97,16 @@ impl Verification {
         }
         read
     }
+}
+
+fn levels(from: &mut Reader) -> Levels {
+    let default = Levels::DEFAULT;
+    let amber = from.whole("verification.amber_percent", default.amber_percent(), 1..=100);
+    let red = from.whole("verification.red_percent", default.red_percent(), 1..=100);
+    Levels::new(amber, red).unwrap_or_else(|| {
+        from.rule("verification.red_percent", "must be at least verification.amber_percent");
+        default
+    })
 }
 
 fn provider(from: &mut Reader) -> Option<Provider> {

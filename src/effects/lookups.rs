@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::{
@@ -109,12 +110,17 @@ impl Lookups {
     ///
     /// They go on when nobody waits for them any more: an answer that was asked for is paid for.
     pub async fn perform(&self, wanted: Vec<(LookupId, PhoneNumber)>) -> Vec<Concluded> {
-        let lookups = self.clone();
-        let work = async move { lookups.perform_all(wanted).await }.in_current_span();
-        tokio::spawn(work).await.unwrap_or_else(|error| {
+        self.start(wanted).await.unwrap_or_else(|error| {
             tracing::error!(%error, "look-ups were cut short; they lapse after a while");
             Vec::new()
         })
+    }
+
+    /// As [`Self::perform`], at once and without waiting for them.
+    pub fn start(&self, wanted: Vec<(LookupId, PhoneNumber)>) -> JoinHandle<Vec<Concluded>> {
+        let lookups = self.clone();
+        let work = async move { lookups.perform_all(wanted).await }.in_current_span();
+        tokio::spawn(work)
     }
 
     async fn perform_all(&self, wanted: Vec<(LookupId, PhoneNumber)>) -> Vec<Concluded> {

@@ -10,7 +10,7 @@ use std::fmt::{Display, Write as _};
 use actix_web::HttpResponse;
 
 use crate::{
-    domain::governor::Budget,
+    domain::governor::{Budget, Level},
     http::{
         counters::CLASSES,
         edge::{Ask, Edge},
@@ -100,10 +100,18 @@ fn ledger(page: &mut Page, edge: &Edge) {
 fn lookups(page: &mut Page, edge: &Edge) {
     let now = edge.clock.now();
     let budget = edge.views().state().governor().budget(&edge.rules.lookup, now);
-    let Budget { used, earned, left, uncontacted: _ } = budget;
+    let Budget { used, earned, left, left_for_several: _, level, uncontacted } = budget;
     page.gauge("izin_lookup_budget_left", "Look-ups that may be made now.", left);
     page.gauge("izin_lookup_budget_used", "Look-ups in the window.", used);
     page.gauge("izin_lookup_budget_earned", "Look-ups the window allows.", earned);
+    let name = "izin_lookup_budget_level";
+    page.about(name, "gauge", "1 for the level at which the look-up budget is.");
+    for one in Level::ALL {
+        let (word, is_at) = (one.as_str(), u8::from(one == level));
+        page.line(format_args!("{name}{{level=\"{word}\"}} {is_at}"));
+    }
+    let help = "People found on WhatsApp and never written to since.";
+    page.gauge("izin_lookup_verified_not_contacted", help, uncontacted);
     let Some(now_in) = edge.lookups.breaker() else { return };
     let name = "izin_provider_breaker_state";
     page.about(name, "gauge", "1 for the state in which the provider's breaker is.");

@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod body;
 pub mod client;
+pub mod compat;
 pub mod cors;
 pub mod counters;
 pub mod docs;

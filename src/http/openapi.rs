@@ -13,12 +13,13 @@ use utoipa::{
 use crate::{
     domain::access::Scope,
     http::{
+        compat,
         door::Access,
         explain, health, metrics, problem,
         routes::TABLE,
         v1::{
             batch, contacts, decision, duplicates, eligibility, exports, keys, merge, numbers,
-            opt_ins, opt_outs, registry, sends, verifications,
+            opt_ins, opt_outs, outstanding, registry, sends, verifications,
         },
     },
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
@@ -40,7 +41,7 @@ use crate::{
         eligibility::ask, batch::ask_many,
         sends::reserve, sends::commit, sends::release,
         numbers::explain,
-        verifications::create, verifications::budget,
+        verifications::create, verifications::budget, outstanding::list, compat::contacts,
         registry::list_topics, registry::get_topic, registry::put_topic,
         registry::list_statements, registry::get_statement, registry::put_statement,
         registry::list_templates, registry::get_template, registry::put_template,

@@ -133,7 +133,7 @@ codes! {
     REGISTRY_FULL, "registry_full", 422, "No more of these fit", false,
         "The ledger holds at most 65,535 topics, as many senders, and about 4 billion contacts.";
     LOOKUP_BUDGET_SPENT, "lookup_budget_spent", 429, "The look-up budget is spent", true,
-        "Look-ups may not exceed messages to the people looked up, and a small starting allowance, in the moving window. Nothing was looked up. `Retry-After` is there when waiting is enough.";
+        "Look-ups may not exceed messages to the people looked up, and a small starting allowance, in the moving window. A request for several numbers also leaves what lies above `red_percent` to single look-ups (`budget.left_for_several`). Nothing was looked up. `Retry-After` is there when waiting is enough.";
     TOO_MANY_GUESSES, "too_many_guesses", 429, "Too many wrong API keys", true,
         "Wait as long as `Retry-After` says.";
     RATE_LIMITED, "rate_limited", 429, "Too many calls with this key", true,

@@ -11,6 +11,7 @@ use actix_web::{
 use crate::{
     domain::access::{HeldBy, Scope, ScopeSet},
     http::{
+        compat,
         cors::{self, Callable},
         docs,
         door::{self, Access, Handler, Outgoing, Worker},
@@ -18,7 +19,7 @@ use crate::{
         problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem},
         v1::{
             batch, contacts, duplicates, eligibility, exports, keys, merge, numbers, opt_ins,
-            opt_outs, registry, sends, verifications,
+            opt_outs, outstanding, registry, sends, verifications,
         },
     },
 };
@@ -76,6 +77,8 @@ table! {
     "GET" "/v1/numbers" needs(Scope::NumbersRead) => numbers::explain, query;
     "POST" "/v1/verifications" needs(Scope::VerificationsWrite) => verifications::create;
     "GET" "/v1/verifications/budget" needs(Scope::VerificationsRead) => verifications::budget;
+    "GET" "/v1/verifications/outstanding" needs(Scope::VerificationsRead) => outstanding::list, query;
+    "POST" "/compat/v1/contacts" needs(Scope::VerificationsWrite) => compat::contacts;
     "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::list_topics, query;
     "GET" "/v1/topics/{id}" needs(Scope::RegistryRead) => registry::get_topic;
     "PUT" "/v1/topics/{id}" needs(Scope::RegistryWrite) => registry::put_topic;

@@ -252,6 +252,8 @@ fn settings_that_do_not_go_together_are_refused() {
         (vec![("IZIN_STORE__LAG_MAX", "49")], "store.lag_max must be"),
         (vec![("IZIN_SENDS__TICKET_TTL_S_MAX", "299")], "sends.ticket_ttl_s_max must be"),
         (vec![("IZIN_VERIFICATION__BREAKER_OPEN_S_MAX", "29")], "verification.breaker_open_s_max"),
+        (vec![("IZIN_VERIFICATION__RED_PERCENT", "69")], "verification.red_percent must be at"),
+        (vec![("IZIN_VERIFICATION__AMBER_PERCENT", "0")], "verification.amber_percent"),
         (vec![("IZIN_VERIFY_PROVIDER", "waha")], "verification.url is missing"),
         (vec![("IZIN_VERIFY_URL", "http://localhost")], "verification.provider is missing"),
     ] {

@@ -77,6 +77,7 @@ pub fn plan_lookup(contact: Option<&Contact>, policy: &LookupPolicy, now: Timest
 }
 
 /// Reserves every look-up that is needed, or none. A look-up that lapsed ends first, as unknown.
+/// Several at once leave what the budget keeps for single ones.
 pub(super) fn request(
     draft: &Draft<'_>,
     rules: &Rules,
@@ -99,7 +100,7 @@ pub(super) fn request(
             wanted += 1;
         }
     }
-    let left = draft.governor().budget(&rules.lookup, now).left;
+    let left = draft.governor().budget(&rules.lookup, now).room_for(wanted);
     if wanted > left {
         let frees_at = draft.governor().frees_at(&rules.lookup, wanted, now);
         return Err(Refusal::LookupBudget { wanted, left, frees_at });
@@ -161,6 +162,7 @@ mod tests {
         decide::{decide, tests::RULES},
         entry::Subject,
         event::{Actor, Record},
+        governor::Levels,
         ids::{ContactId, TicketId},
         key::{ContactKey, MessageKey},
         state::State,
@@ -178,6 +180,7 @@ mod tests {
             cache_ms: 1_000,
             requires_opt_in: false,
             lapse_ms: LAPSE_MS,
+            levels: Levels::DEFAULT,
         };
         Rules { lookup, ..RULES }
     }
@@ -300,6 +303,31 @@ mod tests {
         let cached = LookupState::NotRegistered;
         assert!(matches!(desk.plan(1), LookupPlan::Cached { state, .. } if state == cached));
         assert_eq!(desk.state.lookups().count(), 0);
+    }
+
+    #[test]
+    fn the_last_of_a_budget_is_for_single_look_ups() {
+        let mut desk = Desk::new();
+        // Ten are allowed: three to start with, and one for each message to somebody looked up.
+        let [lookup] = desk.request(&[1]).unwrap().try_into().unwrap();
+        desk.conclude(lookup, LookupState::Registered, true);
+        (0..7).for_each(|_| desk.write_to(1));
+        assert_eq!(desk.budget().earned, 10);
+        let unknown = |desk: &mut Desk, people: &[u32]| {
+            let reserved = desk.request(people)?;
+            let made = reserved.len();
+            reserved.iter().for_each(|id| desk.conclude(*id, LookupState::Unknown, true));
+            Ok::<_, Refusal>(made)
+        };
+        assert_eq!(unknown(&mut desk, &[2, 3, 4, 5, 6]).unwrap(), 5);
+        assert_eq!(unknown(&mut desk, &[2, 3]).unwrap(), 2);
+        assert_eq!((desk.budget().used, desk.budget().left_for_several), (8, 1));
+        let refused = unknown(&mut desk, &[2, 3]).unwrap_err();
+        assert!(matches!(refused, Refusal::LookupBudget { wanted: 2, left: 1, .. }), "{refused:?}");
+        assert_eq!(unknown(&mut desk, &[2]).unwrap(), 1);
+        assert_eq!(unknown(&mut desk, &[3]).unwrap(), 1);
+        let refused = unknown(&mut desk, &[4]).unwrap_err();
+        assert!(matches!(refused, Refusal::LookupBudget { wanted: 1, left: 0, .. }), "{refused:?}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::{
 const VIEW_WAIT: Duration = Duration::from_secs(10);
 
 /// Reads under way are given up after this long: a stuck store must not stick its readers.
-pub(super) const READ_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// One person.
 #[derive(Debug, Serialize, ToSchema)]

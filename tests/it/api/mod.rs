@@ -1,6 +1,7 @@
 //! What a client sees: status, body and headers of every call, over a real connection.
 
 mod bad_input;
+mod compat;
 mod consents;
 mod contacts;
 mod contract;
@@ -14,6 +15,7 @@ mod keys;
 mod lists;
 mod metrics;
 mod numbers;
+mod outstanding;
 mod overload;
 mod same_person;
 mod sends;

@@ -13,7 +13,7 @@ const BEN: &str = "+12025550124";
 const VALID: &str = include_str!("../../data/providers/contacts_valid.json");
 const INVALID: &str = include_str!("../../data/providers/contacts_invalid.json");
 
-fn verify(app: &TestApp, numbers: &[&str]) -> Call {
+pub(crate) fn verify(app: &TestApp, numbers: &[&str]) -> Call {
     app.post("/v1/verifications").json(&json!({"numbers": numbers}))
 }
 
@@ -23,7 +23,7 @@ async fn first(app: &TestApp, number: &str) -> Value {
 }
 
 /// A service that asks this provider, with an allowance, about two people who agreed.
-async fn asking(provider: &FakeProvider, allowance: &str) -> TestApp {
+pub(crate) async fn asking(provider: &FakeProvider, allowance: &str) -> TestApp {
     asking_within(provider, allowance, "300").await
 }
 
@@ -119,6 +119,35 @@ async fn over_the_budget_nobody_is_asked_and_the_answer_says_when() {
 }
 
 #[tokio::test]
+async fn the_budget_warns_before_it_is_spent_and_keeps_the_last_for_single_look_ups() {
+    let provider = FakeProvider::start();
+    provider.answer_by(registered);
+    let app = asking(&provider, "10").await;
+    let numbers = people(&app, 11).await;
+    let mut levels = Vec::new();
+    for number in &numbers[..9] {
+        let budget = app.get("/v1/verifications/budget").expect(200).await;
+        levels.push((budget["level"].clone(), budget["left_for_several"].clone()));
+        first(&app, number).await;
+    }
+    let expected = [9, 8, 7, 6, 5, 4, 3].map(|left| (json!("green"), json!(left)));
+    assert_eq!(levels[..7], expected);
+    assert_eq!(levels[7..], [2, 1].map(|left| (json!("amber"), json!(left))));
+    let reply = verify(&app, &[&numbers[9], &numbers[10]]).send().await;
+    let problem = reply.problem(429, "lookup_budget_spent");
+    assert_eq!(problem["detail"], "2 needed, 0 left for several at once");
+    let budget = &problem["budget"];
+    assert_eq!((&budget["level"], &budget["left"]), (&json!("red"), &json!(1)));
+    assert_eq!((&budget["amber_percent"], &budget["red_percent"]), (&json!(70), &json!(90)));
+    assert_eq!(provider.received().len(), 9);
+    assert_eq!(first(&app, &numbers[9]).await["source"], "provider");
+    verify(&app, &[&numbers[10]]).problem(429, "lookup_budget_spent").await;
+    let metrics = app.get("/metrics").send().await.text();
+    assert!(metrics.contains("izin_lookup_budget_level{level=\"red\"} 1"), "{metrics}");
+    assert!(metrics.contains("izin_lookup_verified_not_contacted 10"), "{metrics}");
+}
+
+#[tokio::test]
 async fn whatever_goes_wrong_at_the_provider_is_unknown_and_not_a_no() {
     for reply in [
         Reply::Silence,
@@ -174,7 +203,7 @@ async fn traffic_spares_the_look_up() {
 }
 
 /// Says of whichever number is asked about that it is on WhatsApp.
-fn registered(received: &Received) -> Reply {
+pub(crate) fn registered(received: &Received) -> Reply {
     let question: Value = serde_json::from_slice(&received.body).unwrap();
     let number = question["contacts"][0].as_str().unwrap();
     let answer = json!({"contacts": [{"input": number, "status": "valid",
@@ -183,7 +212,7 @@ fn registered(received: &Received) -> Reply {
 }
 
 /// Opts so many people in and returns their numbers.
-async fn people(app: &TestApp, count: usize) -> Vec<String> {
+pub(crate) async fn people(app: &TestApp, count: usize) -> Vec<String> {
     let numbers: Vec<_> = (0..count).map(|place| format!("+447700900{place:03}")).collect();
     for number in &numbers {
         app.opt_in(number, "orders").await;

@@ -14,7 +14,7 @@ use crate::domain::{
     eligibility::SessionPolicy,
     entry::Subject,
     event::{Actor, Event, Evidence, Record, Source, TrafficKind},
-    governor::LookupPolicy,
+    governor::{Levels, LookupPolicy},
     ids::{ContactId, LookupId, TicketId},
     key::{ContactKey, MessageKey},
     names::{Language, PortfolioId, SenderId, TemplateName, TopicId},
@@ -35,6 +35,7 @@ pub(crate) const RULES: Rules = Rules {
         cache_ms: 7 * DAY_MS,
         requires_opt_in: true,
         lapse_ms: 600_000,
+        levels: Levels::DEFAULT,
     },
     skew_ms: 300_000,
 };
