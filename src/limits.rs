@@ -26,6 +26,18 @@ pub const RECIPIENTS_MAX: usize = 10_000;
 /// Most numbers of one look-up request: each may cost one call to a provider.
 pub const LOOKUPS_MAX: usize = 100;
 
+/// Most numbers of one job: with a day's budget of the largest kind, half a day of work.
+pub const JOB_NUMBERS_MAX: usize = 10_000;
+
+/// Jobs that may be under way at once; the others wait for the first.
+pub const LOOKUP_JOBS_OPEN_MAX: usize = 4;
+
+/// How long a job that has to wait sleeps before it looks again, in milliseconds.
+pub const JOB_POLL_MS: u64 = 250;
+
+/// How many times slower a job goes while the budget is amber.
+pub const JOB_AMBER_SLOWDOWN: u32 = 4;
+
 /// Contacts looked at for one page of the people who were looked up and not written to: a quarter
 /// of a million take a few milliseconds.
 pub const OUTSTANDING_CONTACTS_MAX: u32 = 262_144;

@@ -24,7 +24,10 @@ use crate::{
         governor::LookupPolicy,
         time::{DAY_MS, MINUTE_MS, SECOND_MS},
     },
-    effects::lookups::Lookups,
+    effects::{
+        lookup_jobs::{JobBell, JobParts, JobWorker},
+        lookups::Lookups,
+    },
     http::{
         auth::{Gate, OperatorKey},
         body::BodyBudget,
@@ -84,6 +87,7 @@ pub struct Service {
 pub struct Behind {
     writer: JoinHandle<()>,
     following: Following,
+    jobs: JobWorker,
     listen_file: PathBuf,
     _lock: DirLock,
 }
@@ -92,7 +96,8 @@ impl Behind {
     /// Waits for the writer's last group and the database's last batch. Call it when nobody holds
     /// the ledger any more.
     pub fn finish(self) {
-        let Self { writer, following, listen_file, _lock } = self;
+        let Self { writer, following, jobs, listen_file, _lock } = self;
+        jobs.stop();
         if writer.join().is_err() {
             tracing::error!("the writer ended in a panic; what was acknowledged is on disk");
         }
@@ -157,6 +162,7 @@ pub async fn start(
         gate: gate(config, hasher),
         rules: rules(config),
         lookups,
+        job_bell: JobBell::default(),
         started: clock.monotonic(),
         clock,
         ids,
@@ -169,13 +175,28 @@ pub async fn start(
         ledger: ledger.clone(),
     };
     drop(ledger);
+    let (parts, bell) = (job_parts(config, &edge), edge.job_bell.clone());
     let request_ids = Arc::new(RequestIds::start(&mut chance));
     let bound = server::bind(&server_settings(config), Arc::new(edge), request_ids);
     let Bound { addr, handle, run } = bound.map_err(AppError::io("listen"))?;
     let listen_file = config.data_dir.join("listen.addr");
     fs::write(&listen_file, format!("{addr}\n")).map_err(AppError::io("write listen.addr"))?;
-    let behind = Behind { writer, following, listen_file, _lock: lock };
+    let jobs = JobWorker::start(parts, bell).map_err(AppError::io("start the jobs"))?;
+    let behind = Behind { writer, following, jobs, listen_file, _lock: lock };
     Ok(Service { addr, handle, run, behind })
+}
+
+fn job_parts(config: &Config, edge: &Edge) -> JobParts {
+    JobParts {
+        ledger: edge.ledger.clone(),
+        lookups: edge.lookups.clone(),
+        store: edge.store.clone(),
+        indexer: edge.indexer.clone(),
+        clock: Arc::clone(&edge.clock),
+        ids: Arc::clone(&edge.ids),
+        policy: edge.rules.lookup,
+        per_minute: config.verification.bulk_per_minute,
+    }
 }
 
 fn rules(config: &Config) -> Rules {

@@ -26,6 +26,8 @@ pub struct Verification {
     pub starting_allowance: u32,
     /// From which share of the look-ups allowed the budget is amber, and from which it is red.
     pub levels: Levels,
+    /// Look-ups a job makes in a minute while the budget is green.
+    pub bulk_per_minute: u32,
     /// Failures in a row after which the provider is left alone.
     pub breaker_failures: u32,
     /// Seconds for which the provider is left alone the first time. Doubles each time after.
@@ -85,6 +87,7 @@ impl Verification {
             cache_days: from.whole("verification.cache_days", 7, 1..=365),
             starting_allowance: from.whole("verification.starting_allowance", 20, 0..=100_000),
             levels: levels(from),
+            bulk_per_minute: from.whole("verification.bulk_per_minute", 60, 1..=600),
             breaker_failures: from.whole("verification.breaker_failures", 3, 1..=100),
             breaker_open_s: from.whole("verification.breaker_open_s", 30, 1..=3_600),
             breaker_open_s_max: from.whole("verification.breaker_open_s_max", 900, 1..=86_400),

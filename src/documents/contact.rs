@@ -191,7 +191,9 @@ impl ContactDocument {
             | Event::PortfolioPut { .. }
             | Event::KeyCreated { .. }
             | Event::KeyRotated { .. }
-            | Event::KeyRevoked { .. } => {}
+            | Event::KeyRevoked { .. }
+            | Event::LookupJobStarted { .. }
+            | Event::LookupJobEnded { .. } => {}
         }
     }
 

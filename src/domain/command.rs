@@ -3,14 +3,17 @@
 //! A command arrives complete: parsed, with its identifiers already hashed and its new ids already
 //! drawn, so that deciding needs neither a secret nor chance.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::domain::{
     access::KeyId,
     contact::LookupState,
     event::{Actor, Evidence, Source, TrafficKind},
-    ids::{ContactId, LookupId, TicketId},
+    ids::{ContactId, JobId, LookupId, TicketId},
     key::{CommandId, ContactKey, Fingerprint, MessageKey},
+    lookup_job::JobEnd,
     names::{Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId},
     phone::PhoneNumber,
     registry::{KeyRecord, LiveHash, Portfolio, Sender, Statement, Template, TemplateRef, Topic},
@@ -162,6 +165,8 @@ pub struct RequestLookups {
     pub numbers: Vec<(ContactKey, LookupId)>,
     /// Whether anyone is there to be asked.
     pub has_provider: bool,
+    /// The job they are for, which takes nothing of what is kept for single look-ups.
+    pub job: Option<JobId>,
 }
 
 /// Changes the registry: what is put replaces what was.
@@ -311,6 +316,20 @@ pub enum Command {
     },
     /// Asks providers about numbers.
     RequestLookups(RequestLookups),
+    /// Starts a job that looks many numbers up.
+    StartLookupJob {
+        /// Its id.
+        job: JobId,
+        /// The numbers, in the caller's order; what was no number is `None`.
+        rows: Arc<[Option<ContactKey>]>,
+    },
+    /// Ends a job.
+    EndLookupJob {
+        /// Which.
+        job: JobId,
+        /// How.
+        how: JobEnd,
+    },
     /// Records how a look-up ended.
     ConcludeLookup {
         /// Which.

@@ -14,8 +14,9 @@ use crate::domain::{
     consent::ConsentStatus,
     contact::LookupState,
     entry::{Seq, Subject},
-    ids::{ContactId, LookupId, TicketId},
+    ids::{ContactId, JobId, LookupId, TicketId},
     key::{CommandId, ContactKey, Fingerprint, MessageKey},
+    lookup_job::{ForJob, JobEnd},
     names::{Language, PortfolioId, SenderId, StatementId, TopicId},
     phone::PhoneNumber,
     registry::{KeyRecord, LiveHash, Portfolio, Sender, Statement, Template, TemplateRef, Topic},
@@ -409,6 +410,23 @@ pub enum Event {
     LookupRequested {
         /// Which.
         lookup: LookupId,
+        /// The job it was made for, if it was for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        job: Option<ForJob>,
+    },
+    /// Many numbers are to be looked up, one after the other.
+    LookupJobStarted {
+        /// The job.
+        job: JobId,
+        /// The numbers, as keyed hashes; what was no number is `null`.
+        rows: Vec<Option<ContactKey>>,
+    },
+    /// A job ended.
+    LookupJobEnded {
+        /// Which.
+        job: JobId,
+        /// How.
+        how: JobEnd,
     },
     /// A look-up ended.
     LookupConcluded {

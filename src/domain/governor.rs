@@ -7,7 +7,10 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::time::{DAY_MS, Timestamp};
+use crate::domain::{
+    lookup_job::LookupJobs,
+    time::{DAY_MS, Timestamp},
+};
 
 /// Longest window a policy may ask about; older marks are forgotten.
 pub const WINDOW_MS_MAX: i64 = 31 * DAY_MS;
@@ -108,6 +111,7 @@ pub struct Governor {
     lookups: VecDeque<Timestamp>,
     messages: VecDeque<Timestamp>,
     uncontacted: u64,
+    jobs: LookupJobs,
 }
 
 /// What is left at one moment.
@@ -155,11 +159,35 @@ impl Governor {
         wanted: u64,
         now: Timestamp,
     ) -> Option<Timestamp> {
+        self.first_when(policy, now, |budget| budget.room_for(wanted) >= wanted)
+    }
+
+    /// As [`Self::frees_at`], for the next look-up of a job, which takes nothing of what is kept
+    /// for single ones.
+    pub fn frees_for_job_at(&self, policy: &LookupPolicy, now: Timestamp) -> Option<Timestamp> {
+        self.first_when(policy, now, |budget| budget.left_for_several > 0)
+    }
+
+    fn first_when(
+        &self,
+        policy: &LookupPolicy,
+        now: Timestamp,
+        is_enough: impl Fn(Budget) -> bool,
+    ) -> Option<Timestamp> {
         let since = now.plus_ms(-policy.window_ms);
         let leaving = self.lookups.iter().filter(|at| **at > since);
         leaving
             .map(|at| at.plus_ms(policy.window_ms))
-            .find(|then| self.budget(policy, *then).room_for(wanted) >= wanted)
+            .find(|then| is_enough(self.budget(policy, *then)))
+    }
+
+    /// Returns the jobs that look many numbers up.
+    pub const fn jobs(&self) -> &LookupJobs {
+        &self.jobs
+    }
+
+    pub(crate) const fn jobs_mut(&mut self) -> &mut LookupJobs {
+        &mut self.jobs
     }
 
     pub(crate) fn fold_lookup(&mut self, at: Timestamp) {

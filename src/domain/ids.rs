@@ -37,3 +37,8 @@ typed_id! {
     /// Names one look-up of one number at a provider.
     LookupId
 }
+
+typed_id! {
+    /// Names a job that works for longer than a request.
+    JobId
+}

@@ -16,6 +16,7 @@ pub mod governor;
 pub mod identity;
 pub mod ids;
 pub mod key;
+pub mod lookup_job;
 pub mod names;
 pub mod phone;
 pub mod reason;

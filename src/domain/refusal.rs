@@ -110,6 +110,12 @@ pub enum Refusal {
         /// When enough are left, if waiting alone gets there.
         frees_at: Option<Timestamp>,
     },
+    /// The job is not known, or no more.
+    #[error("the job is not known")]
+    JobUnknown,
+    /// As many jobs go on as may.
+    #[error("as many jobs are under way as may be at once")]
+    JobsOpen,
     /// The API key is not known.
     #[error("the API key is not known")]
     KeyUnknown,

@@ -132,6 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn a_look_up_names_its_job_only_where_it_was_made_for_one() {
+        let id = "00000000-0000-7000-8000-000000000001";
+        let key = "00000000000000000000000000000007";
+        for json in [
+            format!(r#"{{"type":"lookup_requested","lookup":"{id}"}}"#),
+            format!(
+                r#"{{"type":"lookup_requested","lookup":"{id}","job":{{"job":"{id}","number":"{key}"}}}}"#
+            ),
+            format!(r#"{{"type":"lookup_job_started","job":"{id}","rows":["{key}",null]}}"#),
+            format!(r#"{{"type":"lookup_job_ended","job":"{id}","how":"cancelled"}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&read(&json).unwrap()).unwrap(), json);
+        }
+    }
+
+    #[test]
     fn a_look_up_that_ended_without_saying_so_was_asked_for() {
         let ended = r#"{"type":"lookup_concluded","lookup":"00000000-0000-7000-8000-000000000001","state":"unknown""#;
         for (rest, expected) in [("}", true), (r#","was_asked":false}"#, false)] {

@@ -57,10 +57,7 @@ pub fn channel() -> (Sink, mpsc::Receiver<Chunk>) {
 
 impl Sink {
     /// Runs an export to its end, sends what is left, or why it ended early. Returns its count.
-    pub(super) fn produce(
-        mut self,
-        work: impl FnOnce(&mut Self) -> Result<u64, ExportError>,
-    ) -> u64 {
+    pub fn produce(mut self, work: impl FnOnce(&mut Self) -> Result<u64, ExportError>) -> u64 {
         let outcome = work(&mut self).and_then(|rows| {
             self.send()?;
             Ok(rows)

@@ -16,7 +16,7 @@ use crate::{
         entry::Seq,
         event::{Actor, Event},
     },
-    effects::lookups::Lookups,
+    effects::{lookup_jobs::JobBell, lookups::Lookups},
     http::{
         auth::Gate,
         body::{self, Body, BodyBudget},
@@ -87,6 +87,8 @@ pub struct Edge {
     pub rules: Rules,
     /// Performs look-ups.
     pub lookups: Lookups,
+    /// Tells of new jobs.
+    pub job_bell: JobBell,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// New ids.

@@ -18,8 +18,8 @@ use crate::{
         explain, health, metrics, problem,
         routes::TABLE,
         v1::{
-            batch, contacts, decision, duplicates, eligibility, exports, keys, merge, numbers,
-            opt_ins, opt_outs, outstanding, registry, sends, verifications,
+            batch, contacts, decision, duplicates, eligibility, exports, jobs, keys, merge,
+            numbers, opt_ins, opt_outs, outstanding, registry, sends, verifications,
         },
     },
     limits::IDEMPOTENCY_KEY_BYTES_MAX,
@@ -42,6 +42,7 @@ use crate::{
         sends::reserve, sends::commit, sends::release,
         numbers::explain,
         verifications::create, verifications::budget, outstanding::list, compat::contacts,
+        jobs::create, jobs::get, jobs::cancel, jobs::result,
         registry::list_topics, registry::get_topic, registry::put_topic,
         registry::list_statements, registry::get_statement, registry::put_statement,
         registry::list_templates, registry::get_template, registry::put_template,
@@ -53,7 +54,7 @@ use crate::{
     ),
     components(schemas(problem::FieldError, problem::ProblemBody<'static>,
         explain::SuggestionBody, decision::DecisionBody<'static>,
-        eligibility::ShortBody<'static>, batch::Totals)),
+        eligibility::ShortBody<'static>, batch::Totals, jobs::JobRowBody)),
     modifiers(&Keys),
 )]
 struct Document;

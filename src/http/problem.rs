@@ -78,6 +78,8 @@ codes! {
         "The id is wrong, or the ticket was closed more than a week ago.";
     KEY_UNKNOWN, "key_unknown", 404, "There is no such API key", false,
         "Check the id with `GET /v1/keys`.";
+    JOB_UNKNOWN, "job_unknown", 404, "There is no such job", false,
+        "The id is wrong, or the job ended long ago: of those that ended, the last 32 are remembered.";
     METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The address does not take this method", false,
         "`Allow` lists the methods it takes.";
     REQUEST_TIMEOUT, "request_timeout", 408, "The request took too long to arrive", true,
@@ -94,6 +96,8 @@ codes! {
         "One ticket is one message. Reserve another one.";
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
         "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";
+    JOB_RUNNING, "job_running", 409, "The job goes on", true,
+        "Its result is there when it has ended. `GET /v1/jobs/{id}` says how far it is; `DELETE` ends it.";
     IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
         "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts. An opt-out that names both is never refused: it is recorded for each.";
     MERGE_INTO_ITSELF, "merge_into_itself", 409, "A contact cannot be merged into itself", false,
@@ -134,6 +138,8 @@ codes! {
         "The ledger holds at most 65,535 topics, as many senders, and about 4 billion contacts.";
     LOOKUP_BUDGET_SPENT, "lookup_budget_spent", 429, "The look-up budget is spent", true,
         "Look-ups may not exceed messages to the people looked up, and a small starting allowance, in the moving window. A request for several numbers also leaves what lies above `red_percent` to single look-ups (`budget.left_for_several`). Nothing was looked up. `Retry-After` is there when waiting is enough.";
+    JOBS_OPEN, "jobs_open", 429, "As many jobs go on as may", true,
+        "Up to 4 jobs are under way or waiting at once. Nothing was taken. Wait for one to end, or end one.";
     TOO_MANY_GUESSES, "too_many_guesses", 429, "Too many wrong API keys", true,
         "Wait as long as `Retry-After` says.";
     RATE_LIMITED, "rate_limited", 429, "Too many calls with this key", true,
@@ -432,6 +438,8 @@ impl From<Refusal> for Problem {
             Refusal::TicketCommitted => Self::new(TICKET_COMMITTED, detail),
             // Only `http::v1::verifications` knows the policy; elsewhere it cannot happen.
             Refusal::LookupBudget { .. } => Self::new(LOOKUP_BUDGET_SPENT, detail),
+            Refusal::JobUnknown => Self::new(JOB_UNKNOWN, detail),
+            Refusal::JobsOpen => Self::new(JOBS_OPEN, detail).retry_after_s(60),
             Refusal::KeyUnknown => Self::new(KEY_UNKNOWN, detail),
             Refusal::KeyRevoked => Self::new(KEY_REVOKED, detail),
             Refusal::LastManager => Self::new(KEY_LAST, detail),

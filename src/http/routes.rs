@@ -18,7 +18,7 @@ use crate::{
         health, metrics,
         problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem},
         v1::{
-            batch, contacts, duplicates, eligibility, exports, keys, merge, numbers, opt_ins,
+            batch, contacts, duplicates, eligibility, exports, jobs, keys, merge, numbers, opt_ins,
             opt_outs, outstanding, registry, sends, verifications,
         },
     },
@@ -78,6 +78,10 @@ table! {
     "POST" "/v1/verifications" needs(Scope::VerificationsWrite) => verifications::create;
     "GET" "/v1/verifications/budget" needs(Scope::VerificationsRead) => verifications::budget;
     "GET" "/v1/verifications/outstanding" needs(Scope::VerificationsRead) => outstanding::list, query;
+    "POST" "/v1/verifications/bulk" needs(Scope::VerificationsWrite) => jobs::create;
+    "GET" "/v1/jobs/{id}" needs(Scope::VerificationsRead) => jobs::get;
+    "DELETE" "/v1/jobs/{id}" needs(Scope::VerificationsWrite) => jobs::cancel;
+    "GET" "/v1/jobs/{id}/result" needs(Scope::VerificationsRead) => jobs::result;
     "POST" "/compat/v1/contacts" needs(Scope::VerificationsWrite) => compat::contacts;
     "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::list_topics, query;
     "GET" "/v1/topics/{id}" needs(Scope::RegistryRead) => registry::get_topic;

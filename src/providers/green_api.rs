@@ -3,7 +3,7 @@
 //! The address holds the token, so it appears in no log line and no error, and neither does any
 //! text of the HTTP client, which quotes addresses.
 //!
-//! Source: GREEN-API, "CheckWhatsapp", "Common errors" and "Rate limiter" (10 checks per second and
+//! Source: GREEN-API, "`CheckWhatsapp`", "Common errors" and "Rate limiter" (10 checks per second and
 //! instance), read November 2026. Its notes warn of wrong noes for numbers of countries whose
 //! digits WhatsApp rewrites, so where that can be, its no is a doubt.
 

@@ -50,7 +50,7 @@ fn lookups(business: &Business, ledger: &Ledger, fake: &FakeProvider) -> Lookups
 fn reserved() -> Business {
     let mut business = Business::new();
     business.run(vec![opt_in(1, &["orders"], None)]);
-    let request = RequestLookups { numbers: vec![(key(1), LOOKUP)], has_provider: true };
+    let request = RequestLookups { numbers: vec![(key(1), LOOKUP)], has_provider: true, job: None };
     business.run(vec![Command::RequestLookups(request)]);
     business
 }

@@ -5,8 +5,9 @@ use izin::{
         command::{Command, Merge, Once, RegistryCommand, RequestLookups, ReserveSend},
         contact::LookupState,
         event::{Event, Evidence, TrafficKind},
-        ids::{LookupId, TicketId},
+        ids::{JobId, LookupId, TicketId},
         key::{CommandId, Fingerprint, MessageKey},
+        lookup_job::JobEnd,
         names::{Language, PortfolioId, SenderId, TemplateName},
         phone::PhoneNumber,
         registry::{Category, Portfolio, Quality, Sender, Template, TemplateRef, Topic},
@@ -42,7 +43,9 @@ enum Act {
     Reserve { person: u32, kind: MessageKind },
     Commit { ticket: usize, message: u128 },
     Release { ticket: usize },
-    LookUp { person: u32 },
+    LookUp { person: u32, job: Option<usize> },
+    Job { people: u32 },
+    EndJob { job: usize, how: JobEnd },
     Conclude { lookup: usize, state: LookupState, has_wa_id: bool },
     Merge { from: u32, into: u32 },
 }
@@ -85,7 +88,11 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (any::<usize>(), 0..3_u128)
             .prop_map(|(ticket, message)| Act::Commit { ticket, message }),
         2 => any::<usize>().prop_map(|ticket| Act::Release { ticket }),
-        2 => prop_oneof![Just(0), who].prop_map(|person| Act::LookUp { person }),
+        2 => (prop_oneof![Just(0), who], prop::option::of(any::<usize>()))
+            .prop_map(|(person, job)| Act::LookUp { person, job }),
+        1 => (0..PEOPLE).prop_map(|people| Act::Job { people }),
+        1 => (any::<usize>(), prop_oneof![Just(JobEnd::Finished), Just(JobEnd::Cancelled)])
+            .prop_map(|(job, how)| Act::EndJob { job, how }),
         2 => (any::<usize>(), state, any::<bool>()).prop_map(|(lookup, state, has_wa_id)| {
             Act::Conclude { lookup, state, has_wa_id }
         }),
@@ -104,6 +111,7 @@ struct Life {
     desk: Desk,
     tickets: Vec<TicketId>,
     lookups: Vec<LookupId>,
+    jobs: Vec<JobId>,
     ids: u128,
     /// Kinds of events that were recorded.
     seen: std::collections::BTreeSet<String>,
@@ -144,8 +152,8 @@ impl Life {
             .into(),
         );
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-        let (tickets, lookups, seen) = Default::default();
-        Self { desk, tickets, lookups, ids: 0, seen }
+        let (tickets, lookups, jobs, seen) = Default::default();
+        Self { desk, tickets, lookups, jobs, ids: 0, seen }
     }
 
     fn id(&mut self) -> Uuid {
@@ -198,11 +206,9 @@ impl Life {
                 message: MessageKey::from_bits(*message + 1),
             },
             Act::Release { ticket } => Command::ReleaseSend { ticket: self.ticket(*ticket) },
-            Act::LookUp { person } => {
-                let lookup = LookupId::from_uuid(self.id());
-                let numbers = vec![(key(*person), lookup)];
-                Command::RequestLookups(RequestLookups { numbers, has_provider: true })
-            }
+            Act::LookUp { person, job } => self.look_up(*person, *job),
+            Act::Job { people } => self.start_job(*people),
+            Act::EndJob { job, how } => self.end_job(*job, *how),
             Act::Conclude { lookup, state, has_wa_id } => Command::ConcludeLookup {
                 lookup: pick(&self.lookups, *lookup)
                     .unwrap_or(LookupId::from_uuid(Uuid::from_u128(u128::MAX))),
@@ -220,6 +226,25 @@ impl Life {
                 Command::Merge(Box::new(Merge { from, into, reason: None, evidence }))
             }
         }
+    }
+
+    fn look_up(&mut self, person: u32, job: Option<usize>) -> Command {
+        let lookup = LookupId::from_uuid(self.id());
+        let numbers = vec![(key(person), lookup)];
+        let job = job.and_then(|job| pick(&self.jobs, job));
+        Command::RequestLookups(RequestLookups { numbers, has_provider: true, job })
+    }
+
+    fn start_job(&mut self, people: u32) -> Command {
+        let job = JobId::from_uuid(self.id());
+        let rows = (0..people).map(|person| Some(key(person))).chain([None]).collect();
+        Command::StartLookupJob { job, rows }
+    }
+
+    fn end_job(&self, job: usize, how: JobEnd) -> Command {
+        let unknown = JobId::from_uuid(Uuid::from_u128(u128::MAX));
+        let job = pick(&self.jobs, job).unwrap_or(unknown);
+        Command::EndLookupJob { job, how }
     }
 
     fn reserve(&mut self, person: u32, kind: MessageKind) -> Command {
@@ -256,8 +281,10 @@ impl Life {
                 let Ok(Outcome::Done(entries)) = answer else { continue };
                 for entry in entries {
                     self.seen.insert(kind(&entry.record.event));
-                    if let Event::LookupRequested { lookup } = entry.record.event {
+                    if let Event::LookupRequested { lookup, .. } = entry.record.event {
                         self.lookups.push(lookup);
+                    } else if let Event::LookupJobStarted { job, .. } = &entry.record.event {
+                        self.jobs.push(*job);
                     } else if let Event::TicketReserved(reserved) = &entry.record.event {
                         self.tickets.push(reserved.ticket);
                     }
@@ -332,6 +359,8 @@ fn a_long_life_is_replayed_in_several_parts_and_everything_happened_in_it() {
             "identity_confirmed",
             "identity_observed",
             "lookup_concluded",
+            "lookup_job_ended",
+            "lookup_job_started",
             "lookup_requested",
             "nothing_changed",
             "opted_in",

@@ -10,6 +10,7 @@ use crate::domain::{
     governor::LookupPolicy,
     ids::LookupId,
     key::ContactKey,
+    lookup_job::ForJob,
     refusal::Refusal,
     state::Draft,
     time::Timestamp,
@@ -84,6 +85,14 @@ pub(super) fn request(
     request: &RequestLookups,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
+    let job = match request.job {
+        Some(id) => Some(draft.governor().jobs().get(id).ok_or(Refusal::JobUnknown)?),
+        None => None,
+    };
+    // Whoever called the job off does not want its next look-up.
+    if job.is_some_and(|job| !job.is_open()) {
+        return Ok(Vec::new());
+    }
     let mut events: Events = Vec::new();
     let mut wanted = 0_u64;
     for (key, lookup) in &request.numbers {
@@ -91,16 +100,19 @@ pub(super) fn request(
         let contact = draft.contact(subject);
         let plan = plan_lookup(contact, &rules.lookup, now);
         let is_new = events.iter().all(|(known, _)| *known != subject);
+        let is_new = is_new && job.is_none_or(|job| !job.has_asked(*key));
         if plan == LookupPlan::Ask && request.has_provider && is_new {
             let known = contact.and_then(|contact| contact.details().lookup.as_ref());
             if let Some(lost) = known.and_then(|known| known.pending) {
                 events.push((subject, lapsed(lost.id)));
             }
-            events.push((subject, Event::LookupRequested { lookup: *lookup }));
+            let job = request.job.map(|job| ForJob { job, number: *key });
+            events.push((subject, Event::LookupRequested { lookup: *lookup, job }));
             wanted += 1;
         }
     }
-    let left = draft.governor().budget(&rules.lookup, now).room_for(wanted);
+    let budget = draft.governor().budget(&rules.lookup, now);
+    let left = if job.is_some() { budget.left_for_several } else { budget.room_for(wanted) };
     if wanted > left {
         let frees_at = draft.governor().frees_at(&rules.lookup, wanted, now);
         return Err(Refusal::LookupBudget { wanted, left, frees_at });
@@ -163,7 +175,7 @@ mod tests {
         entry::Subject,
         event::{Actor, Record},
         governor::Levels,
-        ids::{ContactId, TicketId},
+        ids::{ContactId, JobId, TicketId},
         key::{ContactKey, MessageKey},
         state::State,
     };
@@ -190,11 +202,13 @@ mod tests {
         state: State,
         now: i64,
         ids: u128,
+        /// The job look-ups are made for.
+        job: Option<JobId>,
     }
 
     impl Desk {
         fn new() -> Self {
-            let mut desk = Self { state: State::default(), now: 1_000, ids: 1_000 };
+            let mut desk = Self { state: State::default(), now: 1_000, ids: 1_000, job: None };
             let add = |place: u32| {
                 let event = Event::ContactAdded {
                     contact: ContactId::from_uuid(Uuid::from_u128(place.into())),
@@ -236,10 +250,11 @@ mod tests {
                 self.ids += 1;
                 (key(*place), LookupId::from_uuid(Uuid::from_u128(self.ids)))
             });
-            let request = RequestLookups { numbers: numbers.collect(), has_provider: true };
+            let request =
+                RequestLookups { numbers: numbers.collect(), has_provider: true, job: self.job };
             let events = self.run(&Command::RequestLookups(request))?;
             let reserved = events.into_iter().filter_map(|(_, event)| {
-                if let Event::LookupRequested { lookup } = event { Some(lookup) } else { None }
+                if let Event::LookupRequested { lookup, .. } = event { Some(lookup) } else { None }
             });
             Ok(reserved.collect())
         }
@@ -316,7 +331,9 @@ mod tests {
         let unknown = |desk: &mut Desk, people: &[u32]| {
             let reserved = desk.request(people)?;
             let made = reserved.len();
-            reserved.iter().for_each(|id| desk.conclude(*id, LookupState::Unknown, true));
+            for lookup in reserved {
+                desk.conclude(lookup, LookupState::Unknown, true);
+            }
             Ok::<_, Refusal>(made)
         };
         assert_eq!(unknown(&mut desk, &[2, 3, 4, 5, 6]).unwrap(), 5);

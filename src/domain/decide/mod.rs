@@ -7,6 +7,7 @@
 mod clerk;
 mod consent;
 mod identity;
+mod job;
 mod lookup;
 mod merge;
 mod person;
@@ -16,6 +17,7 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 
+pub use job::{JobRow, judge_row};
 pub use lookup::{LookupPlan, plan_lookup};
 
 use crate::domain::{
@@ -84,6 +86,8 @@ pub fn decide(
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
         Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
+        Command::StartLookupJob { job, rows } => job::start(draft, *job, rows),
+        Command::EndLookupJob { job, how } => job::end(draft, *job, *how),
         Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key, was_asked } => {
             let (state, wa_key, was_asked) = (*state, *wa_key, *was_asked);
             let said = lookup::Said { state, cause, wa_id, wa_key, was_asked };

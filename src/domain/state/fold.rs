@@ -12,6 +12,7 @@ use crate::domain::{
     identity::Identity,
     ids::{LookupId, TicketId},
     key::ContactKey,
+    lookup_job::{JobAnswer, LookupJobs},
     registry::{Put, Registry, StatementVersion},
     state::{Done, Draft, OpenLookup},
     ticket::{Ticket, TicketState},
@@ -66,6 +67,9 @@ impl Draft<'_> {
                 registry.fold_key_rotation(id, live.clone(), *old_until);
             }
             Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),
+            Event::LookupJobStarted { .. } | Event::LookupJobEnded { .. } => {
+                self.fold_job(seq, record);
+            }
             Event::LedgerOpened { .. }
             | Event::NothingChanged
             | Event::ContactAdded { .. }
@@ -117,10 +121,16 @@ impl Draft<'_> {
             Event::TicketVoided { ticket, cause } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Voided { cause: *cause });
             }
-            Event::LookupRequested { lookup } => {
+            Event::LookupRequested { lookup, job } => {
                 self.fold_lookup_request(subject, *lookup, record.at);
+                if let Some(job) = job {
+                    self.jobs_mut().fold_request(*lookup, *job);
+                }
             }
-            Event::LookupConcluded { lookup, state, wa_key, was_asked, .. } => {
+            Event::LookupConcluded { lookup, state, wa_key, was_asked, cause, .. } => {
+                let (cause, at, was_asked) = (cause.clone(), record.at, *was_asked);
+                let answer = JobAnswer { state: *state, cause, at, was_asked };
+                self.fold_job_answer(*lookup, &answer);
                 let state = was_asked.then_some(*state);
                 self.fold_lookup_end(subject, *lookup, state, record.at);
                 if let Some(key) = wa_key {
@@ -142,7 +152,9 @@ impl Draft<'_> {
             | Event::PortfolioPut { .. }
             | Event::KeyCreated { .. }
             | Event::KeyRotated { .. }
-            | Event::KeyRevoked { .. } => {}
+            | Event::KeyRevoked { .. }
+            | Event::LookupJobStarted { .. }
+            | Event::LookupJobEnded { .. } => {}
         }
     }
 
@@ -294,6 +306,24 @@ impl Draft<'_> {
         governor.fold_message(at);
         if was_uncontacted {
             governor.fold_uncontacted(false);
+        }
+    }
+
+    fn jobs_mut(&mut self) -> &mut LookupJobs {
+        Arc::make_mut(&mut self.changes.governor).jobs_mut()
+    }
+
+    fn fold_job(&mut self, seq: Seq, record: &Record) {
+        if let Event::LookupJobStarted { job, rows } = &record.event {
+            self.jobs_mut().fold_start(*job, rows, (seq, record.at));
+        } else if let Event::LookupJobEnded { job, how } = &record.event {
+            self.jobs_mut().fold_end(*job, *how, record.at);
+        }
+    }
+
+    fn fold_job_answer(&mut self, lookup: LookupId, answer: &JobAnswer) {
+        if self.governor().jobs().is_waiting_for(lookup) {
+            self.jobs_mut().fold_answer(lookup, answer);
         }
     }
 

@@ -253,7 +253,7 @@ pub(crate) async fn look_up(
     if numbers.is_empty() && once.is_none() {
         return Ok(Told { plans, ..told });
     }
-    let request = RequestLookups { numbers, has_provider: edge.lookups.has_provider() };
+    let request = RequestLookups { numbers, has_provider: edge.lookups.has_provider(), job: None };
     let envelope = Envelope {
         actor: ask.caller.actor.clone(),
         once,
@@ -262,7 +262,9 @@ pub(crate) async fn look_up(
     match edge.ledger.submit(envelope).await {
         Ok(Outcome::Done(entries)) => {
             let reserved = entries.iter().filter_map(|entry| {
-                let Event::LookupRequested { lookup } = &entry.record.event else { return None };
+                let Event::LookupRequested { lookup, .. } = &entry.record.event else {
+                    return None;
+                };
                 Some((*lookup, ids.get(lookup)?.clone()))
             });
             let reserved = reserved.collect();

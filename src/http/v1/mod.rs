@@ -7,6 +7,7 @@ pub mod duplicates;
 pub mod eligibility;
 pub mod exports;
 mod history;
+pub mod jobs;
 pub mod keys;
 mod laid;
 pub mod lookups;

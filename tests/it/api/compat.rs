@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    api::verifications::{asking, registered},
+    api::verifications::{asking, asking_within, registered},
     app::{Call, TestApp},
     fake_provider::{FakeProvider, Reply},
 };
@@ -63,7 +63,7 @@ async fn the_reply_has_the_old_shape_and_nothing_else() {
 async fn without_waiting_the_answer_is_processing_until_there_is_one() {
     let provider = FakeProvider::start();
     provider.then(Reply::Drip { body: VALID.into(), every: Duration::from_millis(2) });
-    let app = asking(&provider, "20").await;
+    let app = asking_within(&provider, "20", "60000").await;
     let answer = check(&app, "no_wait", &[ANN]).expect(200).await;
     assert_eq!(answer["contacts"], json!([{"input": ANN, "status": "processing"}]));
     let answer = loop {

@@ -248,6 +248,7 @@ async fn people(app: &TestApp, contract: &mut Contract) {
     contract.hold("GET /v1/verifications/budget", app.get("/v1/verifications/budget")).await;
     let call = app.get("/v1/verifications/outstanding");
     contract.hold("GET /v1/verifications/outstanding", call).await;
+    bulk(app, contract).await;
     let body = json!({"contacts": [ANN, "+12025550103", "hello"]});
     let call = app.post("/compat/v1/contacts").json(&body);
     contract.hold("POST /compat/v1/contacts", call).await;
@@ -259,6 +260,18 @@ async fn people(app: &TestApp, contract: &mut Contract) {
         contract.hold("GET /v1/exports/consents", call).await;
     }
     contract.hold("GET /v1/exports/ledger", app.get("/v1/exports/ledger")).await;
+}
+
+async fn bulk(app: &TestApp, contract: &mut Contract) {
+    let body = json!({"numbers": [ANN, "hello"]});
+    let call = app.post("/v1/verifications/bulk").json(&body);
+    let taken = contract.hold("POST /v1/verifications/bulk", call).await;
+    let path = format!("/v1/jobs/{}", text(&taken["job"]["id"]));
+    contract.hold("DELETE /v1/jobs/{id}", app.delete(&path)).await;
+    contract.hold("GET /v1/jobs/{id}", app.get(&path)).await;
+    let call = app.get(&format!("{path}/result"));
+    contract.hold("GET /v1/jobs/{id}/result", call).await;
+    contract.hold("GET /v1/jobs/{id}", app.get("/v1/jobs/nothing")).await;
 }
 
 async fn one_person(app: &TestApp, contract: &mut Contract) {

@@ -83,8 +83,13 @@ async fn a_malformed_key_is_refused() {
 const ASKS: &[&str] = &["/v1/eligibility"];
 
 /// Calls whose answers hold secrets or outcomes that their own tests look at.
-const ELSEWHERE: &[&str] =
-    &["/v1/keys", "/v1/keys/{id}/rotate", "/compat/v1/contacts", "/v1/verifications"];
+const ELSEWHERE: &[&str] = &[
+    "/v1/keys",
+    "/v1/keys/{id}/rotate",
+    "/compat/v1/contacts",
+    "/v1/verifications",
+    "/v1/verifications/bulk",
+];
 
 /// Returns a request for a call that writes, and a body that makes it another request. `None` is
 /// no body at all.

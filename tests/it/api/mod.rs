@@ -11,6 +11,7 @@ mod eligibility;
 mod exports;
 mod idempotency;
 mod identity;
+mod jobs;
 mod keys;
 mod lists;
 mod metrics;

@@ -28,7 +28,11 @@ pub(crate) async fn asking(provider: &FakeProvider, allowance: &str) -> TestApp 
 }
 
 /// As [`asking`], with another time-out in milliseconds.
-async fn asking_within(provider: &FakeProvider, allowance: &str, timeout_ms: &str) -> TestApp {
+pub(crate) async fn asking_within(
+    provider: &FakeProvider,
+    allowance: &str,
+    timeout_ms: &str,
+) -> TestApp {
     let url = provider.url();
     let app = TestApp::with_registry_and(&[
         ("IZIN_VERIFY_PROVIDER", "contacts_api"),

@@ -34,8 +34,20 @@ const LAYERS: &[Layer] = &[
     ("ledger", &["domain", "runtime"]),
     ("store", &["documents", "domain", "ledger", "runtime"]),
     ("providers", &["config::secret", "domain", "runtime"]),
-    ("effects", &["config", "documents", "domain", "ledger", "numbers", "providers", "runtime"]),
     // Readers of the database are handed out as types of `store` that show nothing of sled.
+    (
+        "effects",
+        &[
+            "config",
+            "documents",
+            "domain",
+            "ledger",
+            "numbers",
+            "providers",
+            "runtime",
+            "store::StoreReader",
+        ],
+    ),
     (
         "export",
         &["documents", "domain", "ledger", "runtime", "store::StoreError", "store::StoreReader"],

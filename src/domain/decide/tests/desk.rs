@@ -259,7 +259,7 @@ impl Desk {
     pub(crate) fn look_up(&mut self, key: u128) -> Result<LookupId, Refusal> {
         let lookup = LookupId::from_uuid(self.id());
         let numbers = vec![(ContactKey::from_bits(key), lookup)];
-        let request = RequestLookups { numbers, has_provider: true };
+        let request = RequestLookups { numbers, has_provider: true, job: None };
         self.run(Command::RequestLookups(request)).map(|_| lookup)
     }
 
