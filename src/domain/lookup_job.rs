@@ -93,6 +93,11 @@ impl LookupJob {
         self.open.values().any(|open| *open == number)
     }
 
+    /// Returns whether any look-up made for it is under way.
+    pub fn is_busy(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Returns what the look-up made for this number said.
     pub fn answer(&self, number: ContactKey) -> Option<&JobAnswer> {
         self.answers.get(&number)

@@ -315,7 +315,7 @@ fn waits(
     job: &LookupJob,
     now: Timestamp,
 ) -> (Option<&'static str>, Option<Timestamp>) {
-    if !job.is_open() {
+    if !job.is_open() || job.is_busy() {
         return (None, None);
     }
     let policy = &edge.rules.lookup;
