@@ -179,6 +179,27 @@ async fn a_number_whose_look_up_a_restart_cut_short_is_not_asked_about_again() {
 }
 
 #[tokio::test]
+async fn a_look_up_that_somebody_else_waits_for_is_waited_for_and_not_repeated() {
+    let provider = FakeProvider::start();
+    let app = hurried(&provider, "50", "60000").await;
+    let known = people(&app, 1).await;
+    let row = json!({"input": known[0], "status": "valid"});
+    let body = json!({"contacts": [row]}).to_string().into_bytes();
+    provider.then(Reply::Drip { body, every: Duration::from_millis(20) });
+    let other = tokio::spawn(verify(&app, &[&known[0]]).try_send());
+    while provider.received().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let id = start(&app, &known).await;
+    let end = ended(&app, &id).await;
+    assert_eq!((&end["status"], &end["asked"]), (&json!("finished"), &json!(0)));
+    let row = &rows(&app, &id).await[0];
+    assert_eq!((&row["state"], &row["source"]), (&json!("registered"), &json!("cache")));
+    assert_eq!(other.await.unwrap().unwrap().status, 200);
+    assert_eq!(asked(&provider).len(), 1);
+}
+
+#[tokio::test]
 async fn a_provider_that_wants_a_pause_gets_it_and_the_job_goes_on_after() {
     let provider = FakeProvider::start();
     provider.then(Reply::status(429)).answer_by(registered);

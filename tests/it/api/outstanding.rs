@@ -70,7 +70,7 @@ async fn pages_together_are_the_whole_list() {
     provider.answer_by(registered);
     let app = asking(&provider, "50").await;
     let known = people(&app, 7).await;
-    let asked: Vec<_> = known.iter().step_by(2).map(String::as_str).collect();
+    let asked: Vec<_> = [0, 1, 2, 4, 6].map(|place| known[place].as_str()).into();
     verify(&app, &asked).expect(200).await;
     for limit in 1..=5 {
         let (mut found, mut cursor) = (Vec::new(), String::new());
