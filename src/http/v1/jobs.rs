@@ -240,14 +240,16 @@ fn bounded(count: usize, pointer: &'static str) -> Result<(), Problem> {
 
 /// Reads how far a job is.
 async fn show(edge: &Arc<Edge>, id: JobId) -> Result<JobBody, Problem> {
-    let job = find(edge, id)?;
     let reading = Arc::clone(edge);
-    let read = move || describe(&reading, id, &job);
-    Ok(edge.blocking.run(read).await?)
+    edge.blocking.run(move || describe(&reading, id)).await?
 }
 
-fn describe(edge: &Edge, id: JobId, job: &LookupJob) -> JobBody {
+fn describe(edge: &Edge, id: JobId) -> Result<JobBody, Problem> {
     let now = edge.clock.now();
+    // First of all: what is counted after it can only be more, so whoever is told that the job
+    // waits is told all it did until then.
+    let (waiting_for, waiting_until) = waits(edge, id, now);
+    let job = &*find(edge, id)?;
     let mut by_state: BTreeMap<_, _> = STATES.map(|state| (name(state), 0)).into();
     let mut done = 0;
     let judged_at = job.ended.map_or(now, |(_, at)| at);
@@ -257,9 +259,8 @@ fn describe(edge: &Edge, id: JobId, job: &LookupJob) -> JobBody {
             *by_state.entry(name(state)).or_default() += 1;
         }
     });
-    let (waiting_for, waiting_until) = waits(edge, id, job, now);
     let level = edge.views().state().governor().budget(&edge.rules.lookup, now).level;
-    JobBody {
+    Ok(JobBody {
         id,
         status: job.ended.map_or("running", |(how, _)| how.as_str()),
         started_at: Moment(job.started_at),
@@ -271,7 +272,7 @@ fn describe(edge: &Edge, id: JobId, job: &LookupJob) -> JobBody {
         waiting_for,
         waiting_until: waiting_until.map(Moment),
         level: level.as_str(),
-    }
+    })
 }
 
 const STATES: [LookupState; 4] = [
@@ -309,18 +310,13 @@ fn judge(
 }
 
 /// Returns what a job waits for, and until when.
-fn waits(
-    edge: &Edge,
-    id: JobId,
-    job: &LookupJob,
-    now: Timestamp,
-) -> (Option<&'static str>, Option<Timestamp>) {
-    if !job.is_open() || job.is_busy() {
-        return (None, None);
-    }
+fn waits(edge: &Edge, id: JobId, now: Timestamp) -> (Option<&'static str>, Option<Timestamp>) {
     let policy = &edge.rules.lookup;
     let state = edge.views().state();
     let governor = state.governor();
+    if governor.jobs().get(id).is_none_or(|job| !job.is_open() || job.is_busy()) {
+        return (None, None);
+    }
     if governor.jobs().open().next().is_some_and(|(first, _)| first != id) {
         return (Some("another_job"), None);
     }
