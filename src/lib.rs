@@ -16,6 +16,7 @@ pub mod policy;
 pub mod providers;
 pub mod runtime;
 pub mod secrets;
+pub mod simulate;
 pub mod store;
 pub mod whatsapp;
 pub mod words;

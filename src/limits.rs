@@ -176,6 +176,10 @@ const _: () = assert!(CONSENT_WORD_BYTES_MAX < CONSENT_TEXT_BYTES_MAX);
 /// Bytes of the largest webhook. Source: Meta, "Webhooks: overview" (up to 3 MB).
 pub const WEBHOOK_BYTES_MAX: usize = 3 * 1024 * 1024;
 
+/// Bytes of webhooks that are held while they are read, over all of them: four of the largest.
+/// WhatsApp sends those seldom, and again when they are refused.
+pub const WEBHOOK_BYTES_HELD_MAX: usize = 4 * WEBHOOK_BYTES_MAX;
+
 /// Most updates (`changes`) of one webhook. Source: Meta, "Create a webhook endpoint".
 pub const WEBHOOK_UPDATES_MAX: usize = 1_000;
 
@@ -187,6 +191,26 @@ pub const WEBHOOK_ITEMS_MAX: usize = 10_000;
 /// update with all its members has about 50.
 pub const WEBHOOK_VALUES_MAX: usize = 250_000;
 
+/// Webhooks that are remembered to be looked at: a busy minute, or a quiet week.
+pub const WEBHOOK_LOG_MAX: usize = 1_000;
+
+/// Bytes of the largest webhook that is read where it came in: about half a millisecond. Larger
+/// ones go to the blocking pool.
+pub const WEBHOOK_INLINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Longest time a webhook's commands wait for a place in the ledger's queue, in milliseconds.
+/// WhatsApp gives up on an answer somewhat later, and repeats.
+pub const WEBHOOK_QUEUE_WAIT_MS: u64 = 5_000;
+
+/// Commands of one webhook that are under way at once: leaves the queue room for everybody else.
+pub const WEBHOOK_COMMANDS_AT_ONCE: usize = 512;
+
+/// Most payloads of one template's buttons; WhatsApp allows 10 buttons.
+pub const ANSWERS_MAX: usize = 32;
+
+/// Longest answer about consent that is kept as evidence, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 100;
+
 /// Longest word or id that WhatsApp writes and that is neither a message id nor a user id.
 pub const PLATFORM_WORD_BYTES_MAX: usize = 512;
 
@@ -194,9 +218,30 @@ pub const PLATFORM_WORD_BYTES_MAX: usize = 512;
 /// with its health a few.
 pub const PLATFORM_ANSWER_BYTES_MAX: usize = 256 * 1024;
 
+/// How long one question to the Graph API may take, in milliseconds.
+pub const PLATFORM_TIMEOUT_MS: u32 = 20_000;
+
+/// Templates asked for at once: about 20 kB of answer, of which twelve times as much is read.
+pub const PLATFORM_PAGE: usize = 100;
+
+/// Most pages of templates asked for in one round. An account has at most 6,000 templates.
+///
+/// Source: Meta, "Template management", limits.
+pub const PLATFORM_PAGES_MAX: u32 = 64;
+
+/// Shortest and longest time between two rounds of questions to the Graph API, in seconds. An
+/// account may be asked 200 times an hour before it is active.
+///
+/// Source: Meta, "WhatsApp Business Platform: rate limits".
+pub const PLATFORM_INTERVAL_S_MIN: u32 = 60;
+/// The longest: a day.
+pub const PLATFORM_INTERVAL_S_MAX: u32 = 86_400;
+
 const _: () = assert!(WEBHOOK_UPDATES_MAX <= WEBHOOK_ITEMS_MAX);
 const _: () = assert!(WEBHOOK_UPDATES_MAX * 100 <= WEBHOOK_VALUES_MAX);
 
+/// So many reviews of one person at most are open at once: who has more is looked at already.
+pub const REVIEWS_OPEN_MAX: usize = 20;
 /// Most windows of one rule of quiet hours: a few a day, or some for each day of the week.
 pub const QUIET_WINDOWS_MAX: usize = 16;
 
@@ -207,8 +252,8 @@ pub const HOLIDAYS_MAX: usize = 48;
 /// a day for clocks that stand far apart.
 pub const QUIET_DAYS_MAX: i64 = 8;
 
-/// Most messages a cap allows: a cap of more is none.
-pub const CAP_COUNT_MAX: u32 = 1_000;
+/// Most messages a cap allows: so many are remembered of a person.
+pub const CAP_COUNT_MAX: u32 = 100;
 
 /// Longest span of a cap, in days: what a person got longer ago annoys nobody, and has to be
 /// remembered.
@@ -229,5 +274,48 @@ pub const URL_BYTES_MAX: usize = 2_048;
 /// Most rules of an operator's own, and most switched off: more is a pack, not an exception.
 pub const POLICY_OVERRIDES_MAX: usize = 256;
 
-/// Widest safety margin before a session window closes, in seconds.
-pub const SESSION_MARGIN_S_MAX: u32 = 60 * 60;
+/// Longest time a ticket is good for, in milliseconds: what may be configured is no longer.
+pub const TICKET_TTL_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+
+/// Most messages a second of a sender. Source: Meta, "Throughput".
+pub const THROUGHPUT_MAX: u32 = 1_000;
+
+/// Most messages of one batch of sends.
+pub const SENDS_MAX: usize = 1_000;
+
+/// So many of them are offered to the ledger at the same time.
+pub const SENDS_AT_ONCE: usize = 256;
+
+/// How long each of them waits for a place in the queue, in milliseconds.
+pub const SENDS_QUEUE_WAIT_MS: u64 = 5_000;
+
+/// Contacts of a state of the past that is kept between two questions: a few hundred megabytes. A
+/// larger one is made anew each time, rather than held beside the one in force.
+pub const PAST_CONTACTS_KEPT_MAX: usize = 1_000_000;
+
+/// How long a state of the past is kept that nobody asks about, in seconds.
+pub const PAST_KEPT_S: u64 = 5 * 60;
+
+/// How long a question about the past waits for others to end, in milliseconds.
+pub const PAST_WAIT_MS: u64 = 10_000;
+
+/// How long one replay of the past may take before whoever asked is sent away, in seconds. It goes
+/// on, so that the next one to ask finds it further.
+pub const PAST_REPLAY_S: u64 = 60;
+
+/// Entries of the past between two looks at whether the service is stopping: about a millisecond.
+pub const PAST_STOP_EVERY: usize = 1_024;
+
+/// Entries of one answer of the change feed.
+pub const CHANGES_MAX: usize = 1_000;
+
+/// Entries of one answer of the change feed when nobody says.
+pub const CHANGES_DEFAULT: usize = 100;
+
+/// Sealed bytes at which an answer of the change feed ends, its first entry aside.
+pub const CHANGES_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest wait of the change feed for something new, in seconds: proxies cut off longer ones.
+pub const CHANGES_WAIT_S_MAX: u64 = 60;
+
+const _: () = assert!(CHANGES_DEFAULT <= CHANGES_MAX);

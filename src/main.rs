@@ -15,8 +15,11 @@ use izin::{
     http::{openapi, problem},
     numbers::{self, Region},
     policy,
-    runtime::telemetry::{self, Format},
-    whatsapp, words,
+    runtime::{
+        clock::SystemClock,
+        telemetry::{self, Format},
+    },
+    simulate, whatsapp, words,
 };
 
 /// The program's version, and that of what it knows of numbers: answers change with both.
@@ -66,6 +69,9 @@ enum Action {
     /// Look into the contacts
     #[command(subcommand)]
     Contacts(ContactAction),
+    /// Deal with WhatsApp's webhooks
+    #[command(subcommand)]
+    Webhooks(WebhookAction),
     /// Read numbers, one a line or as NDJSON, and print what they are, one JSON object a line
     Normalize {
         /// Region of numbers without a calling code, such as ID
@@ -74,6 +80,21 @@ enum Action {
     },
     /// Print the settings in force, without secrets
     CheckConfig,
+    /// Play a made-up month through the rules, and look whether any was broken
+    Simulate {
+        /// What chance follows from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many days
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+        /// How many people
+        #[arg(long, default_value_t = 1_000)]
+        contacts: u32,
+        /// Print all that happens to one of them, counted from 0
+        #[arg(long)]
+        trace: Option<u32>,
+    },
     /// Ask the running service whether it lives
     Health,
     /// Print the API document
@@ -92,6 +113,20 @@ enum Action {
 enum ContactAction {
     /// List contacts that may be one person, one JSON object a line; merge those that are
     Duplicates,
+}
+
+#[derive(Debug, Subcommand)]
+enum WebhookAction {
+    /// Sign recorded webhooks and send them again; prints what followed, one JSON object a file
+    Replay {
+        /// Files with one webhook each; those ending in .ndjson or .jsonl have one a line
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Where to send them, such as <http://127.0.0.1:8080>; the server of the data directory,
+        /// or one started for it, if left out
+        #[arg(long)]
+        url: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -176,6 +211,14 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
         Action::WhatsappErrors => print(&whatsapp::document()),
         Action::PolicyPacks => print(&policy::page()),
         Action::Normalize { region } => normalize(region.as_deref()),
+        Action::Simulate { seed, days, contacts, trace } => {
+            let plan = simulate::Plan { seed, days, contacts, sabotage: None, trace };
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let report = simulate::run(plan, &SystemClock::start(), &mut out)?;
+            out.flush()?;
+            let is_kept = report.violations.is_empty();
+            Ok(if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Action::CheckConfig => {
             let config = load()?;
             app::check_settings(&config)?;
@@ -196,6 +239,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, MainError> {
         Action::Contacts(ContactAction::Duplicates) => {
             let config = with_log(load()?)?;
             Ok(app::block_on(app::print_duplicates(&config)).map(|()| ExitCode::SUCCESS)?)
+        }
+        Action::Webhooks(WebhookAction::Replay { files, url }) => {
+            let config = with_log(load()?)?;
+            let replay = app::Replay { files, url };
+            Ok(app::block_on(app::replay(&config, &replay)).map(|()| ExitCode::SUCCESS)?)
         }
         Action::Health => print(&app::block_on(app::health(&with_log(load()?)?))?),
     }

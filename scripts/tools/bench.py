@@ -6,6 +6,8 @@ what counts is the median of the pairwise ratios; absolute figures are those of 
 """
 
 import argparse
+import hashlib
+import hmac
 import json
 import random
 import re
@@ -26,6 +28,10 @@ OVERLAP = 4 * CLIENTS
 BATCH = 10_000
 LOAD_S_MAX = 1200
 NEVER_LOADED = 50_000_000
+APP_SECRET = "app-secret-of-the-measurement"
+# People that statuses are about, and how many bodies one run may use up at most.
+PEOPLE = 10_000
+WEBHOOKS = {1: 150_000, 1_000: 500}
 
 
 class Run:
@@ -178,6 +184,80 @@ def durable(options, binary, peers, scratch):
     return [report(f"durable opt-ins / INSERT on PostgreSQL 15, {CLIENTS} clients", kept, "5")]
 
 
+def webhook_file(scratch, name, statuses, first, began):
+    """Writes signed webhooks of so many statuses; each status is later than all before it."""
+    path = Path(scratch) / f"webhooks-{name}.tsv"
+    with open(path, "w", encoding="ascii") as file:
+        for webhook in range(WEBHOOKS[statuses]):
+            changes = []
+            for place in range(statuses):
+                event = first + webhook * statuses + place
+                person = f"62890{event % PEOPLE:08}"
+                changes.append({"field": "messages", "value": {
+                    "messaging_product": "whatsapp",
+                    "metadata": {"display_phone_number": "12025550199",
+                                 "phone_number_id": SENDER},
+                    "statuses": [{"id": f"wamid.HBgLbench{event:012}", "status": "delivered",
+                                  "timestamp": str(began + event // PEOPLE),
+                                  "recipient_id": person}]}})
+            body = json.dumps({"object": "whatsapp_business_account",
+                               "entry": [{"id": "900100200300401", "changes": changes}]},
+                              separators=(",", ":"))
+            digest = hmac.new(APP_SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+            file.write(f"sha256={digest}\t{body}\n")
+    return path
+
+
+def webhooks(options, binary, peers, scratch):
+    """Signed statuses that are on disk when answered, against a handler that reads the bytes."""
+    lines = []
+    answer = Path(scratch) / "heard.json"
+    answer.write_text('{"outcome":"recorded"}')
+    settings = {"IZIN_WHATSAPP_APP_SECRET": APP_SECRET}
+    for statuses, connections in ((1, CLIENTS), (1_000, 4)):
+        # The moments of all events lie in the past, the earliest first.
+        began, used = int(time.time()) - 30 * 86_400, [0]
+        with new_server(binary, scratch, f"webhooks-{statuses}", settings=settings) as server, \
+                Peer(peers, "bare", str(answer), "--reads") as bare:
+            server.start()
+            expect_registry(server.client())
+            load_contacts(server, PEOPLE)
+
+            def run(address, *more, statuses=statuses, connections=connections, used=used,
+                    began=began):
+                path = webhook_file(scratch, "next", statuses, used[0], began)
+                used[0] += WEBHOOKS[statuses] * statuses
+                return wrk(address, "/webhooks/whatsapp", options.seconds, "none", "webhooks.lua",
+                           [path, *more], connections=connections)
+
+            def durable_run(server=server, run=run, statuses=statuses):
+                before = last_seq(server)
+                result = run(server.address)
+                made = last_seq(server) - before
+                # A connection that met the end of the file has asked for something else.
+                if made < (result.requests - 2 * CLIENTS) * statuses:
+                    raise ServerError(f"{made:,} entries after {result.requests:,} webhooks")
+                return result
+
+            kept = in_turns(options.pairs, durable_run,
+                            lambda run=run, bare=bare: run(bare.address, "again"))
+            if server.stop() != 0 or server.command("check")[0] != 0:
+                raise ServerError("the ledger is not sound after the load")
+        rates = sorted(ours.per_second * statuses for ours, _ in kept)
+        lines.append(report(f"signed webhooks of {statuses:,} / bare handler, {connections} "
+                            "clients", kept, "no figure set"))
+        lines.append(f"  {statistics.median(rates):,.0f} events/s on disk ({rates[0]:,.0f} to "
+                     f"{rates[-1]:,.0f})")
+    return lines
+
+
+def last_seq(server):
+    for line in server.client().get("/metrics").body.decode().splitlines():
+        if line.startswith("izin_ledger_seq "):
+            return int(line.split()[1])
+    raise ServerError("/metrics does not show the last entry")
+
+
 def load_contacts(server, contacts):
     began, done = time.monotonic(), 0
     while done < contacts + OVERLAP:
@@ -247,7 +327,8 @@ def check_batch(server, scratch, contacts):
         raise ServerError(f"{known} of {BATCH} should be eligible: {answer.body[:300]!r}")
 
 
-MEASUREMENTS = {"eligibility": eligibility, "durable": durable, "batch": batch}
+MEASUREMENTS = {"eligibility": eligibility, "durable": durable, "batch": batch,
+                "webhooks": webhooks}
 
 
 def main():

@@ -12,6 +12,7 @@ use crate::{
     runtime::random::NoEntropy,
     secrets::SecretsError,
     store::StoreError,
+    words::WordError,
 };
 
 /// Why the program cannot do what it was started for.
@@ -76,6 +77,12 @@ pub enum AppError {
     /// A provider cannot be built.
     #[error("failed to build the look-up provider")]
     Provider(#[from] BuildError),
+    /// A setting of the Graph API makes no sense.
+    #[error("failed to prepare the asking of WhatsApp")]
+    GraphSettings(#[source] SettingsError),
+    /// The Graph API cannot be asked.
+    #[error("failed to prepare the asking of WhatsApp")]
+    Graph(#[source] BuildError),
     /// The ledger took no entry.
     #[error("failed to record")]
     Submit(#[source] SubmitError),
@@ -93,6 +100,15 @@ pub enum AppError {
     /// The service's answer is not what it should be.
     #[error("failed to read the service's answer")]
     Unreadable(#[source] serde_json::Error),
+    /// A recorded webhook could not be read.
+    #[error("failed to read the recorded webhook {}", path.display())]
+    Recorded {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The service could not be asked.
     #[error("failed to ask the service at {addr}")]
     Ask {
@@ -109,6 +125,18 @@ pub enum AppError {
         code: String,
         /// What was probably meant.
         hint: &'static str,
+    },
+    /// What the operator changes of the consent words cannot be.
+    #[error("words.file: {0}")]
+    Words(WordError),
+    /// There is nothing to sign webhooks with.
+    #[error("there is no app secret; set IZIN_WHATSAPP_APP_SECRET to the one of the server")]
+    NoAppSecret,
+    /// Some webhooks were not taken.
+    #[error("{refused} webhooks were not taken; the lines above say why")]
+    NotReplayed {
+        /// How many.
+        refused: usize,
     },
     /// Nobody knows the admin key.
     #[error("the admin key is neither in IZIN_ADMIN_KEY nor in {}", path.display())]
@@ -134,7 +162,7 @@ impl AppError {
             | Self::Entry(_)
             | Self::Differs { .. } => 65,
             Self::Lock { .. } => 75,
-            Self::Region { .. } => 64,
+            Self::Region { .. } | Self::Words(_) => 64,
             Self::Io { .. }
             | Self::Secrets(_)
             | Self::NoEntropy(_)
@@ -142,11 +170,16 @@ impl AppError {
             | Self::ProviderSettings(_)
             | Self::Breaker(_)
             | Self::Provider(_)
+            | Self::GraphSettings(_)
+            | Self::Graph(_)
             | Self::Submit(_)
             | Self::Refused(_)
             | Self::Answer { .. }
             | Self::Unreadable(_)
             | Self::Ask { .. }
+            | Self::NoAppSecret
+            | Self::NotReplayed { .. }
+            | Self::Recorded { .. }
             | Self::NoAdminKey { .. } => 1,
         }
     }

@@ -81,15 +81,22 @@ async fn with_service<T>(
     config: &Config,
     talk: impl AsyncFnOnce(&Asked) -> Result<T, AppError>,
 ) -> Result<T, AppError> {
+    if is_running(config)? {
+        let key = admin_key(config)?;
+        talk(&Asked { addr: running(config)?, key }).await
+    } else {
+        with_own(config, talk).await
+    }
+}
+
+/// Returns whether a service runs on this data directory.
+pub(super) fn is_running(config: &Config) -> Result<bool, AppError> {
     match lock(&config.data_dir) {
         Ok(free) => {
             drop(free);
-            with_own(config, talk).await
+            Ok(false)
         }
-        Err(AppError::Lock { source: LockError::Held, .. }) => {
-            let key = admin_key(config)?;
-            talk(&Asked { addr: running(config)?, key }).await
-        }
+        Err(AppError::Lock { source: LockError::Held, .. }) => Ok(true),
         Err(error) => Err(error),
     }
 }
@@ -105,12 +112,14 @@ pub async fn health(config: &Config) -> Result<String, AppError> {
 }
 
 /// Starts a service that only this process knows the key of, on any free port.
-async fn with_own<T>(
+pub(super) async fn with_own<T>(
     config: &Config,
     talk: impl AsyncFnOnce(&Asked) -> Result<T, AppError>,
 ) -> Result<T, AppError> {
     let mut config = config.clone();
     config.http.listen = ([127, 0, 0, 1], 0).into();
+    // It is there for a moment and for one question, and WhatsApp's answers would be others'.
+    config.whatsapp.graph = None;
     let chance = random::from_os()?;
     let key: String = chance.sample_iter(Alphanumeric).take(43).map(char::from).collect();
     config.keys.admin_key = Some(Secret::new(key.clone()));
@@ -125,7 +134,8 @@ async fn with_own<T>(
     answer
 }
 
-fn running(config: &Config) -> Result<String, AppError> {
+/// Returns where the running service listens.
+pub(super) fn running(config: &Config) -> Result<String, AppError> {
     let file = fs::read_to_string(config.data_dir.join("listen.addr"));
     let addr = file.map_err(AppError::io("read listen.addr of the running service"))?;
     // A service that listens everywhere is asked on this machine.
@@ -144,12 +154,17 @@ fn admin_key(config: &Config) -> Result<String, AppError> {
 }
 
 /// A service to be asked.
-struct Asked {
+pub(super) struct Asked {
     addr: String,
     key: String,
 }
 
 impl Asked {
+    /// Returns where it listens.
+    pub(super) fn addr(&self) -> &str {
+        &self.addr
+    }
+
     async fn send(&self, question: Ask) -> Result<String, AppError> {
         send(&self.addr, &self.key, question).await
     }

@@ -7,11 +7,15 @@ mod error;
 mod first;
 mod keys;
 mod open;
+mod polling;
+mod replay;
 mod serve;
 mod service;
+mod words;
 
 pub use check::{check, rebuild};
 pub use error::AppError;
 pub use keys::{Ask, ask, health, print_duplicates};
+pub use replay::{Replay, replay};
 pub use serve::{block_on, serve};
 pub use service::{Service, check_settings, start};

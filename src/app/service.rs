@@ -10,12 +10,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::dev::ServerHandle;
-
 use crate::{
     app::{
         AppError, first,
         open::{OpenedLedger, open, store_path},
+        polling::Polling,
+        words,
     },
     config::{self, Config},
     domain::{
@@ -27,6 +27,7 @@ use crate::{
     effects::{
         lookup_jobs::{JobBell, JobParts, JobWorker},
         lookups::Lookups,
+        polls::PollLog,
     },
     http::{
         auth::{Gate, OperatorKey},
@@ -34,7 +35,8 @@ use crate::{
         counters::AllCounters,
         download::Downloads,
         edge::{Edge, EdgeSettings},
-        server::{self, Bound, BoundRun, ServerSettings},
+        server::{self, Bound, BoundRun, ServerSettings, Stop},
+        webhooks::Webhooks,
     },
     keys::{
         guard::{GuessGuard, GuessLimits},
@@ -45,6 +47,7 @@ use crate::{
         index::Indexer,
         lock::DirLock,
         log::EventLog,
+        past::Past,
         views::Views,
         writer::{Parts, Writer},
     },
@@ -59,8 +62,10 @@ use crate::{
         clock::{Clock, SystemClock},
         ids::{IdSource, RequestIds, UuidV7Source},
         random,
+        shutdown::Shutdown,
     },
     store::{Applier, Following, Store},
+    whatsapp::AppSecrets,
 };
 
 /// Blocking work that may be under way at once.
@@ -75,7 +80,7 @@ pub struct Service {
     /// Where it listens.
     pub addr: SocketAddr,
     /// Stops the server.
-    pub handle: ServerHandle,
+    pub handle: Stop,
     /// Runs the server until it is stopped.
     pub run: BoundRun,
     /// What has to be stopped after it.
@@ -85,6 +90,7 @@ pub struct Service {
 /// What stands behind the server, in the order it is stopped.
 #[derive(Debug)]
 pub struct Behind {
+    polling: Option<Polling>,
     writer: JoinHandle<()>,
     following: Following,
     jobs: JobWorker,
@@ -96,8 +102,11 @@ impl Behind {
     /// Waits for the writer's last group and the database's last batch. Call it when nobody holds
     /// the ledger any more.
     pub fn finish(self) {
-        let Self { writer, following, jobs, listen_file, _lock } = self;
+        let Self { polling, writer, following, jobs, listen_file, _lock } = self;
         jobs.stop();
+        if let Some(polling) = polling {
+            polling.stop();
+        }
         if writer.join().is_err() {
             tracing::error!("the writer ended in a panic; what was acknowledged is on disk");
         }
@@ -113,6 +122,7 @@ impl Behind {
 /// # Errors
 ///
 /// [`AppError`]; nothing is left running.
+#[expect(clippy::too_many_lines, reason = "puts everything together once, in order")]
 pub async fn start(
     config: &Config,
     clock: Arc<dyn Clock>,
@@ -153,7 +163,9 @@ pub async fn start(
     let lookups =
         Lookups::new(ledger.clone(), indexer.clone(), Arc::clone(&clock), provider(config)?);
     lookups.conclude_interrupted().await;
+    let polls = config.whatsapp.graph.as_ref().map(|graph| (graph, PollLog::default()));
     let edge = Edge {
+        past: Past::new(Arc::clone(&log), sealer.clone()),
         log,
         store: store.reader(sealer.clone()),
         sealer,
@@ -163,26 +175,30 @@ pub async fn start(
         rules: rules(config),
         lookups,
         job_bell: JobBell::default(),
+        polls: polls.as_ref().map(|(_, log)| log.clone()),
         started: clock.monotonic(),
-        clock,
+        clock: Arc::clone(&clock),
         ids,
         blocking: BlockingPool::new(BLOCKING_MAX),
         bodies: BodyBudget::new(config.http.in_flight_bytes_max),
+        webhooks: webhooks(config)?,
         throttle: throttle(config),
         requests: AllCounters::default(),
         downloads: Downloads::default(),
+        stopping: Shutdown::default(),
         settings,
         ledger: ledger.clone(),
     };
-    drop(ledger);
     let (parts, bell) = (job_parts(config, &edge), edge.job_bell.clone());
     let request_ids = Arc::new(RequestIds::start(&mut chance));
     let bound = server::bind(&server_settings(config), Arc::new(edge), request_ids);
     let Bound { addr, handle, run } = bound.map_err(AppError::io("listen"))?;
     let listen_file = config.data_dir.join("listen.addr");
     fs::write(&listen_file, format!("{addr}\n")).map_err(AppError::io("write listen.addr"))?;
+    let start = |(graph, log)| Polling::start(graph, ledger, clock, log);
+    let polling = polls.map(start).transpose()?;
     let jobs = JobWorker::start(parts, bell).map_err(AppError::io("start the jobs"))?;
-    let behind = Behind { writer, following, jobs, listen_file, _lock: lock };
+    let behind = Behind { polling, writer, following, jobs, listen_file, _lock: lock };
     Ok(Service { addr, handle, run, behind })
 }
 
@@ -233,6 +249,12 @@ fn gate(config: &Config, hasher: KeyHasher) -> Gate {
     Gate::new(hasher, guard, operator)
 }
 
+fn webhooks(config: &Config) -> Result<Webhooks, AppError> {
+    let secrets = config.whatsapp.app_secrets.iter().map(|secret| secret.expose().as_bytes());
+    let verify_token = config.whatsapp.verify_token.clone();
+    Ok(Webhooks::new(AppSecrets::new(secrets), verify_token, words::in_force(config)?))
+}
+
 fn throttle(config: &Config) -> Throttle {
     let keys = &config.keys;
     Throttle::new(ThrottleLimits {
@@ -251,9 +273,10 @@ fn throttle(config: &Config) -> Throttle {
 ///
 /// # Errors
 ///
-/// [`AppError::Region`].
+/// [`AppError::Region`], or what is wrong with the file of consent words.
 pub fn check_settings(config: &Config) -> Result<(), AppError> {
-    default_region(config).map(drop)
+    default_region(config)?;
+    words::in_force(config).map(drop)
 }
 
 /// The settings know two letters; whether they name a country is for the numbers to say.

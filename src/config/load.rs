@@ -12,7 +12,7 @@ use std::{
 
 use crate::config::{
     ConfigError, Http, Idempotency, Keys, Ledger, Numbers, Origin, Sends, Setting, Store,
-    Telemetry, Verification, WhatsApp,
+    Telemetry, Verification, WhatsApp, Words,
     reader::{FILE_VARIABLE, Name, PREFIX, Reader},
 };
 
@@ -47,6 +47,8 @@ pub struct Config {
     pub verification: Verification,
     /// What WhatsApp and this server know each other by.
     pub whatsapp: WhatsApp,
+    /// What is changed of the consent words.
+    pub words: Words,
     /// Reserved rights to send.
     pub sends: Sends,
     /// How long a repeated request is recognised.
@@ -114,6 +116,7 @@ impl Config {
             numbers: Numbers::read(from),
             verification: Verification::read(from),
             whatsapp: WhatsApp::read(from),
+            words: Words::read(from),
             sends: Sends::read(from),
             idempotency: Idempotency::read(from),
             telemetry: Telemetry::read(from),

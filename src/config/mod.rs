@@ -20,6 +20,7 @@ mod store;
 mod telemetry;
 mod verification;
 mod whatsapp;
+mod words;
 
 pub use self::{
     error::{ConfigError, Fault, Origin},
@@ -36,5 +37,6 @@ pub use self::{
     store::Store,
     telemetry::{LogFormat, Telemetry},
     verification::{Provider, ProviderKind, Verification},
-    whatsapp::WhatsApp,
+    whatsapp::{Graph, WhatsApp},
+    words::Words,
 };

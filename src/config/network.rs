@@ -77,6 +77,17 @@ impl BaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns whether nobody on the way can read what is sent there: by TLS, or on this machine.
+    pub fn is_confidential(&self) -> bool {
+        let Some(rest) = self.0.strip_prefix("http://") else { return true };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => authority.split(':').next().unwrap_or_default(),
+        };
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 /// Returns whether the text is a host name or an address, with or without a port.
@@ -105,6 +116,24 @@ mod tests {
 
     fn contains(block: &str, address: &str) -> bool {
         IpBlock::parse(block).unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn only_tls_and_this_machine_are_confidential() {
+        let is_confidential = |text| BaseUrl::parse(text).unwrap().is_confidential();
+        for good in [
+            "https://graph.example/v25.0",
+            "http://127.0.0.1:9/v25.0",
+            "http://127.9.9.9",
+            "http://[::1]:9",
+            "http://localhost/x",
+        ] {
+            assert!(is_confidential(good), "{good}");
+        }
+        for bad in ["http://graph.example", "http://10.0.0.1", "http://127.0.0.1.example/localhost"]
+        {
+            assert!(!is_confidential(bad), "{bad}");
+        }
     }
 
     #[test]

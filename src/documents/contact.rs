@@ -137,6 +137,7 @@ impl ContactDocument {
     }
 
     /// Folds a later entry of the contact in. Knows no rules and cannot fail.
+    #[expect(clippy::too_many_lines, reason = "a line for each kind of entry")]
     pub fn fold(&mut self, seq: Seq, record: &Record) {
         self.entries.push(seq);
         match &record.event {
@@ -164,7 +165,10 @@ impl ContactDocument {
             Event::ContactAbsorbed(event) => self.fold_absorbed(seq, record.at, event),
             Event::IdentityObserved { .. }
             | Event::IdentityChanged { .. }
-            | Event::IdentityConfirmed { .. } => self.fold_identity(seq, &record.event),
+            | Event::IdentityConfirmed { .. }
+            | Event::IdentityPredated { .. }
+            | Event::IdentityDoubted { .. }
+            | Event::TrafficSeen { .. } => self.fold_identity(seq, &record.event),
             Event::ContactBlocked { reason } => {
                 let (at, reason, held_by) = (record.at, reason.clone(), None);
                 self.blocked = Some(BlockRecord { at, reason, seq, held_by });
@@ -176,7 +180,28 @@ impl ContactDocument {
                 }
             }
             Event::ContactAdded { .. }
-            | Event::TrafficSeen { .. }
+            | Event::MarketingPreferenceSeen { .. }
+            | Event::MarketingHeldBack { .. }
+            | Event::ExperimentSeen { .. }
+            | Event::PairSlowed { .. }
+            | Event::Barred { .. }
+            | Event::WindowEnded { .. }
+            | Event::CountryBlocked { .. }
+            | Event::FailureSpared { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentClosed { .. }
+            | Event::SenderLearned { .. }
+            | Event::AccountHeld { .. }
+            | Event::AccountLifted { .. }
+            | Event::SenderHalted { .. }
+            | Event::SenderReported { .. }
+            | Event::TemplateReported { .. }
+            | Event::LimitReported { .. }
+            | Event::TicketStepped { .. }
+            | Event::NumberMoved { .. }
+            | Event::UserMoved { .. }
+            | Event::ReviewOpened(_)
+            | Event::ReviewDecided { .. }
             | Event::TicketReserved(_)
             | Event::TicketCommitted { .. }
             | Event::TicketReleased { .. }
@@ -189,6 +214,8 @@ impl ContactDocument {
             | Event::TemplatePut { .. }
             | Event::SenderPut { .. }
             | Event::PortfolioPut { .. }
+            | Event::EntryPointPut { .. }
+            | Event::PolicyPut { .. }
             | Event::KeyCreated { .. }
             | Event::KeyRotated { .. }
             | Event::KeyRevoked { .. }
@@ -227,6 +254,20 @@ impl ContactDocument {
                 // What was vouched for is the hash before this one.
                 confirmed_at: None,
             });
+        } else if let Event::IdentityPredated { .. } = event
+            && let Some(known) = &mut self.identity
+        {
+            known.changed_at = known.changed_at.or(Some(known.observed_at));
+            known.changed_seq = known.changed_seq.or(Some(seq));
+        } else if let Event::IdentityDoubted { happened_at } = event
+            && let Some(known) = &mut self.identity
+            && known.changed_at.is_none_or(|known| known < *happened_at)
+        {
+            (known.changed_at, known.changed_seq) = (Some(*happened_at), Some(seq));
+        } else if let Event::TrafficSeen { identity_hash: Some(_), happened_at, .. } = event
+            && let Some(known) = &mut self.identity
+        {
+            known.observed_at = known.observed_at.max(*happened_at);
         } else if let Event::IdentityConfirmed { confirmed_at, .. } = event
             && let Some(known) = &mut self.identity
         {
@@ -238,5 +279,58 @@ impl ContactDocument {
 impl fmt::Debug for ContactDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContactDocument").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::event::{Actor, TrafficKind};
+
+    fn fold(document: &mut ContactDocument, ms: i64, event: Event) {
+        let at = Timestamp::from_unix_ms(ms);
+        let record = Record { at, by: Actor::System, command: None, event };
+        document.fold(Seq(9), &record);
+    }
+
+    #[test]
+    fn the_known_hash_seen_again_keeps_a_change_open_and_a_late_older_one_opens_it() {
+        let at = Timestamp::from_unix_ms;
+        let event = Event::ContactAdded {
+            contact: ContactId::from_uuid(Uuid::from_u128(1)),
+            number: None,
+            number_key: None,
+            number_valid: false,
+            user_id: None,
+            user_key: None,
+            weak_keys: Vec::new(),
+            country: None,
+            zone: None,
+        };
+        let added = Record { at: at(1), by: Actor::System, command: None, event };
+        let mut document = ContactDocument::begin(Seq(1), &added).unwrap();
+        let observed =
+            Event::IdentityObserved { hash: "B".into(), observed_at: at(20), again: false };
+        fold(&mut document, 20, observed.clone());
+        assert!(!document.identity.as_ref().unwrap().has_open_change());
+        let late = Event::IdentityPredated { hash: "A".into(), observed_at: at(10) };
+        fold(&mut document, 21, late);
+        assert_eq!(document.identity.as_ref().unwrap().changed_at, Some(at(20)));
+        fold(&mut document, 22, observed);
+        let seen = Event::TrafficSeen {
+            kind: TrafficKind::Inbound,
+            sender: None,
+            happened_at: at(30),
+            identity_hash: Some("B".into()),
+            message: None,
+        };
+        fold(&mut document, 30, seen);
+        let known = document.identity.as_ref().unwrap();
+        assert!(known.has_open_change());
+        assert_eq!(known.observed_at, at(30));
+        fold(&mut document, 40, Event::IdentityDoubted { happened_at: at(40) });
+        assert_eq!(document.identity.as_ref().unwrap().changed_at, Some(at(40)));
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::{
     consent::{Act, Consent, Standing, TopicIx},
     contact::LookupState,
     entry::{Seq, Subject},
+    hearing::Told,
     ids::{ContactId, LookupId},
     key::ContactKey,
     names::{SenderId, TopicId},
@@ -56,6 +57,9 @@ pub struct Absorbed {
     /// What look-ups said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<LookupLeft>,
+    /// What WhatsApp told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<Told>>,
 }
 
 /// A moment and the entry that recorded it.
@@ -193,6 +197,7 @@ mod tests {
                 answered_at: Some(at),
                 was_contacted: true,
             }),
+            told: None,
         };
         let stored = concat!(
             r#"{"type":"contact_absorbed","contact":"00000000-0000-0000-0000-000000000001","#,

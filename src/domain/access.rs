@@ -153,6 +153,11 @@ scopes! {
     NumbersRead, 15, "numbers:read", AnyKey,
         "Have a written number explained, without learning whether anybody is known by it.";
     MetricsRead, 16, "metrics:read", SecretKeys, "Read the service's own measurements.";
+    WebhooksRead, 17, "webhooks:read", SecretKeys,
+        "Read which webhooks came from WhatsApp and what followed from them.";
+    ReviewsRead, 18, "reviews:read", SecretKeys,
+        "Read what people wrote that may be an answer about consent and is not certain.";
+    ReviewsWrite, 19, "reviews:write", SecretKeys, "Decide what such an answer means.";
 }
 
 impl Scope {
@@ -319,6 +324,9 @@ impl Role {
                 Scope::LedgerRead,
                 Scope::ImportsWrite,
                 Scope::NumbersRead,
+                Scope::WebhooksRead,
+                Scope::ReviewsRead,
+                Scope::ReviewsWrite,
             ]),
             Self::Auditor => ScopeSet::of(&[
                 Scope::ContactsRead,
@@ -328,6 +336,8 @@ impl Role {
                 Scope::ExportsRead,
                 Scope::LedgerRead,
                 Scope::NumbersRead,
+                Scope::WebhooksRead,
+                Scope::ReviewsRead,
             ]),
             Self::Admin => ScopeSet::of(&Scope::ALL),
         }

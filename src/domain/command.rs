@@ -7,18 +7,28 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::domain::{
-    access::KeyId,
-    contact::LookupState,
-    event::{Actor, Evidence, Source, TrafficKind},
-    ids::{ContactId, JobId, LookupId, TicketId},
-    key::{CommandId, ContactKey, Fingerprint, MessageKey},
-    lookup_job::JobEnd,
-    names::{Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId},
-    phone::PhoneNumber,
-    registry::{KeyRecord, LiveHash, Portfolio, Sender, Statement, Template, TemplateRef, Topic},
-    ticket::MessageKind,
-    time::Timestamp,
+use crate::{
+    domain::{
+        access::KeyId,
+        contact::LookupState,
+        event::{Actor, Evidence, MarkKept, Source, TrafficKind},
+        hearing::{DecideReview, Heard},
+        home::Home,
+        ids::{ContactId, JobId, LookupId, TicketId},
+        key::{CommandId, ContactKey, Fingerprint, MessageKey},
+        lookup_job::JobEnd,
+        names::{
+            EntryPointId, Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId,
+        },
+        phone::PhoneNumber,
+        registry::{
+            EntryPoint, KeyRecord, LiveHash, Portfolio, Sender, Statement, Template, TemplateRef,
+            Topic,
+        },
+        ticket::MessageKind,
+        time::Timestamp,
+    },
+    policy::{Overrides, Policy},
 };
 
 /// A command and who asks.
@@ -39,6 +49,8 @@ pub struct Once {
     pub id: CommandId,
     /// Keyed hash of the request's body.
     pub fingerprint: Fingerprint,
+    /// How long a repeat is told from the first.
+    pub kept: MarkKept,
 }
 
 /// A number as an identifier.
@@ -52,6 +64,8 @@ pub struct NumberIdentifier {
     pub is_valid: bool,
     /// As the caller wrote it, where that differs.
     pub written: Option<Box<str>>,
+    /// Where its owner is at home.
+    pub home: Home,
     /// The keyed hashes of its weak spellings: numbers that may be the same person's and may be
     /// another's. Mostly none.
     pub weak: Vec<ContactKey>,
@@ -214,6 +228,20 @@ pub enum RegistryCommand {
         /// As what.
         portfolio: Portfolio,
     },
+    /// Puts a policy.
+    PutPolicy {
+        /// What the business chose.
+        overrides: Box<Overrides>,
+        /// What follows with the packs there are.
+        policy: Box<Policy>,
+    },
+    /// Puts an entry point.
+    PutEntryPoint {
+        /// Which.
+        id: EntryPointId,
+        /// As what.
+        entry_point: EntryPoint,
+    },
 }
 
 /// Changes API keys.
@@ -255,6 +283,10 @@ pub enum Command {
     OptOut(Box<OptOut>),
     /// Joins two contacts that turned out to be one person.
     Merge(Box<Merge>),
+    /// Takes in what WhatsApp said.
+    Hear(Box<Heard>),
+    /// Decides a review.
+    DecideReview(Box<DecideReview>),
     /// Reports an identity hash.
     ReportIdentity {
         /// Whose.

@@ -83,6 +83,11 @@ pub struct Consents {
 }
 
 impl Standing {
+    /// Returns whether it is in force.
+    pub const fn is_granted(&self) -> bool {
+        matches!(self.status, ConsentStatus::Granted)
+    }
+
     /// Nothing was ever recorded.
     pub const NEVER_ASKED: Self =
         Self { status: ConsentStatus::NeverAsked, at: None, expires_at: None, seq: None };

@@ -9,9 +9,12 @@ use smallvec::SmallVec;
 use crate::domain::{
     consent::Consents,
     entry::{Seq, Subject},
-    identity::Identity,
+    hearing::Told,
+    home::Home,
+    identity::{Change, Identity},
     ids::{ContactId, LookupId, TicketId},
     key::ContactKey,
+    pace::Sent,
     time::Timestamp,
 };
 
@@ -28,6 +31,8 @@ pub struct Contact {
     pub number_key: Option<ContactKey>,
     /// Finds it by business-scoped user id.
     pub user_key: Option<ContactKey>,
+    /// Where the person is at home, by the number.
+    pub home: Home,
     /// What it agreed to.
     pub consents: Consents,
     aliases: Option<Box<Aliases>>,
@@ -56,9 +61,14 @@ pub struct Details {
     pub lookup: Option<Lookup>,
     /// Tickets reserved and not yet closed; one that ran out stays until the next is reserved.
     pub tickets: BTreeSet<TicketId>,
+    /// Templates sent lately, in order.
+    pub sent: Vec<Sent>,
+    /// For each sender, when its messages so far would all have gone out at the pace of a pair.
+    pub paced: SmallVec<[(SenderIx, Timestamp); 1]>,
     /// The contact this one became part of, and the entry that recorded it. Nothing is asked of
     /// or added to a contact that has one: its identifiers lead to the other.
     pub merged_into: Option<(Subject, Seq)>,
+    told: Option<Box<Told>>,
 }
 
 /// What traffic with a contact showed. Times are the events' own.
@@ -114,8 +124,13 @@ static NO_DETAILS: Details = Details {
     traffic: Traffic { inbound: SmallVec::new_const(), reached_at: None, failed: None },
     lookup: None,
     tickets: BTreeSet::new(),
+    sent: Vec::new(),
+    paced: SmallVec::new_const(),
     merged_into: None,
+    told: None,
 };
+
+static NO_TOLD: Told = Told::NOTHING;
 
 static NO_ALIASES: Aliases = Aliases { wa_key: None, weak: SmallVec::new_const() };
 
@@ -127,7 +142,8 @@ impl Contact {
         user_key: Option<ContactKey>,
     ) -> Self {
         let consents = Consents::default();
-        Self { id, number_key, user_key, consents, aliases: None, details: None }
+        let home = Home::default();
+        Self { id, number_key, user_key, home, consents, aliases: None, details: None }
     }
 
     /// Returns the other spellings of its number.
@@ -168,8 +184,47 @@ impl Contact {
     }
 
     /// Returns since when, and by which entry, agreements are suspended by a change of identity.
-    pub fn identity_changed(&self) -> Option<crate::domain::identity::Change> {
-        self.details().identity.as_ref().and_then(Identity::open_change)
+    pub fn identity_changed(&self) -> Option<Change> {
+        let identity = self.details().identity.as_ref();
+        let confirmed_at = identity.and_then(Identity::confirmed_at);
+        let doubted = self.details().told().doubted;
+        let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
+        let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq });
+        let changed = identity.and_then(Identity::open_change);
+        [changed, doubted].into_iter().flatten().max_by_key(|change| (change.at, change.seq))
+    }
+
+    /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.
+    pub fn identity_hash(&self) -> Option<&str> {
+        let doubted = self.details().told().doubted;
+        let identity = self.details().identity.as_ref();
+        let is_good = |known: &&Identity| doubted.is_none_or(|mark| mark.at <= known.observed_at());
+        identity.filter(is_good).map(Identity::hash)
+    }
+}
+
+impl Details {
+    /// Returns what WhatsApp told, empty if it told nothing.
+    pub fn told(&self) -> &Told {
+        self.told.as_deref().unwrap_or(&NO_TOLD)
+    }
+
+    /// Returns when the messages of a sender so far would all have gone out.
+    pub fn paced(&self, sender: SenderIx) -> Option<Timestamp> {
+        self.paced.iter().find(|(known, _)| *known == sender).map(|(_, until)| *until)
+    }
+
+    /// Folds in when they would; the latest stays.
+    pub(crate) fn fold_paced(&mut self, sender: SenderIx, until: Timestamp) {
+        match self.paced.iter_mut().find(|(known, _)| *known == sender) {
+            Some((_, known)) => *known = until.max(*known),
+            None => self.paced.push((sender, until)),
+        }
+    }
+
+    /// Returns the same to be changed.
+    pub(crate) fn told_mut(&mut self) -> &mut Told {
+        self.told.get_or_insert_default()
     }
 }
 
@@ -201,9 +256,11 @@ impl Traffic {
     /// Folds a message from the person in.
     pub(crate) fn fold_inbound(&mut self, sender: SenderIx, at: Timestamp) {
         self.fold_reached(at);
-        match self.inbound.iter_mut().find(|(known, _)| *known == sender) {
-            Some((_, last)) => *last = at.max(*last),
-            None => self.inbound.push((sender, at)),
+        if let Some((_, last)) = self.inbound.iter_mut().find(|(known, _)| *known == sender) {
+            *last = at.max(*last);
+        } else {
+            self.inbound.push((sender, at));
+            self.inbound.sort_unstable_by_key(|(sender, _)| *sender);
         }
     }
 

@@ -12,6 +12,10 @@ pub struct Identity {
     observed_at: Timestamp,
     change: Option<Change>,
     confirmed_at: Option<Timestamp>,
+    /// When the hash was first seen since another one was.
+    first_at: Timestamp,
+    /// When another hash was last seen before it.
+    before_at: Option<Timestamp>,
 }
 
 /// A change of identity that suspends what was agreed before it.
@@ -36,6 +40,21 @@ pub enum Report {
     Changed,
 }
 
+/// What a sighting of a hash that may come late would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sighting {
+    /// The first hash ever seen for this contact.
+    First,
+    /// The known hash, later or earlier than it was seen so far.
+    Again,
+    /// Another hash than the known one, and later.
+    Changed,
+    /// Another hash than the known one, and earlier: the known one is the changed one.
+    Before,
+    /// Nothing that was not known.
+    NothingNew,
+}
+
 impl Identity {
     /// Judges a report of `hash` at `observed_at` against what is known.
     pub fn judge(known: Option<&Self>, hash: &str, observed_at: Timestamp) -> Report {
@@ -47,6 +66,53 @@ impl Identity {
         }
     }
 
+    /// Judges a sighting that may come late: what it would change.
+    pub fn judge_sighting(known: Option<&Self>, hash: &str, at: Timestamp) -> Sighting {
+        let Some(known) = known else { return Sighting::First };
+        let is_after_others = known.before_at.is_none_or(|before| before < at);
+        if *known.hash == *hash {
+            let is_earlier = at < known.first_at && is_after_others;
+            return if at > known.observed_at || is_earlier {
+                Sighting::Again
+            } else {
+                Sighting::NothingNew
+            };
+        }
+        // Of two hashes seen at the same moment the greater counts as the later one.
+        if (at, hash) > (known.observed_at, &*known.hash) {
+            Sighting::Changed
+        } else if known.change.is_none() || is_after_others {
+            Sighting::Before
+        } else {
+            Sighting::NothingNew
+        }
+    }
+
+    /// Folds another sighting of the known hash in.
+    pub(crate) fn fold_again(&mut self, at: Timestamp) {
+        self.observed_at = self.observed_at.max(at);
+        if at < self.first_at && self.before_at.is_none_or(|before| before < at) {
+            if let Some(change) = &mut self.change
+                && change.at == self.first_at
+            {
+                change.at = at;
+            }
+            self.first_at = at;
+        }
+    }
+
+    /// Folds a late sighting of another hash in, which was there before the known one.
+    pub(crate) fn fold_before(&mut self, at: Timestamp, seq: Seq) {
+        self.before_at = self.before_at.max(Some(at));
+        let is_between = self.first_at <= at;
+        if is_between {
+            self.first_at = self.observed_at;
+        }
+        if is_between || self.change.is_none() {
+            self.change = Some(Change { at: self.first_at, seq });
+        }
+    }
+
     /// What is known after two contacts became one.
     pub(crate) const fn joined(
         hash: Box<str>,
@@ -54,7 +120,8 @@ impl Identity {
         change: Option<Change>,
         confirmed_at: Option<Timestamp>,
     ) -> Self {
-        Self { hash, observed_at, change, confirmed_at }
+        let (first_at, before_at) = (observed_at, None);
+        Self { hash, observed_at, change, confirmed_at, first_at, before_at }
     }
 
     /// Returns when a change was last vouched for.
@@ -84,16 +151,15 @@ impl Identity {
 
     /// The first hash.
     pub(crate) const fn first(hash: Box<str>, observed_at: Timestamp) -> Self {
-        Self { hash, observed_at, change: None, confirmed_at: None }
+        let (first_at, before_at) = (observed_at, None);
+        Self { hash, observed_at, change: None, confirmed_at: None, first_at, before_at }
     }
 
     /// Folds another sighting in: of the known hash a later one counts, and another hash than the
     /// known one is what came first.
     pub(crate) fn fold_sighting(known: &mut Option<Self>, hash: &str, observed_at: Timestamp) {
         match known {
-            Some(known) if *known.hash == *hash => {
-                known.observed_at = known.observed_at.max(observed_at);
-            }
+            Some(known) if *known.hash == *hash => known.fold_again(observed_at),
             _ => *known = Some(Self::first(hash.into(), observed_at)),
         }
     }
@@ -102,7 +168,8 @@ impl Identity {
     /// whichever of the two is later.
     pub(crate) fn fold_change(&mut self, hash: Box<str>, observed_at: Timestamp, seq: Seq) {
         let change = Some(Change { at: observed_at, seq });
-        *self = Self { hash, observed_at, change, confirmed_at: None };
+        let (first_at, before_at) = (observed_at, self.before_at.max(Some(self.observed_at)));
+        *self = Self { hash, observed_at, change, confirmed_at: None, first_at, before_at };
     }
 
     /// Folds a confirmation in.
@@ -158,5 +225,49 @@ mod tests {
         assert_eq!(known.open_change(), None);
         known.fold_change("C".into(), at(40), Seq(4));
         assert_eq!(known.open_change(), Some(Change { at: at(40), seq: Seq(4) }));
+    }
+
+    /// Sees a hash as the rules would record it.
+    fn see(known: &mut Option<Identity>, hash: &str, ms: i64) -> Sighting {
+        let sighting = Identity::judge_sighting(known.as_ref(), hash, at(ms));
+        match (sighting, known.as_mut()) {
+            (Sighting::Again, Some(known)) => known.fold_again(at(ms)),
+            (Sighting::Changed, Some(known)) => known.fold_change(hash.into(), at(ms), Seq(0)),
+            (Sighting::Before, Some(known)) => known.fold_before(at(ms), Seq(0)),
+            (Sighting::First, _) => *known = Some(Identity::first(hash.into(), at(ms))),
+            (Sighting::NothingNew, _) | (_, None) => {}
+        }
+        sighting
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sightings_of_one_owner_after_the_other_end_the_same_in_any_order_and_twice(
+            turns in proptest::collection::vec(proptest::collection::vec(0_i64..10, 1..4), 1..4),
+            order in proptest::collection::vec(proptest::prelude::any::<u32>(), 12),
+        ) {
+            let mut seen: Vec<(String, i64)> = Vec::new();
+            for (turn, moments) in (0_i64..).zip(&turns) {
+                seen.extend(moments.iter().map(|ms| (format!("hash {turn}"), turn * 10 + ms)));
+            }
+            seen.sort_by_key(|(_, ms)| *ms);
+            let run = |seen: &[(String, i64)]| {
+                let mut known = None;
+                for (hash, ms) in seen {
+                    see(&mut known, hash, *ms);
+                }
+                known
+            };
+            let in_order = run(&seen);
+            let mut places: Vec<usize> = (0..seen.len()).collect();
+            places.sort_by_key(|place| order.get(*place).copied().unwrap_or(0));
+            let mixed: Vec<_> = places.iter().filter_map(|p| seen.get(*p).cloned()).collect();
+            let mut known = run(&mixed);
+            proptest::prop_assert_eq!(&known, &in_order);
+            for (hash, ms) in &seen {
+                let sighting = see(&mut known, hash, *ms);
+                proptest::prop_assert_eq!(sighting, Sighting::NothingNew);
+            }
+        }
     }
 }

@@ -80,6 +80,11 @@ name! {
 }
 
 name! {
+    /// A place where people are asked, such as `counter-jakarta`.
+    EntryPointId, 64
+}
+
+name! {
     /// A text shown to people when they are asked, such as `signup-2026`.
     StatementId, 64
 }
@@ -97,6 +102,11 @@ name! {
 name! {
     /// A business phone number's id at WhatsApp (`phone_number_id`).
     SenderId, 64
+}
+
+name! {
+    /// A WhatsApp Business Account's id.
+    AccountId, 64
 }
 
 name! {

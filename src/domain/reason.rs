@@ -120,7 +120,7 @@ pub const TABLE: [Row; 28] = {
             "account_restricted",
             Account,
             "Resolve the restriction with WhatsApp, then put the portfolio without it.",
-            false,
+            true,
         ),
         row(
             R::SenderUnknown,
@@ -136,7 +136,7 @@ pub const TABLE: [Row; 28] = {
             "Connect the number at WhatsApp, then put the sender as CONNECTED.",
             false,
         ),
-        row(R::SenderHalted, "sender_halted", Sender, "Put the sender without the halt.", false),
+        row(R::SenderHalted, "sender_halted", Sender, "Put the sender without the halt.", true),
         row(
             R::Erased,
             "erased",

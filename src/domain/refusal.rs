@@ -17,6 +17,9 @@ pub enum Refusal {
     /// The number and the user id belong to two contacts.
     #[error("the number and the user id belong to two contacts")]
     IdentifiersConflict,
+    /// The code is another entry point's.
+    #[error("the code is another entry point's")]
+    EntryCodeTaken,
     /// The contact is not known.
     #[error("the contact is not known")]
     ContactUnknown,
@@ -76,6 +79,12 @@ pub enum Refusal {
     /// The message may not be sent.
     #[error("the message may not be sent")]
     SendRefused(Box<RefusedSend>),
+    /// The sender has more to send than it can before the ticket would run out.
+    #[error("the sender's throughput is used up for as long as the ticket would be good")]
+    SenderBusy {
+        /// When it can.
+        frees_at: Timestamp,
+    },
     /// The sender has reserved as much for this contact as it may at once.
     #[error("as many messages are reserved for this contact as may be at once")]
     TicketsOpen {
@@ -110,6 +119,9 @@ pub enum Refusal {
         /// When enough are left, if waiting alone gets there.
         frees_at: Option<Timestamp>,
     },
+    /// The review is not open.
+    #[error("the review is not known, or was decided")]
+    ReviewUnknown,
     /// The job is not known, or no more.
     #[error("the job is not known")]
     JobUnknown,

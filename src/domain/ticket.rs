@@ -3,10 +3,11 @@
 use crate::domain::{
     consent::TopicIx,
     entry::{Seq, Subject},
+    hearing::Step,
     ids::TicketId,
     key::MessageKey,
-    names::SenderId,
-    registry::TemplateRef,
+    names::{PortfolioId, SenderId},
+    registry::{Category, TemplateRef},
     time::Timestamp,
 };
 
@@ -30,6 +31,12 @@ pub enum VoidCause {
     Withdrawn,
     /// The identity behind the number changed.
     IdentityChanged,
+    /// The person moved to another number.
+    NumberChanged,
+    /// The person takes no marketing any more.
+    MarketingStopped,
+    /// The sender was stopped.
+    SenderHalted,
     /// An operator blocked the contact.
     Blocked,
     /// The contact turned out to be the same person as another.
@@ -70,12 +77,18 @@ pub struct Ticket {
     pub template: Option<TemplateRef>,
     /// About what, for a template message.
     pub topic: Option<TopicIx>,
+    /// What it counts as for caps, for a template message.
+    pub category: Option<Category>,
+    /// Out of whose limit it is, if out of one.
+    pub counts_for: Option<PortfolioId>,
     /// When it was reserved.
     pub reserved_at: Timestamp,
     /// Until when sending may start.
     pub expires_at: Timestamp,
     /// Where it stands.
     pub state: TicketState,
+    /// How far its message got, as far as WhatsApp said.
+    pub step: Option<Step>,
     /// The entry that reserved it.
     pub seq: Seq,
 }

@@ -265,7 +265,7 @@ impl JobParts {
         let envelope = Envelope { actor: Actor::System, once: None, command };
         match self.ledger.submit(envelope).await {
             Ok(Outcome::Done(entries)) => {
-                Ok(Some(entries.into_iter().map(|entry| entry.record.event).collect()))
+                Ok(Some(entries.into_iter().map(|entry| entry.record.event.clone()).collect()))
             }
             Ok(Outcome::DoneBefore { .. }) => Ok(Some(Vec::new())),
             Err(SubmitError::Refused(refusal)) => {

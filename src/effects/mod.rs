@@ -2,3 +2,5 @@
 
 pub mod lookup_jobs;
 pub mod lookups;
+mod news;
+pub mod polls;

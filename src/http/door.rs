@@ -37,6 +37,8 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 pub enum Access {
     /// Anyone.
     Open,
+    /// Whoever signed the body with a secret of WhatsApp's app, which the handler has to check.
+    Signed,
     /// Whoever holds a key with this scope.
     Scope(Scope),
 }
@@ -143,7 +145,7 @@ fn admit(
 ) -> Result<(Caller, IpAddr), Problem> {
     let client = client::address(req, &edge.settings.trusted_proxies);
     match row.access {
-        Access::Open => {
+        Access::Open | Access::Signed => {
             let actor = Actor::System;
             let scopes = crate::domain::access::ScopeSet::EMPTY;
             Ok((Caller { actor, scopes, kind: KeyKind::Publishable }, client))

@@ -14,9 +14,9 @@ use crate::{
         command::{Command, Envelope, Once},
         decide::Rules,
         entry::Seq,
-        event::{Actor, Event},
+        event::{Actor, Event, MarkKept},
     },
-    effects::{lookup_jobs::JobBell, lookups::Lookups},
+    effects::{lookup_jobs::JobBell, lookups::Lookups, polls::PollLog},
     http::{
         auth::Gate,
         body::{self, Body, BodyBudget},
@@ -25,12 +25,14 @@ use crate::{
         idempotency,
         problem::{BODY_INVALID, LEDGER_BUSY, Problem, SCOPE_MISSING},
         query,
+        webhooks::Webhooks,
     },
     keys::throttle::Throttle,
     ledger::{
         handle::{Ledger, Outcome, Recorded},
         index::Indexer,
         log::LogReader,
+        past::Past,
         sealer::{Content, Sealer},
         views::Views,
     },
@@ -39,6 +41,7 @@ use crate::{
         blocking::BlockingPool,
         clock::{Clock, Monotonic},
         ids::IdSource,
+        shutdown::Shutdown,
     },
     store::{Lag, StoreReader},
 };
@@ -75,6 +78,8 @@ pub struct Edge {
     pub log: Arc<dyn LogReader>,
     /// Opens entries.
     pub sealer: Sealer,
+    /// Brings up what was known at a moment.
+    pub past: Past,
     /// What sled keeps.
     pub store: StoreReader,
     /// How far sled is behind.
@@ -89,6 +94,8 @@ pub struct Edge {
     pub lookups: Lookups,
     /// Tells of new jobs.
     pub job_bell: JobBell,
+    /// How the asking of WhatsApp goes, if it is asked.
+    pub polls: Option<PollLog>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -97,6 +104,8 @@ pub struct Edge {
     pub blocking: BlockingPool,
     /// Bytes of bodies being held.
     pub bodies: BodyBudget,
+    /// What WhatsApp's webhooks are checked against, and the last of them.
+    pub webhooks: Webhooks,
     /// Limits publishable keys.
     pub throttle: Throttle,
     /// What was answered.
@@ -105,6 +114,8 @@ pub struct Edge {
     pub started: Monotonic,
     /// Exports under way.
     pub downloads: Downloads,
+    /// Tells whoever waits that the service stops.
+    pub stopping: Shutdown,
     /// What the operator set.
     pub settings: EdgeSettings,
 }
@@ -184,11 +195,21 @@ impl Ask {
     ///
     /// As [`body::read`].
     pub async fn body(&mut self, max: usize) -> Result<Body, Problem> {
+        let edge = Arc::clone(&self.edge);
+        self.body_within(max, &edge.bodies).await
+    }
+
+    /// As [`Self::body`], on a budget of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`body::read`].
+    pub async fn body_within(&mut self, max: usize, budget: &BodyBudget) -> Result<Body, Problem> {
         let payload = self.payload.take();
         let payload =
             payload.ok_or_else(|| Problem::new(BODY_INVALID, "the body was read already"))?;
         let deadline = self.edge.settings.request_deadline;
-        body::read(&self.req, payload, max, deadline, &self.edge.bodies).await
+        body::read(&self.req, payload, max, deadline, budget).await
     }
 
     /// Hands the body out as a stream.
@@ -235,6 +256,7 @@ impl Ask {
         Ok(Some(Once {
             id: self.edge.indexer.command(&self.caller.actor, &call, &key),
             fingerprint: self.edge.indexer.fingerprint(body),
+            kept: MarkKept::Usual,
         }))
     }
 

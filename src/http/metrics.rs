@@ -11,14 +11,16 @@ use actix_web::HttpResponse;
 
 use crate::{
     domain::governor::{Budget, Level},
+    effects::polls::Polled,
     http::{
         counters::CLASSES,
         edge::{Ask, Edge},
         problem::Problem,
         routes::{COUNTED, PREFLIGHT, TABLE, UNMATCHED},
+        webhooks::log::WebhookOutcome,
     },
     numbers,
-    providers::BreakerState,
+    providers::{BreakerState, GraphFailure},
 };
 
 /// A page of measurements being written.
@@ -54,6 +56,8 @@ pub(crate) async fn show(ask: Ask) -> Result<HttpResponse, Problem> {
     build(&mut page, &ask.edge);
     ledger(&mut page, &ask.edge);
     lookups(&mut page, &ask.edge);
+    polls(&mut page, &ask.edge);
+    webhooks(&mut page, &ask.edge);
     requests(&mut page, &ask.edge);
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page.0))
 }
@@ -71,9 +75,10 @@ fn build(page: &mut Page, edge: &Edge) {
 }
 
 fn ledger(page: &mut Page, edge: &Edge) {
-    let (last, contacts) = {
+    let (last, contacts, incidents) = {
         let state = edge.views().state();
-        (state.last().0, state.contacts().len())
+        let incidents = state.incidents().open_at(edge.clock.now()).count();
+        (state.last().0, state.contacts().len(), incidents)
     };
     let is_read_only = edge.views().is_read_only() || !edge.ledger.is_open();
     page.gauge("izin_ledger_seq", "Position of the last entry of the ledger.", last);
@@ -84,6 +89,7 @@ fn ledger(page: &mut Page, edge: &Edge) {
     );
     page.gauge("izin_ledger_queue_room", "Commands that still fit.", edge.ledger.room());
     page.gauge("izin_contacts", "Contacts on record.", contacts);
+    page.gauge("izin_incidents_open", "Senders' incidents that go on, by kind each.", incidents);
     page.gauge(
         "izin_store_lag_entries",
         "Entries the database is behind the ledger.",
@@ -95,6 +101,11 @@ fn ledger(page: &mut Page, edge: &Edge) {
         u8::from(edge.lag.is_failed()),
     );
     page.gauge("izin_body_bytes_held", "Bytes of bodies being read.", edge.bodies.held());
+    page.gauge(
+        "izin_webhook_bytes_held",
+        "Bytes of webhooks being read, which have a budget of their own.",
+        edge.webhooks.bytes_held(),
+    );
 }
 
 fn lookups(page: &mut Page, edge: &Edge) {
@@ -120,6 +131,46 @@ fn lookups(page: &mut Page, edge: &Edge) {
         let is_in = u8::from(state == now_in.as_str());
         page.line(format_args!("{name}{{state=\"{state}\"}} {is_in}"));
     }
+}
+
+/// Nothing where WhatsApp is not asked.
+fn polls(page: &mut Page, edge: &Edge) {
+    let Some(log) = &edge.polls else { return };
+    let Polled { answered, failed, last_answer, is_over } = log.polled();
+    page.gauge(
+        "izin_graph_stopped",
+        "1 when WhatsApp refused the token, and is not asked until the next start.",
+        u8::from(is_over),
+    );
+    if let Some(last) = last_answer {
+        let age_s = edge.clock.monotonic().since(last).as_secs();
+        page.gauge("izin_graph_last_answer_age_seconds", "Time since WhatsApp answered.", age_s);
+    }
+    let name = "izin_graph_questions_total";
+    page.about(name, "counter", "Questions to WhatsApp's Graph API, by what came of them.");
+    page.line(format_args!("{name}{{outcome=\"answered\"}} {answered}"));
+    for failure in GraphFailure::ALL {
+        let count = failed.get(&failure).copied().unwrap_or_default();
+        page.line(format_args!("{name}{{outcome=\"{}\"}} {count}", failure.as_str()));
+    }
+}
+
+fn webhooks(page: &mut Page, edge: &Edge) {
+    let totals = edge.webhooks.log().totals();
+    let name = "izin_webhooks_total";
+    page.about(name, "counter", "Webhooks from WhatsApp, by what became of them.");
+    for outcome in WebhookOutcome::ALL {
+        let count = totals.webhooks.get(&outcome).copied().unwrap_or_default();
+        page.line(format_args!("{name}{{outcome=\"{}\"}} {count}", outcome.name()));
+    }
+    let name = "izin_webhook_facts_total";
+    page.about(name, "counter", "What webhooks said, by kind; unknown is what nobody reads yet.");
+    for (kind, count) in &totals.facts {
+        page.line(format_args!("{name}{{kind=\"{kind}\"}} {count}"));
+    }
+    let name = "izin_webhook_unread_total";
+    page.about(name, "counter", "Members of webhooks that could not be read.");
+    page.line(format_args!("{name} {}", totals.unread));
 }
 
 fn requests(page: &mut Page, edge: &Edge) {

@@ -26,4 +26,5 @@ pub mod quota;
 pub mod routes;
 pub mod server;
 pub mod v1;
+pub mod webhooks;
 pub mod wire;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::{
     domain::{
         command::{ContactRef, NumberIdentifier, Person, UserIdentifier},
+        home::Home,
         ids::ContactId,
         key::ContactKey,
         phone::PhoneNumber,
@@ -16,7 +17,9 @@ use crate::{
     },
     ledger::index::Indexer,
     limits::{NUMBER_BYTES_MAX, USER_ID_BYTES_MAX},
-    numbers::{self, LengthCheck, Number, NumberError, Region, Spellings},
+    numbers::{self, LengthCheck, Number, NumberError, NumberType, Region, Spellings},
+    policy::Country,
+    zones::{self, Line},
 };
 
 /// Why a text names nobody. Cheap, because in a list of recipients many do.
@@ -130,6 +133,33 @@ pub fn usable(text: &str, region: Option<Region>) -> Result<(Number, Spellings),
     }
 }
 
+/// Returns where the owner of a number is at home, as far as the number says.
+pub fn home(number: &Number) -> Home {
+    let region = number.region();
+    let country = region.and_then(|region| Country::parse(region.as_str()).ok());
+    let line = match number.kind() {
+        NumberType::FixedLine => Line::Fixed,
+        NumberType::FixedLineOrMobile => Line::FixedOrMobile,
+        NumberType::Mobile => Line::Mobile,
+        NumberType::TollFree
+        | NumberType::PremiumRate
+        | NumberType::SharedCost
+        | NumberType::Voip
+        | NumberType::PersonalNumber
+        | NumberType::Pager
+        | NumberType::Uan
+        | NumberType::Voicemail
+        | NumberType::Unknown => Line::Other,
+    };
+    let e164 = number.e164();
+    let possible = zones::possible(e164.as_str(), country.as_ref().map(Country::as_str), line);
+    let zone = match possible {
+        [only] => Some(*only),
+        [] | [..] => None,
+    };
+    Home { country, zone: zone.filter(|_| country.is_none_or(|one| one.has_several_zones())) }
+}
+
 /// Reads a number in any written form; spellings of one number get one key.
 ///
 /// # Errors
@@ -147,7 +177,8 @@ pub fn number(
     let written = (text != canonical.as_str()).then(|| Box::from(text));
     let key = edge.indexer.number(canonical.as_str());
     let weak = weak_keys(&edge.indexer, &spellings);
-    Ok(NumberIdentifier { number, key, is_valid: found.valid(), written, weak })
+    let home = home(&found);
+    Ok(NumberIdentifier { number, key, is_valid: found.valid(), written, home, weak })
 }
 
 /// Returns the keys of a number's weak spellings, of each as the contact it would be kept under.

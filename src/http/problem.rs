@@ -59,11 +59,15 @@ codes! {
     QUERY_INVALID, "query_invalid", 400, "The query does not fit the call", false,
         "A parameter is missing, unknown, given twice or malformed. `errors` names it.";
     CURSOR_INVALID, "cursor_invalid", 400, "The cursor belongs to another list", false,
-        "Start again without `cursor`, with the filters you want.";
+        "Start again without `cursor`, with the filters you want. An `after` that the ledger does not reach means that it is another ledger, or was cut: make your copy anew.";
     KEY_MISSING, "key_missing", 401, "No API key was given", false,
         "Send `Authorization: Bearer <key>`.";
     KEY_INVALID, "key_invalid", 401, "The API key does not work", false,
         "The key is unknown, mistyped, expired or revoked.";
+    SIGNATURE_INVALID, "signature_invalid", 401, "The webhook is not signed by WhatsApp", false,
+        "`X-Hub-Signature-256` is missing, or none of the app secrets in the settings gives this signature of these bytes. Nothing of the body was read. Check `whatsapp.app_secret`.";
+    HANDSHAKE_REFUSED, "handshake_refused", 403, "The verify token is another one", false,
+        "`hub.mode` must be `subscribe` and `hub.verify_token` the token in `whatsapp.verify_token`.";
     SCOPE_MISSING, "scope_missing", 403, "The API key may not do this", false,
         "`scope` names what the key would need.";
     ORIGIN_REFUSED, "origin_refused", 403, "The key does not work from this origin", false,
@@ -76,6 +80,8 @@ codes! {
         "Put it first, or correct the id.";
     TICKET_UNKNOWN, "ticket_unknown", 404, "The ticket is not known", false,
         "The id is wrong, or the ticket was closed more than a week ago.";
+    REVIEW_UNKNOWN, "review_unknown", 404, "There is no such open review", false,
+        "The id is wrong, or the review was decided already.";
     KEY_UNKNOWN, "key_unknown", 404, "There is no such API key", false,
         "Check the id with `GET /v1/keys`.";
     JOB_UNKNOWN, "job_unknown", 404, "There is no such job", false,
@@ -96,12 +102,16 @@ codes! {
         "One ticket is one message. Reserve another one.";
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
         "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";
+    SENDER_BUSY, "sender_busy", 429, "The sender cannot send so much before the ticket runs out", true,
+        "Tickets are spaced so that the sender keeps to its throughput, and so many are waiting that this one would run out before its turn. Wait as long as `Retry-After` says, or ask for a longer `ttl_s`.";
     JOB_RUNNING, "job_running", 409, "The job goes on", true,
         "Its result is there when it has ended. `GET /v1/jobs/{id}` says how far it is; `DELETE` ends it.";
     IDENTIFIERS_CONFLICT, "identifiers_conflict", 409, "The identifiers belong to two contacts", false,
         "The number and the user id are known as two people. Send one of them, or merge the two contacts if they are one person. Two contacts that each have a user id cannot be merged: two ids are two WhatsApp accounts. An opt-out that names both is never refused: it is recorded for each.";
     MERGE_INTO_ITSELF, "merge_into_itself", 409, "A contact cannot be merged into itself", false,
         "`from` and `into` name the same contact. Nothing has to be done.";
+    ENTRY_CODE_TAKEN, "entry_code_taken", 409, "The code is another entry point's", false,
+        "A code leads to one entry point. Choose another, or leave it out and one is made.";
     KEY_REVOKED, "key_revoked", 409, "The API key was revoked", false,
         "A revoked key stays revoked. Make another one.";
     KEY_LAST, "key_last", 409, "The API key is the last that may make others", false,
@@ -128,6 +138,8 @@ codes! {
         "Put the portfolio first, or correct its id.";
     CAPTURED_IN_FUTURE, "captured_in_future", 422, "The moment lies in the future", false,
         "A person cannot have acted later than now. Up to 5 minutes of clock difference are accepted.";
+    MOMENT_UNKNOWN, "moment_unknown", 422, "The ledger does not know this moment", false,
+        "`at` lies in the future, or before the ledger began. Leave it out to ask about now.";
     QUESTION_INCOMPLETE, "question_incomplete", 422, "The question is not complete", false,
         "A template message needs a template or a topic; a session message needs a sender; a template in several languages needs one of them.";
     IDEMPOTENCY_KEY_REUSED, "idempotency_key_reused", 422, "The idempotency key was used for another request", false,
@@ -152,6 +164,8 @@ codes! {
         "Storage failed. `outcome` is `not_recorded`, or `unknown` if it failed under this very request: repeat it with the same idempotency key after the restart.";
     VIEW_BEHIND, "view_behind", 503, "The answer is not ready yet", true,
         "Reading is catching up with writing. Try again after `Retry-After`.";
+    WEBHOOKS_OFF, "webhooks_off", 503, "Webhooks are switched off", true,
+        "The settings have no `whatsapp.app_secret` (for webhooks) or no `whatsapp.verify_token` (for the handshake). Set it and start again; WhatsApp repeats what it could not deliver for up to 7 days.";
     OVERLOADED, "overloaded", 503, "Too much is under way", true,
         "Try again after `Retry-After`.";
 }
@@ -309,6 +323,23 @@ impl Problem {
         self
     }
 
+    /// Returns it as part of an answer about several things.
+    pub fn value(&self) -> Value {
+        let Details { code, detail, errors, extra, retry_after_s, .. } = &*self.0;
+        let mut members = extra.clone();
+        members.insert("code".into(), code.name.into());
+        members.insert("title".into(), code.title.into());
+        members.insert("detail".into(), (**detail).into());
+        members.insert("retryable".into(), code.retryable.into());
+        if let Some(seconds) = retry_after_s {
+            members.insert("retry_after_s".into(), (*seconds).into());
+        }
+        if !errors.is_empty() {
+            members.insert("errors".into(), serde_json::to_value(errors).unwrap_or_default());
+        }
+        Value::Object(members)
+    }
+
     /// Returns the kind.
     pub fn code(&self) -> Code {
         self.0.code
@@ -421,6 +452,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::StatementUnknown => Self::at(STATEMENT_UNKNOWN, "/statement", detail),
             Refusal::PortfolioUnknown => Self::at(PORTFOLIO_UNKNOWN, "/portfolio", detail),
+            Refusal::EntryCodeTaken => Self::at(ENTRY_CODE_TAKEN, "/code", detail),
             Refusal::SenderUnknown => Self::at(SENDER_UNKNOWN, "/sender", detail),
             Refusal::InTheFuture { member, .. } => {
                 Self::at(CAPTURED_IN_FUTURE, format!("/{member}"), detail)
@@ -431,6 +463,7 @@ impl From<Refusal> for Problem {
             Refusal::SendRefused(_) => Self::new(SEND_REFUSED, detail),
             // Only `http::v1::sends` knows the time; elsewhere it cannot happen.
             Refusal::TicketsOpen { .. } => Self::new(TICKETS_OPEN, detail),
+            Refusal::SenderBusy { .. } => Self::new(SENDER_BUSY, detail),
             Refusal::TicketUnknown => Self::new(TICKET_UNKNOWN, detail),
             Refusal::TicketVoided { cause } => Self::new(TICKET_VOIDED, detail)
                 .with("cause", serde_json::to_value(cause).unwrap_or_default()),
@@ -438,6 +471,7 @@ impl From<Refusal> for Problem {
             Refusal::TicketCommitted => Self::new(TICKET_COMMITTED, detail),
             // Only `http::v1::verifications` knows the policy; elsewhere it cannot happen.
             Refusal::LookupBudget { .. } => Self::new(LOOKUP_BUDGET_SPENT, detail),
+            Refusal::ReviewUnknown => Self::new(REVIEW_UNKNOWN, detail),
             Refusal::JobUnknown => Self::new(JOB_UNKNOWN, detail),
             Refusal::JobsOpen => Self::new(JOBS_OPEN, detail).retry_after_s(60),
             Refusal::KeyUnknown => Self::new(KEY_UNKNOWN, detail),

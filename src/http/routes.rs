@@ -18,9 +18,11 @@ use crate::{
         health, metrics,
         problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem},
         v1::{
-            batch, contacts, duplicates, eligibility, exports, jobs, keys, merge, numbers, opt_ins,
-            opt_outs, outstanding, registry, sends, verifications,
+            batch, capacity, changes, contacts, duplicates, eligibility, entry_points, exports,
+            incidents, jobs, keys, merge, numbers, opt_ins, opt_outs, outstanding, policy, preview,
+            registry, reviews, sends, sends_batch, verifications,
         },
+        webhooks::{handshake, log, receive},
     },
 };
 
@@ -71,7 +73,9 @@ table! {
     "POST" "/v1/contacts/{ref}/traffic" needs(Scope::ContactsWrite) => contacts::traffic;
     "GET" "/v1/eligibility" needs(Scope::EligibilityRead) => eligibility::ask, query;
     "POST" "/v1/eligibility" needs(Scope::EligibilityRead) => batch::ask_many;
+    "POST" "/v1/eligibility/preview" needs(Scope::EligibilityRead) => preview::preview;
     "POST" "/v1/sends" needs(Scope::SendsWrite) => sends::reserve;
+    "POST" "/v1/sends/batch" needs(Scope::SendsWrite) => sends_batch::reserve_many;
     "POST" "/v1/sends/{id}/commit" needs(Scope::SendsWrite) => sends::commit;
     "POST" "/v1/sends/{id}/release" needs(Scope::SendsWrite) => sends::release;
     "GET" "/v1/numbers" needs(Scope::NumbersRead) => numbers::explain, query;
@@ -98,12 +102,26 @@ table! {
     "GET" "/v1/portfolios" needs(Scope::RegistryRead) => registry::list_portfolios, query;
     "GET" "/v1/portfolios/{id}" needs(Scope::RegistryRead) => registry::get_portfolio;
     "PUT" "/v1/portfolios/{id}" needs(Scope::RegistryWrite) => registry::put_portfolio;
+    "GET" "/v1/portfolios/{id}/capacity" needs(Scope::RegistryRead) => capacity::show;
+    "GET" "/v1/policy" needs(Scope::RegistryRead) => policy::get;
+    "PUT" "/v1/policy" needs(Scope::RegistryWrite) => policy::put;
+    "POST" "/v1/policy/simulate" needs(Scope::RegistryRead) => policy::simulate;
+    "GET" "/v1/entry-points" needs(Scope::RegistryRead) => entry_points::list_all, query;
+    "GET" "/v1/entry-points/{slug}" needs(Scope::RegistryRead) => entry_points::get;
+    "PUT" "/v1/entry-points/{slug}" needs(Scope::RegistryWrite) => entry_points::put_one;
+    "GET" "/v1/incidents" needs(Scope::RegistryRead) => incidents::list;
     "GET" "/v1/keys" needs(Scope::KeysManage) => keys::list, query;
     "POST" "/v1/keys" needs(Scope::KeysManage) => keys::create;
     "POST" "/v1/keys/{id}/rotate" needs(Scope::KeysManage) => keys::rotate;
     "DELETE" "/v1/keys/{id}" needs(Scope::KeysManage) => keys::revoke;
+    "GET" "/v1/changes" needs(Scope::LedgerRead) => changes::list, query;
     "GET" "/v1/exports/consents" needs(Scope::ExportsRead) => exports::consents, query;
     "GET" "/v1/exports/ledger" needs(Scope::ExportsRead) => exports::ledger, query;
+    "GET" "/v1/reviews" needs(Scope::ReviewsRead) => reviews::list, query;
+    "POST" "/v1/reviews/{id}" needs(Scope::ReviewsWrite) => reviews::decide;
+    "GET" "/v1/webhooks/log" needs(Scope::WebhooksRead) => log::list, query;
+    "GET" "/webhooks/whatsapp" Access::Signed => handshake::answer, query;
+    "POST" "/webhooks/whatsapp" Access::Signed => receive::receive;
     "GET" "/livez" Access::Open => health::live;
     "GET" "/readyz" Access::Open => health::ready;
     "GET" "/metrics" needs(Scope::MetricsRead) => metrics::show;

@@ -6,7 +6,7 @@ use actix_web::{App, HttpServer, dev::ServerHandle};
 
 use crate::{
     http::{door::Worker, edge::Edge, routes},
-    runtime::ids::RequestIds,
+    runtime::{ids::RequestIds, shutdown::Shutdown},
 };
 
 /// How to serve.
@@ -32,9 +32,25 @@ pub struct Bound {
     /// Where it listens.
     pub addr: SocketAddr,
     /// Stops it.
-    pub handle: ServerHandle,
+    pub handle: Stop,
     /// Runs until it is stopped.
     pub run: BoundRun,
+}
+
+/// Stops a server.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    server: ServerHandle,
+    stopping: Shutdown,
+}
+
+impl Stop {
+    /// Tells whoever waits that the service stops, then stops the server; with `is_graceful` once
+    /// requests under way are answered.
+    pub async fn stop(&self, is_graceful: bool) {
+        self.stopping.begin();
+        self.server.stop(is_graceful).await;
+    }
 }
 
 /// The running of a server.
@@ -67,6 +83,7 @@ pub fn bind(
     edge: Arc<Edge>,
     request_ids: Arc<RequestIds>,
 ) -> io::Result<Bound> {
+    let stopping = edge.stopping.clone();
     let server = HttpServer::new(move || {
         let worker = Rc::new(Worker {
             edge: Arc::clone(&edge),
@@ -84,6 +101,6 @@ pub fn bind(
     let server = server.bind(settings.listen)?;
     let addr = server.addrs().first().copied().unwrap_or(settings.listen);
     let server = server.run();
-    let handle = server.handle();
+    let handle = Stop { server: server.handle(), stopping };
     Ok(Bound { addr, handle, run: BoundRun(server) })
 }

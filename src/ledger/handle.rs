@@ -1,20 +1,22 @@
 //! How everyone else reaches the writer: a queue with an end, and an answer to wait for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     domain::{
-        command::{Command, Envelope},
+        command::{Command, Envelope, Person},
         entry::{Seq, Subject},
         event::Record,
+        hearing::{ConsentAnswer, Delivery, Failure, FailureEffect, HeardFact, Wrote},
+        ids::TicketId,
         key::ContactKey,
         refusal::Refusal,
     },
     ledger::{
         recent::{Recent, RecentReader},
-        views::Views,
+        views::{StopId, Views},
     },
 };
 
@@ -90,19 +92,32 @@ impl Ledger {
     ///
     /// [`SubmitError`] says whether to correct the request, to retry, or to look first.
     pub async fn submit(&self, envelope: Envelope) -> Answer {
-        let stopped = stopped_keys(&envelope.command);
+        let stop = Stop::of(&self.views, &envelope);
         // By itself, so that what waits holds the command only once.
         let answer = match self.offer(envelope) {
             Ok(outcome) => outcome.await.unwrap_or(Err(SubmitError::Unknown)),
             Err(error) => Err(error),
         };
-        let has_failed = match &answer {
-            Err(SubmitError::ReadOnly | SubmitError::Unknown | SubmitError::Closed) => true,
-            Err(SubmitError::Refused(_) | SubmitError::Busy) | Ok(_) => false,
+        self.note(stop, &answer);
+        answer
+    }
+
+    /// As [`Self::submit`], but waits this long for a place in the queue before it is busy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    pub async fn submit_within(&self, envelope: Envelope, wait: Duration) -> Answer {
+        let stop = Stop::of(&self.views, &envelope);
+        let answer = match self.place(wait).await {
+            Ok(place) => {
+                let (answer, outcome) = oneshot::channel();
+                place.send(Pending { envelope, answer });
+                outcome.await.unwrap_or(Err(SubmitError::Unknown))
+            }
+            Err(error) => Err(error),
         };
-        if has_failed && !stopped.is_empty() {
-            self.views.note_unrecorded_stop(&stopped);
-        }
+        self.note(stop, &answer);
         answer
     }
 
@@ -125,6 +140,31 @@ impl Ledger {
         self.recent.follow(bytes_max)
     }
 
+    async fn place(&self, wait: Duration) -> Result<mpsc::Permit<'_, Pending>, SubmitError> {
+        if self.views.is_read_only() {
+            return Err(SubmitError::ReadOnly);
+        }
+        match tokio::time::timeout(wait, self.queue.reserve()).await {
+            Ok(place) => place.map_err(|mpsc::error::SendError(())| SubmitError::Closed),
+            Err(tokio::time::error::Elapsed { .. }) => Err(SubmitError::Busy),
+        }
+    }
+
+    /// Remembers who must not be written to, if the ledger could not take it down. Whoever calls
+    /// learns that there was no room, and what they asked for was not done; what was heard is said
+    /// again, and holds until then.
+    fn note(&self, stop: Option<Stop>, answer: &Answer) {
+        let Some(Stop { keys, id }) = stop else { return };
+        match (answer, id) {
+            (Err(SubmitError::ReadOnly | SubmitError::Unknown | SubmitError::Closed), _) => {
+                self.views.note_unrecorded_stop(&keys);
+            }
+            (Err(SubmitError::Busy), Some(id)) => self.views.note_waiting_stop(id, &keys),
+            (Ok(_), Some(id)) => self.views.forget_waiting_stop(&id),
+            (Err(SubmitError::Refused(_) | SubmitError::Busy) | Ok(_), _) => {}
+        }
+    }
+
     /// Returns what readers see.
     pub const fn views(&self) -> &Arc<Views> {
         &self.views
@@ -141,12 +181,128 @@ impl Ledger {
     }
 }
 
+/// What is remembered of a command until it is recorded.
+struct Stop {
+    keys: Vec<ContactKey>,
+    /// What its repeat will have in common with it, if WhatsApp said it.
+    id: Option<StopId>,
+}
+
+impl Stop {
+    fn of(views: &Views, envelope: &Envelope) -> Option<Self> {
+        let keys = stopped_keys(views, &envelope.command);
+        if keys.is_empty() {
+            return None;
+        }
+        let id = if let Command::Hear(heard) = &envelope.command {
+            let once = envelope.once.as_ref().map(|once| StopId::Once(once.id));
+            Some(once.unwrap_or_else(|| StopId::Said(heard.at, keys.clone())))
+        } else {
+            None
+        };
+        Some(Self { keys, id })
+    }
+}
+
 /// Returns who must not be written to if this command cannot be recorded: the person by every
 /// identifier named, weak spellings included.
-fn stopped_keys(command: &Command) -> Vec<ContactKey> {
-    let Command::OptOut(opt_out) = command else { return Vec::new() };
-    let number = opt_out.person.number.as_ref();
+fn stopped_keys(views: &Views, command: &Command) -> Vec<ContactKey> {
+    let person = if let Command::OptOut(opt_out) = command {
+        &opt_out.person
+    } else if let Command::Hear(heard) = command {
+        match stopped(&heard.fact) {
+            Stopped::Person(person) => person,
+            Stopped::Key(key) => return vec![key],
+            Stopped::Ticket(ticket) => return ticket_keys(views, ticket),
+            Stopped::Nobody => match changed(views, &heard.fact) {
+                Some(person) => person,
+                None => return Vec::new(),
+            },
+        }
+    } else {
+        return Vec::new();
+    };
+    let number = person.number.as_ref();
     let weak = number.into_iter().flat_map(|number| number.weak.iter().copied());
-    let user = opt_out.person.user.as_ref().map(|user| user.key);
+    let user = person.user.as_ref().map(|user| user.key);
     number.map(|number| number.key).into_iter().chain(user).chain(weak).collect()
+}
+
+/// Returns the keys of whom a ticket is for.
+fn ticket_keys(views: &Views, ticket: TicketId) -> Vec<ContactKey> {
+    let state = views.state();
+    let contact = state.ticket(ticket).map(|ticket| state.contacts().resolve(ticket.contact));
+    let contact = contact.and_then(|subject| state.contacts().get(subject));
+    let keys = contact.map(|known| [known.number_key, known.user_key]);
+    keys.into_iter().flatten().flatten().collect()
+}
+
+/// Returns who came with another identity hash than the one that is known.
+fn changed<'a>(views: &Views, fact: &'a HeardFact) -> Option<&'a Person> {
+    let (person, hash) = if let HeardFact::Wrote(wrote) = fact {
+        (&wrote.person, wrote.identity_hash.as_deref()?)
+    } else if let HeardFact::Delivery(delivery) = fact {
+        (delivery.person.as_ref()?, delivery.identity_hash.as_deref()?)
+    } else {
+        return None;
+    };
+    let number = person.number.as_ref().map(|number| number.key);
+    let user = person.user.as_ref().map(|user| user.key);
+    let state = views.state();
+    let is_other = |key| {
+        let known = state.contacts().find(key).and_then(|subject| state.contacts().get(subject));
+        known.is_some_and(|known| {
+            known.details().identity.as_ref().is_some_and(|identity| identity.hash() != hash)
+        })
+    };
+    [number, user].into_iter().flatten().any(is_other).then_some(person)
+}
+
+/// Whom a fact forbids to write to, whatever else is known.
+enum Stopped<'a> {
+    Person(&'a Person),
+    Key(ContactKey),
+    Ticket(TicketId),
+    Nobody,
+}
+
+/// Returns who withdrew, may have withdrawn, or may be somebody else now. A stop of marketing counts
+/// for everything: what a message is for cannot be told where this is asked.
+fn stopped(fact: &HeardFact) -> Stopped<'_> {
+    match fact {
+        HeardFact::Wrote(Wrote {
+            person,
+            answer: Some(ConsentAnswer::OptOut { .. } | ConsentAnswer::Review { .. }),
+            ..
+        })
+        | HeardFact::MarketingPreference { person, is_stopped: true }
+        | HeardFact::MovedNumber { old: person, .. }
+        | HeardFact::IdentityChanged { person, .. } => Stopped::Person(person),
+        HeardFact::MovedUser { previous, .. } => Stopped::Key(previous.key),
+        HeardFact::Delivery(Delivery {
+            person,
+            ticket,
+            failure:
+                Some(Failure {
+                    effect:
+                        FailureEffect::MarketingStopped
+                        | FailureEffect::BlockedByBusiness
+                        | FailureEffect::RefuseForever
+                        | FailureEffect::Identity,
+                    ..
+                }),
+            ..
+        }) => match (person, ticket) {
+            (Some(person), _) => Stopped::Person(person),
+            (None, Some(ticket)) => Stopped::Ticket(*ticket),
+            (None, None) => Stopped::Nobody,
+        },
+        HeardFact::Wrote(_)
+        | HeardFact::Delivery(_)
+        | HeardFact::MarketingPreference { .. }
+        | HeardFact::Account(_)
+        | HeardFact::Template(_)
+        | HeardFact::SenderNumber(_)
+        | HeardFact::Limit { .. } => Stopped::Nobody,
+    }
 }

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lock;
 pub mod log;
 pub mod memory;
+pub mod past;
 pub mod recent;
 pub mod replay;
 pub mod seal;

@@ -266,6 +266,7 @@ impl Desk<'_> {
             id: once.id,
             fingerprint: once.fingerprint,
             entries: count,
+            kept: once.kept,
         });
         let mut records = Vec::with_capacity(events.len());
         for (subject, event) in events {

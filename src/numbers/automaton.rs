@@ -30,7 +30,7 @@ pub(super) fn judge(digits: &[u8]) -> Option<Judgement> {
         code_of(digits)?;
     let national = digits.get(usize::from(*code_len)..)?;
     let label = match digits.split_first_chunk::<LEAP_LEN>() {
-        Some((first, rest)) => label_of(leap(first), rest),
+        Some((first, rest)) => label_of(leap(*first), rest),
         None => label_of(usize::from(u16::from_le_bytes([*root_low, *root_high])), national),
     };
     let rank = usize::from(label >> RANK_SHIFT);
@@ -67,8 +67,8 @@ fn code_of(digits: &[u8]) -> Option<&'static [u8; CODE_BYTES]> {
 }
 
 /// Returns where a number with these first digits goes on. Most are decided a digit or two later.
-fn leap(first: &[u8; LEAP_LEN]) -> usize {
-    TABLE.leaps.get(decimal(first)).map_or(0, |to| usize::from(u16::from_le_bytes(*to)))
+fn leap(first: [u8; LEAP_LEN]) -> usize {
+    TABLE.leaps.get(decimal(&first)).map_or(0, |to| usize::from(u16::from_le_bytes(*to)))
 }
 
 fn decimal(digits: &[u8]) -> usize {

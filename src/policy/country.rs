@@ -41,6 +41,11 @@ impl Country {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// Returns whether clocks in the country stand differently.
+    pub fn has_several_zones(&self) -> bool {
+        zones::of_region(self.as_str()).len() > 1
+    }
+
     /// Returns a number below [`PAIRS`], another for every country.
     pub(super) fn place(self) -> usize {
         let [first, second] = self.0.map(|letter| usize::from(letter.saturating_sub(b'A')));

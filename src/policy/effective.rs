@@ -1,6 +1,9 @@
 //! The policy in force: the rules that count, laid out for one question.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +55,12 @@ pub struct RuleRef {
     pub version: u32,
     /// The rule in it.
     pub rule: PolicyName,
+}
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}/{}", self.pack, self.version, self.rule)
+    }
 }
 
 /// What all rules about one kind of recipient and message ask for together.
@@ -123,6 +132,19 @@ enum NotAPolicy {
 impl AsRef<Hours> for QuietRule {
     fn as_ref(&self) -> &Hours {
         &self.hours
+    }
+}
+
+/// No pack counts, and the settings are those that are safe.
+impl Default for Policy {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self::compiled(Vec::new(), settings.clone()).unwrap_or_else(|_never| Self {
+            rules: Box::default(),
+            settings,
+            cells: Box::default(),
+            places: Box::default(),
+        })
     }
 }
 

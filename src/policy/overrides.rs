@@ -12,11 +12,12 @@ use super::{
 };
 use crate::limits::{POLICY_OVERRIDES_MAX, POLICY_TEXT_BYTES_MAX};
 
-/// An operator's choices. Nothing said means: every pack in its newest version, no rule off.
+/// An operator's choices. Nothing said means: no pack, and the settings that are safe. A pack that is
+/// switched on counts in its newest version, with every rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overrides {
-    /// By pack; one that is not named is on in its newest version.
+    /// By pack; one that is not named does not count.
     pub packs: BTreeMap<PolicyName, PackChoice>,
     /// Rules that do not count, although their pack does.
     pub off: Vec<Off>,
@@ -129,7 +130,7 @@ impl Overrides {
         let mut chosen: BTreeMap<&PolicyName, Chosen<'p>> = BTreeMap::new();
         for pack in packs {
             let choice = self.packs.get(&pack.id);
-            let on = choice.is_none_or(|choice| choice.on);
+            let on = choice.is_some_and(|choice| choice.on);
             let pinned = choice.and_then(|choice| choice.version);
             if pinned.is_some_and(|version| version != pack.version) {
                 continue;

@@ -59,28 +59,16 @@ fn write_page(page: &mut String) -> fmt::Result {
 }
 
 fn write_settings(page: &mut String) -> fmt::Result {
-    let Settings {
-        frequency_caps,
-        general_topic,
-        consent_moves_with_number,
-        look_up_needs_opt_in,
-        session_margin_s,
-        yellow_marketing_percent,
-    } = Settings::default();
+    let Settings { frequency_caps, general_topic, yellow_marketing_percent } = Settings::default();
     writeln!(page, "## Settings\n\n| setting | unless said otherwise |\n|---|---|")?;
     for limit in frequency_caps {
         let cap = Action::FrequencyCap(limit.cap);
         writeln!(page, "| `frequency_caps` | {}: {cap} |", limit.category.name())?;
     }
-    let switches = [
-        ("general_topic", general_topic),
-        ("consent_moves_with_number", consent_moves_with_number),
-        ("look_up_needs_opt_in", look_up_needs_opt_in),
-    ];
+    let switches = [("general_topic", general_topic)];
     for (name, value) in switches {
         writeln!(page, "| `{name}` | {value} |")?;
     }
-    writeln!(page, "| `session_margin_s` | {session_margin_s} |")?;
     writeln!(page, "| `yellow_marketing_percent` | {yellow_marketing_percent} |")
 }
 

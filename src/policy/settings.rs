@@ -6,7 +6,6 @@ use super::{
     action::{Cap, cap_fault},
     category::Category,
 };
-use crate::limits::SESSION_MARGIN_S_MAX;
 
 /// General settings. Left out, each has the value that is safe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,12 +16,6 @@ pub struct Settings {
     pub frequency_caps: Vec<CategoryCap>,
     /// Whether an agreement to the topic `general` covers every topic.
     pub general_topic: bool,
-    /// Whether consents go with a person who changes the number.
-    pub consent_moves_with_number: bool,
-    /// Whether a number is looked up at a provider only for people who opted in.
-    pub look_up_needs_opt_in: bool,
-    /// How long before its end a session window counts as closed, in seconds.
-    pub session_margin_s: u32,
     /// How much of the marketing a sender with yellow quality goes on with, in percent of its
     /// limit. With red quality it is none, always.
     pub yellow_marketing_percent: u8,
@@ -49,10 +42,7 @@ impl Default for Settings {
         let cap = Cap { count: ONE, days: ONE.saturating_add(13) };
         Self {
             frequency_caps: vec![CategoryCap { category: Category::Marketing, cap }],
-            general_topic: true,
-            consent_moves_with_number: false,
-            look_up_needs_opt_in: true,
-            session_margin_s: 60,
+            general_topic: false,
             yellow_marketing_percent: 50,
         }
     }
@@ -65,7 +55,7 @@ impl Settings {
     ///
     /// [`NotSettings`] names the first member out of its bounds.
     pub fn check(&self) -> Result<(), NotSettings> {
-        let Self { frequency_caps, session_margin_s, yellow_marketing_percent, .. } = self;
+        let Self { frequency_caps, yellow_marketing_percent, .. } = self;
         let mut seen = Vec::new();
         for CategoryCap { category, cap } in frequency_caps {
             if seen.contains(category) {
@@ -76,11 +66,6 @@ impl Settings {
             if let Some(fault) = cap_fault("frequency_caps", *cap) {
                 return Err(NotSettings(fault));
             }
-        }
-        if *session_margin_s > SESSION_MARGIN_S_MAX {
-            return Err(NotSettings(format!(
-                "`session_margin_s` is at most {SESSION_MARGIN_S_MAX}"
-            )));
         }
         if *yellow_marketing_percent > 100 {
             return Err(NotSettings("`yellow_marketing_percent` is at most 100".into()));
@@ -107,7 +92,7 @@ mod tests {
         assert_eq!(settings, Settings::default());
         let caps = json!([{"category": "marketing", "cap": {"count": 1, "days": 14}}]);
         assert_eq!(serde_json::to_value(&settings).unwrap()["frequency_caps"], caps);
-        assert!(!settings.consent_moves_with_number && settings.look_up_needs_opt_in);
+        assert!(!settings.general_topic);
     }
 
     #[test]
@@ -117,14 +102,12 @@ mod tests {
             (json!({"frequency_caps": [cap(1), cap(2)]}), "frequency_caps"),
             (json!({"frequency_caps": [cap(0)]}), "nonzero"),
             (json!({"frequency_caps": [cap(10_000)]}), "frequency_caps.days"),
-            (json!({"session_margin_s": 3_601}), "session_margin_s"),
-            (json!({"session_margin_s": -1}), "invalid value"),
             (json!({"yellow_marketing_percent": 101}), "yellow_marketing_percent"),
             (json!({"consent_moves": true}), "consent_moves"),
         ] {
             let error = checked(wrong).unwrap_err();
             assert!(error.contains(member), "{member}: {error}");
         }
-        checked(json!({"frequency_caps": [], "session_margin_s": 0})).unwrap();
+        checked(json!({"frequency_caps": []})).unwrap();
     }
 }

@@ -16,13 +16,36 @@ fn name(text: &str) -> PolicyName {
     PolicyName::parse(text).unwrap()
 }
 
+/// Switches on every pack that is not chosen otherwise.
+fn all_on(packs: &[Pack], mut chosen: Overrides) -> Overrides {
+    for pack in packs {
+        let on = PackChoice { on: true, version: None };
+        chosen.packs.entry(pack.id.clone()).or_insert(on);
+    }
+    chosen
+}
+
+/// The policy of all these packs.
+fn all(packs: &[Pack]) -> Policy {
+    Policy::effective(packs, &all_on(packs, Overrides::default())).unwrap()
+}
+
 fn shipped() -> Policy {
-    Policy::effective(packs(), &Overrides::default()).unwrap()
+    all(packs())
 }
 
 fn with(overrides: Value) -> Result<Policy, String> {
     let overrides: Overrides = serde_json::from_value(overrides).map_err(|e| e.to_string())?;
-    Policy::effective(packs(), &overrides).map_err(|error| error.to_string())
+    Policy::effective(packs(), &all_on(packs(), overrides)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn nothing_chosen_is_no_pack_and_the_general_cap() {
+    let policy = Policy::effective(packs(), &Overrides::default()).unwrap();
+    assert_eq!(policy.iter().count(), 0);
+    assert_eq!(policy, Policy::default());
+    let us = policy.rules(country("US"), Category::Marketing);
+    assert_eq!((&us.pause, us.quiet_hours.len(), us.frequency_caps.len()), (&None, 0, 1));
 }
 
 /// The name of a rule, as a denial would show it.
@@ -111,7 +134,7 @@ fn overrides_that_miss_are_refused() {
         (json!({"off": [pause.clone(), pause]}), "twice"),
         (json!({"rules": [own.clone(), own]}), "two rules of the name `a`"),
         (json!({"rules": [{"id": "a"}]}), "countries"),
-        (json!({"settings": {"session_margin_s": 7_200}}), "session_margin_s"),
+        (json!({"settings": {"yellow_marketing_percent": 101}}), "yellow_marketing_percent"),
         (json!({"pack": {}}), "unknown field `pack`"),
         (json!({"packs": {"us": {"on": true, "off": true}}}), "unknown field `off`"),
     ] {
@@ -128,7 +151,7 @@ fn a_pinned_version_stays_and_the_newest_is_taken_otherwise() {
     let packs = [version(2, 20), version(1, 10), version(3, 30)];
     let expiry = |overrides: Value| {
         let overrides = serde_json::from_value(overrides).unwrap();
-        let policy = Policy::effective(&packs, &overrides).unwrap();
+        let policy = Policy::effective(&packs, &all_on(&packs, overrides)).unwrap();
         let limit = policy.rules(None, Category::Marketing).consent_expiry_days.clone().unwrap();
         (limit.amount, limit.rule.version)
     };
@@ -250,11 +273,11 @@ fn looser(one: &Rules, than: &Rules) -> Option<&'static str> {
 proptest! {
     #[test]
     fn all_packs_together_are_never_looser_than_one(packs in some_packs()) {
-        let all = Policy::effective(&packs, &Overrides::default()).unwrap();
+        let everything = all(&packs);
         for pack in &packs {
-            let alone = Policy::effective(std::slice::from_ref(pack), &Overrides::default()).unwrap();
+            let alone = all(std::slice::from_ref(pack));
             for (country, category) in everywhere() {
-                let (all, alone) = (all.rules(country, category), alone.rules(country, category));
+                let (all, alone) = (everything.rules(country, category), alone.rules(country, category));
                 prop_assert_eq!(looser(all, alone), None);
             }
         }
@@ -262,10 +285,10 @@ proptest! {
 
     #[test]
     fn what_is_asked_for_is_what_the_rules_say_one_by_one(packs in some_packs()) {
-        let all = Policy::effective(&packs, &Overrides::default()).unwrap();
+        let everything = all(&packs);
         for (country, category) in everywhere() {
             let about = || packs.iter().flat_map(|pack| &pack.rules).filter(|rule| rule.is_about(country, category));
-            let rules = all.rules(country, category);
+            let rules = everything.rules(country, category);
             let has = |action: &str| about().any(|rule| rule.action().name() == action);
             prop_assert_eq!(rules.pause.is_some(), has("pause"));
             prop_assert_eq!(rules.double_opt_in.is_some(), has("double_opt_in"));
@@ -286,28 +309,28 @@ proptest! {
             let named = [&rules.pause, &rules.double_opt_in].into_iter().flatten();
             let named = named.chain(rules.quiet_hours.iter().map(|quiet| &quiet.rule));
             for rule in named.chain(rules.stop_within_hours.iter().map(|limit| &limit.rule)) {
-                prop_assert!(all.rule(rule).unwrap().is_about(country, category));
+                prop_assert!(everything.rule(rule).unwrap().is_about(country, category));
             }
         }
     }
 
     #[test]
     fn the_order_of_packs_makes_no_difference(packs in some_packs(), turn in 0..4_usize) {
-        let one = Policy::effective(&packs, &Overrides::default()).unwrap();
+        let one = all(&packs);
         let mut turned = packs;
         let len = turned.len();
         turned.rotate_left(turn % len);
         for pack in &mut turned {
             pack.rules.reverse();
         }
-        let other = Policy::effective(&turned, &Overrides::default()).unwrap();
+        let other = all(&turned);
         prop_assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&other).unwrap());
         prop_assert_eq!(one, other);
     }
 
     #[test]
     fn a_policy_is_read_as_it_was_stored(packs in some_packs()) {
-        let policy = Policy::effective(&packs, &Overrides::default()).unwrap();
+        let policy = all(&packs);
         let text = serde_json::to_string(&policy).unwrap();
         let again: Policy = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde_json::to_string(&again).unwrap(), text);
@@ -320,10 +343,11 @@ proptest! {
         prop_assume!(!rules.is_empty());
         let (pack, rule) = rules[pick.index(rules.len())];
         let off = Off { pack: pack.id.clone(), rule: rule.id().clone(), reason: "A test.".into() };
-        let all = Policy::effective(&packs, &Overrides::default()).unwrap();
-        let less = Policy::effective(&packs, &Overrides { off: vec![off], ..Overrides::default() }).unwrap();
+        let everything = all(&packs);
+        let off = Overrides { off: vec![off], ..Overrides::default() };
+        let less = Policy::effective(&packs, &all_on(&packs, off)).unwrap();
         for (country, category) in everywhere() {
-            let (all, less) = (all.rules(country, category), less.rules(country, category));
+            let (all, less) = (everything.rules(country, category), less.rules(country, category));
             if rule.is_about(country, category) {
                 prop_assert_eq!(looser(all, less), None);
             } else {

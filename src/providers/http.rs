@@ -1,11 +1,13 @@
 //! One request and the whole of its reply, within a time and a size.
 //!
 //! Does not read replies beyond their status and headers. Follows no redirect, uses no proxy from
-//! the environment and never asks twice: each question costs budget.
+//! the environment and never asks twice: each question costs something.
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect, retry};
+use reqwest::{
+    Client, Method, RequestBuilder, Response, StatusCode, Url, header::HeaderMap, redirect, retry,
+};
 
 use crate::{
     limits::PROVIDER_BODY_BYTES_MAX,
@@ -46,6 +48,13 @@ pub(super) struct Failure {
     pub(super) retry_after: Option<Duration>,
 }
 
+/// A whole reply, whatever its status.
+pub(super) struct Whole {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
 impl Failure {
     const fn of(cause: UnknownCause) -> Self {
         Self { cause, status: None, retry_after: None }
@@ -82,7 +91,7 @@ impl Http {
 
     /// Returns the body of a successful reply.
     pub(super) async fn exchange(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-        let mut reply = request.send().await.map_err(|error| Failure::of(cause_of(&error)))?;
+        let reply = request.send().await.map_err(|error| Failure::of(cause_of(&error)))?;
         let status = reply.status();
         if let Some(cause) = cause_of_status(status) {
             return Err(Failure {
@@ -93,21 +102,35 @@ impl Http {
                     .flatten(),
             });
         }
-        let announced = reply.content_length().unwrap_or(0);
-        if usize::try_from(announced).unwrap_or(usize::MAX) > PROVIDER_BODY_BYTES_MAX {
-            return Err(Failure::of(UnknownCause::TooLarge));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) =
-            reply.chunk().await.map_err(|error| Failure::of(cause_of(&error)))?
-        {
-            if body.len() + chunk.len() > PROVIDER_BODY_BYTES_MAX {
-                return Err(Failure::of(UnknownCause::TooLarge));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        body_of(reply, PROVIDER_BODY_BYTES_MAX).await.map_err(Failure::of)
     }
+
+    /// Returns a reply with its body of at most `bytes_max`, whatever its status.
+    pub(super) async fn whole(
+        &self,
+        request: RequestBuilder,
+        bytes_max: usize,
+    ) -> Result<Whole, UnknownCause> {
+        let reply = request.send().await.map_err(|error| cause_of(&error))?;
+        let (status, headers) = (reply.status(), reply.headers().clone());
+        let body = body_of(reply, bytes_max).await?;
+        Ok(Whole { status, headers, body })
+    }
+}
+
+async fn body_of(mut reply: Response, bytes_max: usize) -> Result<Vec<u8>, UnknownCause> {
+    let announced = reply.content_length().unwrap_or(0);
+    if usize::try_from(announced).unwrap_or(usize::MAX) > bytes_max {
+        return Err(UnknownCause::TooLarge);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(|error| cause_of(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(UnknownCause::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Returns what went wrong. The error itself holds the URL, and with it the number: it stops here.

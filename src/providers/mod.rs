@@ -1,4 +1,5 @@
-//! Asks a service outside whether a number is on WhatsApp, and says honestly what it learnt.
+//! Asks services outside, and says honestly what it learnt: a provider whether a number is on
+//! WhatsApp, and WhatsApp itself how senders and templates stand.
 //!
 //! Knows neither budgets nor the ledger: whether a number may be asked about is decided before,
 //! and what an answer means is decided after. Whatever the network does, the outcome is an
@@ -9,11 +10,13 @@ mod answer;
 mod breaker;
 mod contacts_api;
 mod evolution;
+mod graph;
 mod green_api;
 mod http;
 mod provider;
 mod retry_after;
 mod settings;
+mod usage;
 mod waha;
 mod wppconnect;
 
@@ -22,6 +25,7 @@ pub use breaker::{
     Breaker, BreakerSettings, BreakerSettingsError, BreakerState, HeldPermit, OpenUntil, Outcome,
     Permit, SharedBreaker,
 };
+pub use graph::{Graph, GraphFailure, GraphSettings, Told};
 pub use http::install_tls;
 pub use provider::{BuildError, Provider};
 pub use settings::{

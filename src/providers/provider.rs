@@ -44,10 +44,10 @@ enum Adapter {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The client did not come about, most likely for want of root certificates on this machine.
-    #[error("failed to build the HTTP client of the look-up provider")]
+    #[error("failed to build the HTTP client")]
     Client(#[source] reqwest::Error),
     /// The token cannot be put in a header.
-    #[error("failed to put the look-up provider's token in a header")]
+    #[error("failed to put the token in a header")]
     Token,
     /// There is no token, and the address is not complete without one.
     #[error("failed to ask a look-up provider of this kind without a token")]
@@ -161,7 +161,10 @@ fn report(state: &NumberState, http_status: Option<u16>, retry_after: Option<Dur
     }
 }
 
-fn secret_header(prefix: &str, token: Option<Token>) -> Result<Option<HeaderValue>, BuildError> {
+pub(super) fn secret_header(
+    prefix: &str,
+    token: Option<Token>,
+) -> Result<Option<HeaderValue>, BuildError> {
     let Some(token) = token else { return Ok(None) };
     let text = Zeroizing::new(format!("{prefix}{}", token.expose()));
     let Ok(mut value) = HeaderValue::from_str(&text) else { return Err(BuildError::Token) };

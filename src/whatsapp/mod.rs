@@ -24,6 +24,9 @@ pub use facts::{
     TemplateCategory, TemplateEvent, TemplateKey, TemplateQuality, TemplateStatus, UserIdChanged,
     UsernameUpdate, WindowProof,
 };
-pub use graph::{CanSend, GraphFault, Health, HealthEntity, HealthFault, NotAnAnswer, NumberRead};
+pub use graph::{
+    CanSend, GraphFault, Health, HealthEntity, HealthFault, NotAnAnswer, NumberRead, TemplateRead,
+    TemplatesRead,
+};
 pub use payload::{Part, ReadError, Reading, read};
 pub use signature::AppSecrets;

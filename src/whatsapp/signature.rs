@@ -32,6 +32,12 @@ impl AppSecrets {
         Self { keyed: secrets.into_iter().map(keyed).collect() }
     }
 
+    /// Returns whether a header has the form of a signature, whatever it signs.
+    pub fn is_signature(header: &[u8]) -> bool {
+        let digits = header.strip_prefix(b"sha256=").unwrap_or_default();
+        digits.len() == 2 * MAC_BYTES && digits.iter().all(u8::is_ascii_hexdigit)
+    }
+
     /// Returns the place of the secret that `header`, the value of `X-Hub-Signature-256`, signs
     /// `body` with, or nothing if it is none of them.
     ///
@@ -47,6 +53,13 @@ impl AppSecrets {
             mac.update(body);
             mac.verify_slice(&claimed).is_ok()
         })
+    }
+
+    /// Returns the header that signs `body` with the first secret, if there is one.
+    pub fn sign(&self, body: &[u8]) -> Option<String> {
+        let mut mac = self.keyed.first()?.clone();
+        mac.update(body);
+        Some(format!("sha256={}", hex::encode(mac.finalize().into_bytes())))
     }
 
     /// Returns whether there is no secret, and so nothing can be signed.
@@ -74,6 +87,14 @@ mod tests {
 
     fn secrets(of: &[&[u8]]) -> AppSecrets {
         AppSecrets::new(of.iter().copied())
+    }
+
+    #[test]
+    fn what_is_signed_here_is_signed_by_the_first_secret() {
+        let both = secrets(&[SECRET, b"another"]);
+        assert_eq!(both.sign(EMPTY).unwrap().as_bytes(), SIGNED);
+        assert_eq!(both.signer(SIGNED, EMPTY), Some(0));
+        assert_eq!(secrets(&[]).sign(EMPTY), None);
     }
 
     #[test]

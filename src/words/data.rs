@@ -18,6 +18,9 @@ pub(super) struct List {
     /// What people add to a word without changing it: please, thanks, forms of address.
     #[serde(default)]
     pub(super) courtesies: Vec<String>,
+    /// What makes a no of a sentence: words, or in scripts without spaces pieces of them.
+    #[serde(default)]
+    pub(super) negations: Vec<String>,
     pub(super) words: Vec<Group>,
 }
 
@@ -41,6 +44,10 @@ pub(super) struct Group {
 pub(super) struct Conflict {
     pub(super) word: String,
     pub(super) means: Meaning,
+    /// Countries, by their two letters, where people use the word otherwise every day: an opt-out
+    /// by somebody with a number from there goes to review.
+    #[serde(default)]
+    pub(super) review_in: Vec<String>,
     pub(super) because: String,
 }
 

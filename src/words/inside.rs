@@ -140,7 +140,7 @@ fn length(folded: &Folded) -> Sentence {
 /// to them.
 ///
 /// Source: Unicode blocks of Thai, Hangul, kana and Han.
-fn is_unspaced(c: char) -> bool {
+pub(super) fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{E00}'..='\u{E7F}'
         | '\u{1100}'..='\u{11FF}'

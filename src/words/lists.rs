@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use super::{
     data::{self, Conflict, List},
     fold::{Folded, bare},
-    inside::InsideIndex,
+    inside::{InsideIndex, is_unspaced},
     language::Language,
     typo::TypoIndex,
     word::{Entry, Inside, Meaning},
@@ -41,6 +41,9 @@ pub struct Addition {
 /// Why words cannot be added or removed. Shows the word, which is a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordError {
+    /// Not a list of words to add and to remove.
+    #[error("it does not say which words to `add` and to `remove`: {0}")]
+    NotChanges(String),
     /// Only punctuation, signs or invisible characters.
     #[error("the consent word {0:?} has no letter or digit")]
     Empty(String),
@@ -66,6 +69,7 @@ pub struct Words {
     /// Opt-out words without their diacritics, also where a list does not take them so.
     bare: Table<usize>,
     courtesies: HashSet<Box<str>, Hasher>,
+    negations: Vec<Box<str>>,
     typos: TypoIndex,
     inside: InsideIndex,
     no_language: [Language; 1],
@@ -111,6 +115,7 @@ impl Words {
                         languages: vec![language.clone()],
                         meaning: *means,
                         inside: *inside,
+                        review_in: Vec::new(),
                     },
                 );
             }
@@ -130,6 +135,14 @@ impl Words {
 
     pub(super) fn is_courtesy(&self, folded_word: &str) -> bool {
         self.courtesies.contains(folded_word)
+    }
+
+    /// Returns whether a text says no to something. What it says no to, it does not tell.
+    pub fn negates(&self, text: &str) -> bool {
+        let folded = Folded::of(text);
+        let joined = format!(" {} ", folded.joined);
+        let spaced = format!(" {} ", folded.spaced);
+        self.negations.iter().any(|one| joined.contains(&**one) || spaced.contains(&**one))
     }
 
     /// Returns the opt-out word that is one slip of the finger away.
@@ -174,6 +187,8 @@ pub(super) fn spellings(folded: &Folded) -> Vec<Box<str>> {
 pub(super) struct Builder {
     keys: BTreeMap<Box<str>, Entry>,
     courtesies: HashSet<Box<str>, Hasher>,
+    /// What makes a no of a sentence, between spaces where it is a word of its own.
+    negations: Vec<Box<str>>,
     /// Spellings on which lists disagree and nobody decided.
     #[cfg_attr(not(test), expect(dead_code, reason = "the lists shipped have none: a test asks"))]
     pub(super) undecided: Vec<Box<str>>,
@@ -190,7 +205,9 @@ impl Builder {
     pub(super) fn of(lists: &[List], conflicts: &[Conflict]) -> Self {
         let mut claims: BTreeMap<Box<str>, Vec<Entry>> = BTreeMap::new();
         let mut courtesies = HashSet::default();
+        let mut negations = Vec::new();
         for list in lists {
+            negations.extend(list.negations.iter().flat_map(|text| negation(text)));
             courtesies.extend(
                 list.courtesies
                     .iter()
@@ -201,9 +218,9 @@ impl Builder {
                 claims.entry(key).or_default().push(entry);
             }
         }
-        let mut decided: BTreeMap<String, (Meaning, bool)> = conflicts
+        let mut decided: BTreeMap<String, (&Conflict, bool)> = conflicts
             .iter()
-            .map(|conflict| (Folded::of(&conflict.word).joined, (conflict.means, false)))
+            .map(|conflict| (Folded::of(&conflict.word).joined, (conflict, false)))
             .collect();
         let mut undecided = Vec::new();
         let mut keys = BTreeMap::new();
@@ -226,11 +243,11 @@ impl Builder {
             .into_iter()
             .filter_map(|(word, (_, is_needed))| (!is_needed).then_some(word))
             .collect();
-        Self { keys, courtesies, undecided, unneeded }
+        Self { keys, courtesies, negations, undecided, unneeded }
     }
 
     pub(super) fn finish(self) -> Words {
-        let Self { keys: words, courtesies, undecided: _, unneeded: _ } = self;
+        let Self { keys: words, courtesies, negations, undecided: _, unneeded: _ } = self;
         let mut entries = Vec::with_capacity(words.len());
         let mut keys = Table::default();
         let mut plain = Table::default();
@@ -244,7 +261,7 @@ impl Builder {
         let typos = TypoIndex::of(&keys, &entries);
         let inside = InsideIndex::of(&keys, &entries);
         let no_language = [Language::undetermined()];
-        Words { entries, keys, bare: plain, courtesies, typos, inside, no_language }
+        Words { entries, keys, bare: plain, courtesies, negations, typos, inside, no_language }
     }
 }
 
@@ -266,6 +283,7 @@ fn claims_of(list: &List) -> Vec<(Box<str>, Entry)> {
                     languages: vec![list.language.clone()],
                     meaning: group.means,
                     inside: group.inside,
+                    review_in: Vec::new(),
                 };
                 (key, entry)
             }));
@@ -276,8 +294,11 @@ fn claims_of(list: &List) -> Vec<(Box<str>, Entry)> {
 
 /// Puts together what the lists say of one spelling: the decision, or the most silent meaning; the
 /// languages that agree with it, or all if none does; the narrowest place.
-fn merged(claims: Vec<Entry>, decision: Option<Meaning>) -> Option<Entry> {
-    let meaning = decision.or_else(|| claims.iter().map(|claim| claim.meaning).min())?;
+fn merged(claims: Vec<Entry>, decision: Option<&Conflict>) -> Option<Entry> {
+    let decided = decision.map(|decision| decision.means);
+    let meaning = decided.or_else(|| claims.iter().map(|claim| claim.meaning).min())?;
+    let review_in = decision.into_iter().flat_map(|decision| &decision.review_in);
+    let review_in = review_in.map(|country| country.as_str().into()).collect();
     let inside = claims.iter().map(|claim| claim.inside).min()?;
     let (agreeing, others): (Vec<_>, Vec<_>) =
         claims.into_iter().partition(|claim| claim.meaning == meaning);
@@ -286,5 +307,13 @@ fn merged(claims: Vec<Entry>, decision: Option<Meaning>) -> Option<Entry> {
         speaking.iter_mut().flat_map(|claim| std::mem::take(&mut claim.languages)).collect();
     languages.dedup();
     let word = speaking.into_iter().next()?.word;
-    Some(Entry { word, languages, meaning, inside })
+    Some(Entry { word, languages, meaning, inside, review_in })
+}
+
+/// Returns how a negation is sought: between spaces, or anywhere in a script that has none.
+fn negation(text: &str) -> Vec<Box<str>> {
+    spellings(&Folded::of(text))
+        .into_iter()
+        .map(|key| if key.chars().any(is_unspaced) { key } else { format!(" {key} ").into() })
+        .collect()
 }

@@ -4,6 +4,7 @@
 //! every machine. Only a text that *is* a listed word counts; one that merely holds a word is a
 //! doubt for a person to settle. Does not understand sentences, and keeps no text.
 
+mod changes;
 mod data;
 mod fold;
 mod inside;

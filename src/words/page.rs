@@ -21,11 +21,27 @@ program: `izin words` prints it.
 - A message that only *may* be an opt-out goes to review, and changes nothing until a person has looked: an
   opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics.
 - A yes or a no counts only where the sender has asked. An opt-out needs no question.
-- An opt-in word with a question mark or a sign of refusal goes to review.
+- An opt-in word with a question mark or a sign of refusal goes to review, and so does an opt-out word with a
+  question mark, unless it is one of those that send any text with it to review.
+- A text with the code of an entry point goes to review if what is left without the code refuses, or may: an
+  opt-out, a no, or one of the negations listed with each language.
+- A tap on a button or a list row that nobody registered was worded by the business. It is an opt-out only if
+  its label or payload is an opt-out word that sends any text with it to review; another opt-out word goes to
+  review, and nothing else counts.
 - Where one language's opt-out is another's everyday word, the end of this page says what was decided, and why.
   A mistake that cannot be avoided falls on the silent side.
 
-Words can be added and removed by the settings; what is added there wins.
+The setting `words.file` (`IZIN_WORDS__FILE`) names a TOML file that changes the lists. What it adds wins:
+
+```toml
+remove = [\"quit\"]
+
+[[add]]
+word = \"T\"
+means = \"opt_out_everything\" # or opt_out_marketing, review, ordinary, answer_no, answer_yes, opt_in
+language = \"zh\"              # und if left out
+inside = \"nowhere\"           # elsewhere: nowhere, sentence, anywhere (if left out)
+```
 
 ";
 
@@ -63,7 +79,7 @@ fn write_signs(page: &mut String) -> fmt::Result {
 }
 
 fn write_list(page: &mut String, list: &List) -> fmt::Result {
-    let List { language, name, bare, courtesies, words } = list;
+    let List { language, name, bare, courtesies, negations, words } = list;
     writeln!(page, "## {name} (`{language}`)\n")?;
     if *bare {
         writeln!(
@@ -77,6 +93,13 @@ fn write_list(page: &mut String, list: &List) -> fmt::Result {
     if !courtesies.is_empty() {
         writeln!(page, "**Courtesies**, which send an opt-out word beside them to review.\n")?;
         write_words(page, courtesies)?;
+    }
+    if !negations.is_empty() {
+        writeln!(
+            page,
+            "**Negations**, which send a text with the code of an entry point to review.\n"
+        )?;
+        write_words(page, negations)?;
     }
     Ok(())
 }
@@ -109,8 +132,14 @@ fn write_words(page: &mut String, words: &[String]) -> fmt::Result {
 fn write_conflicts(page: &mut String, conflicts: &[Conflict]) -> fmt::Result {
     writeln!(page, "## Where languages disagree\n")?;
     writeln!(page, "| word | taken for | because |\n|---|---|---|")?;
-    for Conflict { word, means, because } in conflicts {
-        writeln!(page, "| `{word}` | {} | {because} |", title(*means).to_lowercase())?;
+    for Conflict { word, means, review_in, because } in conflicts {
+        let means = title(*means).to_lowercase();
+        let except = if review_in.is_empty() {
+            String::new()
+        } else {
+            format!("; to review from numbers of {}", review_in.join(", "))
+        };
+        writeln!(page, "| `{word}` | {means}{except} | {because} |")?;
     }
     Ok(())
 }

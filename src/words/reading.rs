@@ -5,7 +5,7 @@ use super::{
     inside::Sentence,
     language::Language,
     lists::Words,
-    word::{Entry, Meaning, Scope},
+    word::{Entry, Inside, Meaning, Scope},
 };
 use crate::limits::{CONSENT_TEXT_BYTES_MAX, CONSENT_WORD_BYTES_MAX};
 
@@ -20,6 +20,8 @@ pub enum Reading<'w> {
         languages: &'w [Language],
         /// The word as listed.
         word: &'w str,
+        /// Whether nobody says the word about anything else: in any text it is worth a look.
+        unmistakable: bool,
     },
     /// The person opts in, or says yes.
     OptIn {
@@ -69,7 +71,8 @@ pub enum Doubt {
     InText,
     /// A sign of refusal and no word.
     Sign,
-    /// An opt-in word with a question mark or a sign that contradicts it.
+    /// An opt-in word with a question mark or a sign that contradicts it, or an opt-out word that
+    /// is said of other things too, with a question mark.
     Contradicted,
 }
 
@@ -80,6 +83,12 @@ impl Words {
     /// [`CONSENT_TEXT_BYTES_MAX`] bytes are read; what is longer than
     /// [`CONSENT_WORD_BYTES_MAX`] is never a word, only possibly a text with one in it.
     pub fn read(&self, text: &str) -> Reading<'_> {
+        self.read_from(text, None)
+    }
+
+    /// As [`Self::read`], of somebody with a number of this country, by its two letters: some words
+    /// are an opt-out everywhere but there.
+    pub fn read_from(&self, text: &str, country: Option<&str>) -> Reading<'_> {
         let text = beginning(text);
         let folded = Folded::of(text);
         if folded.is_empty() {
@@ -88,18 +97,23 @@ impl Words {
         if text.len() <= CONSENT_WORD_BYTES_MAX
             && let Some(entry) = self.exact(&folded)
         {
+            let is_doubt = entry.review_in.iter().any(|there| Some(&**there) == country);
+            if is_doubt && entry.meaning.opt_out().is_some() {
+                return doubtful(Doubt::Ambiguous, entry);
+            }
             return certain(entry, &folded);
         }
         self.near(&folded)
     }
 
-    /// Returns the word that the whole text is, also if it is an opt-out said over and over.
+    /// Returns the word that the whole text is, also if it is an opt-out said over and over, or
+    /// spelt out.
     fn exact(&self, folded: &Folded) -> Option<&Entry> {
         let found = self.find(&folded.joined).or_else(|| self.find(&folded.spaced));
-        found.or_else(|| {
-            let word = once(&folded.spaced)?;
-            self.find(word).filter(|entry| entry.meaning.opt_out().is_some())
-        })
+        let is_out = |entry: &&Entry| entry.meaning.opt_out().is_some();
+        found
+            .or_else(|| self.find(once(&folded.spaced)?).filter(is_out))
+            .or_else(|| self.find(&spelt_out(&folded.spaced)?).filter(is_out))
     }
 
     fn of_signs(&self, folded: &Folded) -> Reading<'_> {
@@ -108,6 +122,7 @@ impl Words {
                 scope: Scope::Everything,
                 languages: self.no_language(),
                 word: "🛑",
+                unmistakable: true,
             };
         }
         if folded.signs.stop || folded.signs.refusal {
@@ -149,7 +164,9 @@ impl Words {
             left.push_str(word);
         }
         let entry = if left.len() < spaced.len() { self.find(&left) } else { None };
-        entry.filter(|entry| entry.meaning.opt_out().is_some())
+        let is_one =
+            |entry: &&Entry| entry.meaning.opt_out().is_some() || entry.meaning == Meaning::Review;
+        entry.filter(is_one)
     }
 }
 
@@ -157,9 +174,15 @@ fn certain<'w>(entry: &'w Entry, folded: &Folded) -> Reading<'w> {
     let (languages, word): (&[Language], &str) = (&entry.languages, &entry.word);
     let signs = folded.signs;
     let is_contradicted = signs.question || signs.refusal || signs.stop;
+    let unmistakable = entry.inside == Inside::Anywhere;
+    let out = |scope| Reading::OptOut { scope, languages, word, unmistakable };
     match entry.meaning {
-        Meaning::OptOutEverything => Reading::OptOut { scope: Scope::Everything, languages, word },
-        Meaning::OptOutMarketing => Reading::OptOut { scope: Scope::Marketing, languages, word },
+        // "cancelar?" asks whether something can be cancelled.
+        Meaning::OptOutEverything | Meaning::OptOutMarketing if signs.question && !unmistakable => {
+            doubtful(Doubt::Contradicted, entry)
+        }
+        Meaning::OptOutEverything => out(Scope::Everything),
+        Meaning::OptOutMarketing => out(Scope::Marketing),
         Meaning::Review => doubtful(Doubt::Ambiguous, entry),
         Meaning::Ordinary => Reading::None,
         Meaning::AnswerNo => Reading::Decline { languages, word },
@@ -172,7 +195,7 @@ fn certain<'w>(entry: &'w Entry, folded: &Folded) -> Reading<'w> {
 }
 
 fn doubtful(why: Doubt, entry: &Entry) -> Reading<'_> {
-    let Entry { word, languages, meaning, inside: _ } = entry;
+    let Entry { word, languages, meaning, inside: _, review_in: _ } = entry;
     Reading::NearMiss { why, word, languages, scope: meaning.opt_out() }
 }
 
@@ -185,4 +208,18 @@ fn beginning(text: &str) -> &str {
 fn once(spaced: &str) -> Option<&str> {
     let (first, rest) = spaced.split_once(' ')?;
     rest.split(' ').all(|word| word == first).then_some(first)
+}
+
+/// Returns the word whose letters a text has one by one: `s t o p`. Two letters are an answer to
+/// something else.
+fn spelt_out(spaced: &str) -> Option<String> {
+    const LETTERS_MIN: usize = 3;
+    let letters: Option<Vec<char>> = spaced
+        .split(' ')
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().filter(|_| letters.next().is_none())
+        })
+        .collect();
+    letters.filter(|letters| letters.len() >= LETTERS_MIN).map(|all| all.into_iter().collect())
 }

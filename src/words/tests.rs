@@ -136,7 +136,9 @@ fn every_listed_word_is_short_enough_to_be_decorated() {
 
 #[test]
 fn an_answer_says_which_languages_and_which_word() {
-    let Reading::OptOut { languages, word, scope } = read("berhenti!") else { panic!() };
+    let Reading::OptOut { languages, word, scope, unmistakable: true } = read("berhenti!") else {
+        panic!()
+    };
     let languages: Vec<_> = languages.iter().map(ToString::to_string).collect();
     assert_eq!(
         (languages.join(" ").as_str(), word, scope),

@@ -72,4 +72,6 @@ pub(super) struct Entry {
     pub(super) meaning: Meaning,
     /// Where else it is worth a look.
     pub(super) inside: Inside,
+    /// The countries where it only is a doubt.
+    pub(super) review_in: Vec<Box<str>>,
 }

@@ -15,6 +15,7 @@ use izin::{
         entry::Subject,
         event::{Actor, Evidence, Source},
         governor::{Levels, LookupPolicy},
+        home::Home,
         ids::ContactId,
         key::ContactKey,
         names::TopicId,
@@ -209,6 +210,7 @@ pub(crate) fn person(person: u32) -> Person {
         key: key(person),
         is_valid: true,
         written: None,
+        home: Home::default(),
         weak: Vec::new(),
     };
     let new_id = ContactId::from_uuid(Uuid::from_u128(u128::from(person) + 100));

@@ -135,9 +135,46 @@ fn what_the_outside_relies_on_has_its_fixed_variables() {
     assert_eq!(provider.kind, ProviderKind::Waha);
     assert_eq!(provider.url.as_str(), "http://127.0.0.1:3000");
     assert_eq!(provider.token.unwrap().expose(), "t0ken");
-    assert_eq!(config.whatsapp.app_secret.unwrap().expose(), "app-secret");
+    let app_secrets: Vec<_> =
+        config.whatsapp.app_secrets.iter().map(izin::config::Secret::expose).collect();
+    assert_eq!(app_secrets, ["app-secret"]);
     assert_eq!(config.whatsapp.verify_token.unwrap().expose(), "verify-token");
     assert_eq!(config.telemetry.format, LogFormat::Json);
+}
+
+#[test]
+fn whatsapp_is_asked_only_with_a_token_and_the_token_goes_nowhere_in_the_clear() {
+    let none = from_environment(&[("IZIN_WHATSAPP__POLL_INTERVAL_S", "60")]).unwrap();
+    assert!(none.whatsapp.graph.is_none());
+    let token = ("IZIN_WHATSAPP_TOKEN", "t0ken-s3cret");
+    let config = from_environment(&[token]).unwrap();
+    let graph = config.whatsapp.graph.as_ref().unwrap();
+    assert_eq!(graph.url.as_str(), "https://graph.facebook.com/v25.0");
+    assert_eq!((graph.token.expose().as_str(), graph.interval_s), ("t0ken-s3cret", 600));
+    assert!(!config.redacted().contains("s3cret") && !format!("{config:?}").contains("s3cret"));
+    let at = |url| from_environment(&[token, ("IZIN_WHATSAPP_GRAPH_URL", url)]);
+    assert!(at("http://127.0.0.1:8081/v25.0").is_ok());
+    for url in ["http://graph.example/v25.0", "https://u:p@graph.example", "graph.example"] {
+        let said = faults(at(url));
+        assert!(said[0].contains("whatsapp.graph_url") && !said[0].contains("example"), "{said:?}");
+    }
+    for seconds in ["59", "86401", "0", "-1"] {
+        let said = faults(from_environment(&[("IZIN_WHATSAPP__POLL_INTERVAL_S", seconds)]));
+        assert!(said[0].contains("60 to 86400"), "{said:?}");
+    }
+}
+
+#[test]
+fn app_secrets_are_several_while_one_is_being_replaced() {
+    let secrets = |text| from_environment(&[("IZIN_WHATSAPP_APP_SECRET", text)]);
+    let two = secrets("app-secret-old,app-secret-new").unwrap().whatsapp.app_secrets;
+    let two: Vec<_> = two.iter().map(|one| one.expose().as_str()).collect();
+    assert_eq!(two, ["app-secret-old", "app-secret-new"]);
+    for text in ["app-secret-old,", ",app-secret-old", "app-secret-old,short"] {
+        let faults = faults(secrets(text));
+        assert!(faults[0].contains("separated by commas"), "{faults:?}");
+        assert!(!faults[0].contains("app-secret-old"), "{faults:?}");
+    }
 }
 
 #[test]

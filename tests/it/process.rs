@@ -56,7 +56,12 @@ fn said(output: &Output) -> String {
 
 impl Izin {
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    fn start_with(data: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = izin(data, &["serve"]);
+        command.envs(variables.iter().copied());
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -208,6 +213,64 @@ async fn the_binary_says_where_it_listens_keeps_its_key_and_stops_when_told() {
     assert_eq!(again.stop().0.code(), Some(0));
 }
 
+/// Returns what `izin webhooks replay` printed about each file.
+fn summaries(printed: &[u8]) -> Vec<Value> {
+    let lines = printed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+}
+
+#[test]
+fn recorded_webhooks_are_replayed_into_a_data_directory_and_into_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/whatsapp");
+    let sample = |name: &str| samples.join(name).display().to_string();
+    let (stop, wish) =
+        (sample("inbound_text_stop_keyword.json"), sample("user_preferences_stop.json"));
+    let replay = ["webhooks", "replay", &stop, &wish];
+    let first = summaries(run(&data, &replay).as_bytes());
+    assert_eq!(first.len(), 2);
+    for (summary, file, entry) in
+        [(&first[0], &stop, "opted_out"), (&first[1], &wish, "marketing_preference_seen")]
+    {
+        assert_eq!(summary["file"], file.as_str());
+        assert_eq!(summary["webhooks"][0]["facts"][0]["effects"][entry], 1, "{summary}");
+    }
+    let lines = folder.path().join("day.ndjson");
+    let compact =
+        |file: &str| -> Value { serde_json::from_slice(&fs::read(file).unwrap()).unwrap() };
+    fs::write(&lines, format!("{}\r\n\r\n{}\n", compact(&stop), compact(&wish))).unwrap();
+    let again =
+        summaries(run(&data, &["webhooks", "replay", &lines.display().to_string()]).as_bytes());
+    assert_eq!(again[0]["webhooks"].as_array().unwrap().len(), 2);
+    for webhook in again[0]["webhooks"].as_array().unwrap() {
+        assert_eq!(webhook["outcome"], "nothing_new", "{webhook}");
+    }
+
+    let secret = ("IZIN_WHATSAPP_APP_SECRET", "app-secret-of-tests");
+    let server = Izin::start_with(&data, &[secret]);
+    let said = refused(&data, &replay, 1);
+    assert!(said.contains(secret.0), "{said}");
+    let url = format!("http://{}/", server.addr);
+    for place in [&["--url", &url][..], &[]] {
+        let arguments = [&replay[..], place].concat();
+        let taken = izin(&data, &arguments).env(secret.0, secret.1).output().unwrap();
+        assert_eq!(taken.status.code(), Some(0), "{}", String::from_utf8_lossy(&taken.stderr));
+        assert_eq!(summaries(&taken.stdout)[0]["webhooks"][0]["outcome"], "nothing_new");
+        let wrong = izin(&data, &arguments).env(secret.0, "another-secret").output().unwrap();
+        assert_eq!(wrong.status.code(), Some(1));
+        let problem = summaries(&wrong.stdout)[1]["webhooks"][0]["problem"].to_string();
+        assert!(problem.contains("signature_invalid"), "{problem}");
+    }
+    assert_eq!(server.stop().0.code(), Some(0));
+    let arguments = [&replay[..], &["--url", &url]].concat();
+    let nowhere = izin(&data, &arguments).env(secret.0, secret.1).output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(1));
+    let told = summaries(&nowhere.stdout);
+    assert_eq!(told.len(), 2, "the second is tried as well");
+    assert!(told[1]["webhooks"][0]["error"].is_string(), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_key_made_before_the_first_start_does_not_stand_in_for_the_admin_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -288,6 +351,28 @@ async fn what_was_acknowledged_while_stopping_is_there_after_the_next_start() {
     let answer: Value = reply.json().await.unwrap();
     assert_eq!(answer["totals"]["eligible"], acknowledged.len(), "{answer}");
     izin.stop();
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_change_is_answered_when_the_service_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let izin = Izin::start(folder.path());
+    izin.put_topic().await;
+    let url = |query: &str| format!("http://{}/v1/changes?{query}", izin.addr);
+    let get = |query: &str| izin.client.get(url(query)).bearer_auth(&izin.key).send();
+    let known: Value = get("limit=1000").await.unwrap().json().await.unwrap();
+    let query = format!("after={}&wait=60", known["next"]);
+    let stopper = async {
+        for _ in 0..3 {
+            izin.put_topic_again().await;
+        }
+        izin.signal("TERM");
+    };
+    let (waited, ()) = futures_util::future::join(get(&query), stopper).await;
+    let waited: Value = waited.unwrap().json().await.unwrap();
+    assert_eq!(waited, json!({"changes": [], "next": known["next"], "has_more": false}));
+    let (ended, log) = izin.ended();
+    assert_eq!(ended.code(), Some(0), "{log}");
 }
 
 #[tokio::test]

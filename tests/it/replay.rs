@@ -1,10 +1,12 @@
 //! Replay gives the state that was lived, whatever happened and however long it took.
 
+use std::collections::BTreeMap;
+
 use izin::{
     domain::{
         command::{Command, Merge, Once, RegistryCommand, RequestLookups, ReserveSend},
         contact::LookupState,
-        event::{Event, Evidence, TrafficKind},
+        event::{Event, Evidence, MarkKept, TrafficKind},
         ids::{JobId, LookupId, TicketId},
         key::{CommandId, Fingerprint, MessageKey},
         lookup_job::JobEnd,
@@ -25,14 +27,14 @@ use crate::{
     writer::{Desk, sealer},
 };
 
-const PEOPLE: u32 = 8;
+pub(crate) const PEOPLE: u32 = 8;
 /// Those of them who have user ids, and so stay apart.
 const WITH_USER: u32 = 4;
-const TOPICS: [&str; 3] = ["promotions", "orders", "news"];
+pub(crate) const TOPICS: [&str; 3] = ["promotions", "orders", "news"];
 
 /// Something that may be asked of the ledger.
 #[derive(Debug, Clone)]
-enum Act {
+pub(crate) enum Act {
     In { person: u32, topic: usize, ago_s: i64, awaits: bool, user: bool },
     Out { person: u32, topic: Option<usize>, ago_s: i64 },
     Identity { person: u32, hash: char, ago_s: i64 },
@@ -51,7 +53,7 @@ enum Act {
 }
 
 /// Commands that are one group, some under a key for repeating them, and the hours after it.
-type Step = (Vec<(Act, Option<u128>)>, u32);
+pub(crate) type Step = (Vec<(Act, Option<u128>)>, u32);
 
 fn act() -> impl Strategy<Value = Act> {
     let who = 0..PEOPLE;
@@ -107,8 +109,8 @@ fn steps(groups: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// A business in which all of it can happen.
-struct Life {
-    desk: Desk,
+pub(crate) struct Life {
+    pub(crate) desk: Desk,
     tickets: Vec<TicketId>,
     lookups: Vec<LookupId>,
     jobs: Vec<JobId>,
@@ -118,7 +120,7 @@ struct Life {
 }
 
 impl Life {
-    fn new(sealer: &Sealer) -> Self {
+    pub(crate) fn new(sealer: &Sealer) -> Self {
         let mut desk = Desk::new(sealer, None);
         let portfolio = PortfolioId::parse("p1").unwrap();
         let news = Topic {
@@ -134,9 +136,12 @@ impl Life {
             status: "CONNECTED".into(),
             quality: Quality::Green,
             halted: false,
+            throughput: None,
+            account: None,
         };
         let (category, status) = (Category::Marketing, "APPROVED".into());
-        let sale = Template { topic: topic("promotions"), category, status };
+        let sale =
+            Template { topic: topic("promotions"), category, status, answers: BTreeMap::new() };
         let language = Language::parse("id").unwrap();
         let answers = desk.group(
             [
@@ -267,12 +272,13 @@ impl Life {
     }
 
     /// Lives through a history.
-    fn live(&mut self, steps: &[Step]) {
+    pub(crate) fn live(&mut self, steps: &[Step]) {
         for (acts, hours) in steps {
             let commands = acts.iter().map(|(act, once)| {
                 let once = once.map(|id| Once {
                     id: CommandId::from_bits(id + 1),
                     fingerprint: Fingerprint::from_bits(1),
+                    kept: MarkKept::Usual,
                 });
                 (self.command(act), once)
             });
@@ -305,16 +311,16 @@ fn pick<T: Copy>(known: &[T], place: usize) -> Option<T> {
     recent.get(place.checked_rem(recent.len())?).copied()
 }
 
-fn sender() -> SenderId {
+pub(crate) fn sender() -> SenderId {
     SenderId::parse("700100200300501").unwrap()
 }
 
-fn template() -> TemplateName {
+pub(crate) fn template() -> TemplateName {
     TemplateName::parse("sale").unwrap()
 }
 
 /// Runs a property over some histories of so many groups.
-fn for_all(
+pub(crate) fn for_all(
     cases: u32,
     groups: std::ops::Range<usize>,
     property: impl Fn(&[Step]) -> Result<(), TestCaseError>,

@@ -16,7 +16,7 @@ use izin::{
     domain::{
         command::{Command, Envelope, Once, OptIn, RegistryCommand},
         consent::ConsentStatus,
-        event::Actor,
+        event::{Actor, MarkKept},
         key::{CommandId, Fingerprint},
         refusal::Refusal,
         registry::{Category, Topic},
@@ -27,6 +27,7 @@ use izin::{
         handle::{Ledger, Outcome, SubmitError},
         log::{AppendError, EventLog, LogReader},
         memory::MemoryLog,
+        past::Past,
         replay::Replay,
         seal::MaskKey,
         sealer::Sealer,
@@ -244,6 +245,11 @@ impl Desk {
     pub(crate) fn at_once(&self, command: Command) -> Answer {
         let envelope = Envelope { actor: Actor::Operator, once: None, command };
         self.ledger.submit(envelope).now_or_never().expect("an answer at once")
+    }
+
+    /// Looks into the past of the log.
+    pub(crate) fn past(&self) -> Past {
+        Past::new(self.log.reader(), self.sealer.clone())
     }
 
     /// Brings a new state up from the log alone.
@@ -488,7 +494,7 @@ fn a_command_that_changed_nothing_is_not_carried_out_when_it_is_repeated_later()
     let block = || Command::Block { contact: contact(0), reason: None };
     let once = |id: u128| {
         let (id, fingerprint) = (CommandId::from_bits(id), Fingerprint::from_bits(1));
-        Some(Once { id, fingerprint })
+        Some(Once { id, fingerprint, kept: MarkKept::Usual })
     };
     desk.group(vec![opt_in(0, &["orders"], None), block()]);
     let first = desk.group_once(vec![(block(), once(7))]);

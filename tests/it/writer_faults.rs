@@ -1,19 +1,26 @@
 //! The writer when storage fails: who withdrew is not written to, and nothing else is promised.
 
+#![expect(clippy::expect_used, reason = "helpers of tests say what went wrong by failing")]
+
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use izin::{
     domain::{
         command::{Command, Envelope, OptOut, Person},
         consent::ConsentStatus,
         event::Actor,
-        key::ContactKey,
+        hearing::{AnswerHow, ConsentAnswer, Heard, HeardFact, Wrote},
+        key::{ContactKey, MessageKey},
+        time::Timestamp,
     },
-    ledger::handle::SubmitError,
+    ledger::handle::{Outcome, SubmitError},
 };
 
 use crate::{
     business::{
-        key, opt_in, opt_in_of, opt_out, opt_out_of, person_beside, person_with_user, source,
+        START, key, opt_in, opt_in_of, opt_out, opt_out_of, person, person_beside,
+        person_with_user, source,
     },
     writer::{Desk, Fault, sealer, sealer_over, sealer_reopened},
 };
@@ -134,4 +141,103 @@ fn a_vault_that_cannot_be_read_turns_the_ledger_read_only() {
         desk.views.has_unrecorded_stop(key(0), None)
             && desk.views.has_unrecorded_stop(key(1), None)
     );
+}
+
+/// A message of one of the people.
+fn wrote(ordinal: u32, answer: Option<ConsentAnswer>) -> Envelope {
+    let fact = HeardFact::Wrote(Wrote {
+        person: person(ordinal),
+        message: MessageKey::from_bits(ordinal.into()),
+        message_id: "wamid.test".into(),
+        kind: "text".into(),
+        opens_window: true,
+        identity_hash: None,
+        answer,
+        shared_number: None,
+    });
+    let heard = Heard { at: Timestamp::from_unix_ms(START), account: None, sender: None, fact };
+    let command = Command::Hear(Box::new(heard));
+    Envelope { actor: Actor::System, once: None, command }
+}
+
+/// What has a timer. The writer steps outside of it, as it does on a thread of its own.
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime")
+}
+
+#[test]
+fn a_stop_that_whatsapp_told_and_nobody_could_record_still_holds() {
+    let mut desk = Desk::new(&sealer(), Some((2, Fault::Lost)));
+    desk.group(vec![opt_in(0, &["orders"], None)]);
+    assert!(desk.views.is_read_only());
+    let stop = ConsentAnswer::OptOut { topics: None, how: AnswerHow::default() };
+    let doubt = ConsentAnswer::Review { why: "typo".into(), word: None, scope: None };
+    for (ordinal, answer) in [(0, None), (1, Some(stop)), (2, Some(doubt))] {
+        let envelope = wrote(ordinal, answer);
+        let submitted = desk.ledger.submit_within(envelope, Duration::from_secs(1));
+        let answer = runtime().block_on(submitted);
+        assert!(matches!(answer, Err(SubmitError::ReadOnly)));
+    }
+    let stopped = |person| desk.views.has_unrecorded_stop(key(person), None);
+    assert_eq!([stopped(0), stopped(1), stopped(2)], [false, true, true]);
+}
+
+#[test]
+fn a_stop_there_was_no_room_for_holds_until_it_is_said_again_and_recorded() {
+    let mut desk = Desk::new(&sealer(), None);
+    desk.group(vec![opt_in(1, &["orders"], None)]);
+    for _ in 0..128 {
+        desk.queue(opt_in(0, &["orders"], None));
+    }
+    let stop = || {
+        let answer = ConsentAnswer::OptOut { topics: None, how: AnswerHow::default() };
+        wrote(1, Some(answer))
+    };
+    let doubt = || {
+        let answer = ConsentAnswer::Review { why: "typo".into(), word: None, scope: None };
+        let mut envelope = wrote(1, Some(answer));
+        if let Command::Hear(heard) = &mut envelope.command {
+            heard.at = heard.at.plus_ms(-1_000);
+        }
+        envelope
+    };
+    let runtime = runtime();
+    let within = Duration::from_millis(20);
+    let busy = runtime.block_on(desk.ledger.submit_within(stop(), within));
+    assert!(matches!(busy, Err(SubmitError::Busy)));
+    let stopped = |desk: &Desk| desk.views.has_unrecorded_stop(key(1), None);
+    assert!(stopped(&desk));
+    desk.step();
+    desk.step();
+    for (envelope, is_stopped) in [(doubt(), true), (stop(), false)] {
+        let ledger = desk.ledger.clone();
+        let mut again = Box::pin(async move { ledger.submit_within(envelope, within).await });
+        assert!(runtime.block_on(async { (&mut again).now_or_never() }).is_none());
+        desk.step();
+        let answer = runtime.block_on(async { (&mut again).now_or_never() });
+        assert!(matches!(answer, Some(Ok(Outcome::Done(_)))), "{answer:?}");
+        assert_eq!(stopped(&desk), is_stopped);
+    }
+}
+
+#[test]
+fn a_place_in_the_queue_is_waited_for_no_longer_than_asked() {
+    let mut desk = Desk::new(&sealer(), None);
+    for _ in 0..128 {
+        desk.queue(opt_in(0, &["orders"], None));
+    }
+    let runtime = runtime();
+    let submitted = desk.ledger.submit_within(wrote(1, None), Duration::from_millis(20));
+    assert!(matches!(runtime.block_on(submitted), Err(SubmitError::Busy)));
+    let ledger = desk.ledger.clone();
+    let mut waiting =
+        Box::pin(async move { ledger.submit_within(wrote(1, None), Duration::from_mins(1)).await });
+    let mut poll = || runtime.block_on(async { (&mut waiting).now_or_never() });
+    assert!(poll().is_none());
+    desk.step();
+    desk.step();
+    assert!(poll().is_none(), "it has a place, and no answer yet");
+    assert!(desk.writer.step());
+    assert!(matches!(poll(), Some(Ok(Outcome::Done(_)))));
 }

@@ -16,6 +16,9 @@ enum Peer {
     Bare {
         /// The file.
         answer: PathBuf,
+        /// Reads bodies to their end first.
+        #[arg(long)]
+        reads: bool,
     },
     /// Does one prepared INSERT per request, each its own transaction.
     Insert {
@@ -30,7 +33,7 @@ enum Peer {
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     match Peer::parse() {
-        Peer::Bare { answer } => bare::run(&answer).await,
+        Peer::Bare { answer, reads } => bare::run(&answer, reads).await,
         Peer::Insert { database, connections } => insert::run(database, connections).await,
     }
 }

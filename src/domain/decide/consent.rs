@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    command::{OptIn, OptOut, Person},
+    command::{NumberIdentifier, OptIn, OptOut, Person},
     consent::{Act, ConsentStatus, Consents, TopicIx},
     contact::Contact,
     decide::{
@@ -13,7 +13,7 @@ use crate::domain::{
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
-    event::{Event, OptedIn, OptedOut, StatementShown, TopicOutcome},
+    event::{Event, Evidence, OptedIn, OptedOut, StatementShown, TopicOutcome},
     names::TopicId,
     refusal::Refusal,
     registry::Statement,
@@ -29,20 +29,84 @@ pub(super) fn opt_in(
     opt_in: &OptIn,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
+    let claim = claim(draft, rules, opt_in, now)?;
+    let mut events = Vec::with_capacity(2);
+    let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
+    if is_unconfirmed(draft, &found, opt_in, &claim, now) {
+        let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
+        events.push((found.subject, agreed(&found, &opt_in, claim, now)));
+    } else {
+        events.push((found.subject, agreed(&found, opt_in, claim, now)));
+    }
+    Ok(events)
+}
+
+/// Adds what an opt-in of a contact that was found already makes to the events of a command.
+pub(super) fn add_opt_in_of(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    found: &Found<'_>,
+    opt_in: &OptIn,
+    now: Timestamp,
+    events: &mut Events,
+) -> Result<(), Refusal> {
+    let claim = claim(draft, rules, opt_in, now)?;
+    events.push((found.subject, agreed(found, opt_in, claim, now)));
+    Ok(())
+}
+
+/// Returns whether policy wants an agreement confirmed where this person is at home, and this one
+/// neither is the confirmation, with what proves it, nor repeats what is in force.
+fn is_unconfirmed(
+    draft: &Draft<'_>,
+    found: &Found<'_>,
+    opt_in: &OptIn,
+    claim: &Claim,
+    now: Timestamp,
+) -> bool {
+    let named = opt_in.person.number.as_ref().map(|number| number.home);
+    let home = found.known.map(|known| known.home).or(named).unwrap_or_default();
+    let registry = draft.registry();
+    claim.topics.iter().any(|(id, ix, _)| {
+        let Some((_, topic)) = registry.topic(id) else { return false };
+        let rules = registry.policy().policy.rules(home.country, topic.value.category.into());
+        let is_confirmed = match found.consents.standing(*ix, now).status {
+            ConsentStatus::Granted => true,
+            ConsentStatus::Pending => !opt_in.evidence.is_empty(),
+            ConsentStatus::NeverAsked | ConsentStatus::Expired | ConsentStatus::Withdrawn => false,
+        };
+        rules.double_opt_in.is_some() && !is_confirmed
+    })
+}
+
+/// What an opt-in names, looked up.
+struct Claim {
+    captured_at: Timestamp,
+    topics: Vec<FoundTopic>,
+    statement: Option<StatementShown>,
+}
+
+fn claim(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    opt_in: &OptIn,
+    now: Timestamp,
+) -> Result<Claim, Refusal> {
     let captured_at = not_future(opt_in.captured_at, "captured_at", rules, now)?;
     let topics = find_topics(draft, &opt_in.topics)?;
-    let statement = shown(draft, opt_in)?;
-    let mut events = Vec::with_capacity(2);
-    let person = claimed(opt_in);
-    let Found { subject, consents, .. } = find_or_add(draft, &person, now, &mut events)?;
+    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)? })
+}
+
+fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Event {
+    let Claim { captured_at, topics, statement } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        outcome(&consents, id, *ix, act, captured_at, expires_at, now)
+        outcome(&found.consents, id, *ix, act, captured_at, expires_at, now)
     });
-    let event = OptedIn {
+    Event::OptedIn(Box::new(OptedIn {
         number: opt_in.person.number.as_ref().map(|number| number.number.clone()),
         written: opt_in.person.number.as_ref().and_then(|number| number.written.clone()),
         topics: outcomes.collect(),
@@ -51,14 +115,12 @@ pub(super) fn opt_in(
         source: opt_in.source.clone(),
         statement,
         evidence: opt_in.evidence.clone(),
-    };
-    events.push((subject, Event::OptedIn(Box::new(event))));
-    Ok(events)
+    }))
 }
 
 /// Finds the words that were shown. They prove nothing about a topic they do not name, and nobody
 /// was shown them in a language they do not have.
-fn shown(draft: &Draft<'_>, opt_in: &OptIn) -> Result<Option<StatementShown>, Refusal> {
+pub(super) fn shown(draft: &Draft<'_>, opt_in: &OptIn) -> Result<Option<StatementShown>, Refusal> {
     let language = opt_in.language.clone();
     let Some(id) = &opt_in.statement else {
         return language.map_or(Ok(None), |_| Err(Refusal::StatementMissing));
@@ -84,15 +146,10 @@ pub(super) fn opt_out(
     opt_out: &OptOut,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
-    let captured_at = not_future(opt_out.captured_at, "captured_at", rules, now)?;
-    let named = match &opt_out.topics {
-        Some(topics) => Some(find_topics(draft, topics)?),
-        None => None,
-    };
-    let named = named.map(|named| named.into_iter().map(|(id, ix, _)| (id, ix)).collect());
-    let events = Vec::with_capacity(2);
-    let mut withdrawal =
-        Withdrawal { draft, opt_out, named, captured_at, now, events, given: Vec::new() };
+    let mut events = Vec::with_capacity(2);
+    let stop = (opt_out, &Evidence::new());
+    let at = not_future(opt_out.captured_at, "captured_at", rules, now)?;
+    let mut withdrawal = Withdrawal::new(draft, stop, (at, now), &mut events)?;
     match withdrawal.record(&opt_out.person) {
         Err(Refusal::IdentifiersConflict) => {
             for one in apart(&opt_out.person) {
@@ -101,18 +158,37 @@ pub(super) fn opt_out(
         }
         recorded => recorded?,
     }
-    Ok(withdrawal.reach_other_spellings())
+    withdrawal.reach_other_spellings();
+    Ok(events)
+}
+
+/// Adds what an opt-out of contacts that were found already makes to the events of a command, with
+/// what proves it. It was said at `at`, which may lie a little ahead: it silences.
+pub(super) fn add_opt_out_of(
+    draft: &Draft<'_>,
+    everyone: &[&Found<'_>],
+    stop: (&OptOut, &Evidence),
+    (at, now): (Timestamp, Timestamp),
+    events: &mut Events,
+) -> Result<(), Refusal> {
+    let mut withdrawal = Withdrawal::new(draft, stop, (at, now), events)?;
+    for found in everyone {
+        withdrawal.record_of(found, None);
+    }
+    withdrawal.reach_other_spellings();
+    Ok(())
 }
 
 /// A withdrawal that is being recorded.
-struct Withdrawal<'a> {
-    draft: &'a Draft<'a>,
+struct Withdrawal<'a, 'd> {
+    draft: &'a Draft<'d>,
     opt_out: &'a OptOut,
+    evidence: &'a Evidence,
     /// From what; `None` is everything.
     named: Option<Vec<(TopicId, TopicIx)>>,
     captured_at: Timestamp,
     now: Timestamp,
-    events: Events,
+    events: &'a mut Events,
     given: Vec<Given<'a>>,
 }
 
@@ -125,21 +201,40 @@ struct Given<'a> {
     others: Vec<(Subject, &'a Contact)>,
 }
 
-impl Withdrawal<'_> {
+impl<'a, 'd> Withdrawal<'a, 'd> {
+    fn new(
+        draft: &'a Draft<'d>,
+        (opt_out, evidence): (&'a OptOut, &'a Evidence),
+        (captured_at, now): (Timestamp, Timestamp),
+        events: &'a mut Events,
+    ) -> Result<Self, Refusal> {
+        let named = match &opt_out.topics {
+            Some(topics) => Some(find_topics(draft, topics)?),
+            None => None,
+        };
+        let named = named.map(|named| named.into_iter().map(|(id, ix, _)| (id, ix)).collect());
+        Ok(Self { draft, opt_out, evidence, named, captured_at, now, events, given: Vec::new() })
+    }
+
     /// Records it of one contact. A refusal comes before any event.
     fn record(&mut self, person: &Person) -> Result<(), Refusal> {
+        let found = find_or_add(self.draft, person, self.now, self.events)?;
+        self.record_of(&found, person.number.as_ref());
+        Ok(())
+    }
+
+    /// Records it of a contact that was found, by this number if by one.
+    fn record_of(&mut self, found: &Found<'_>, number: Option<&NumberIdentifier>) {
         let (draft, at, now) = (self.draft, self.captured_at, self.now);
-        let found = find_or_add(draft, person, now, &mut self.events)?;
-        let Found { subject, known, consents } = found;
+        let &Found { subject, known, ref consents, ref weak } = found;
         let topics = match &self.named {
             Some(named) => named.clone(),
-            None => known_topics(draft, &consents),
+            None => known_topics(draft, consents),
         };
         let outcomes =
-            topics.iter().map(|(id, ix)| outcome(&consents, id, *ix, Act::TookBack, at, None, now));
-        let number = person.number.as_ref();
-        let spellings = spelling::weak_of(draft, subject, known, number);
-        let seq = upcoming(draft, &self.events);
+            topics.iter().map(|(id, ix)| outcome(consents, id, *ix, Act::TookBack, at, None, now));
+        let spellings = spelling::weak_of(draft, subject, known, weak);
+        let seq = upcoming(draft, self.events);
         let event = OptedOut {
             number: number.map(|number| number.number.clone()),
             written: number.and_then(|number| number.written.clone()),
@@ -150,18 +245,18 @@ impl Withdrawal<'_> {
             reason: self.opt_out.reason.clone(),
             weak_keys: spellings.unknown,
             derived_from: None,
+            evidence: self.evidence.clone(),
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
         let stop = Stop { topics: self.named.as_deref(), at, seq };
         let applies = |ticket: &Ticket| stop.covers(ticket.topic);
-        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, &mut self.events);
+        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, self.events);
         self.given.push(Given { subject, seq, others: spellings.known });
-        Ok(())
     }
 
-    /// Records it of whoever else it may be, each once, and returns all that happens.
-    fn reach_other_spellings(self) -> Events {
-        let Self { draft, opt_out: _, named, captured_at: at, now, mut events, given } = self;
+    /// Records it of whoever else it may be, each once.
+    fn reach_other_spellings(self) {
+        let Self { draft, named, captured_at: at, now, events, given, .. } = self;
         let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
         for Given { seq, others, .. } in given {
             let stop = Stop { topics: named.as_deref(), at, seq };
@@ -169,11 +264,10 @@ impl Withdrawal<'_> {
                 if !reached.contains(&other) {
                     reached.push(other);
                     let mut consents = Cow::Borrowed(&contact.consents);
-                    stop.reach(draft, other, &mut consents, now, &mut events);
+                    stop.reach(draft, other, &mut consents, now, events);
                 }
             }
         }
-        events
     }
 }
 

@@ -47,11 +47,10 @@ pub(super) fn confirm(
     now: Timestamp,
 ) -> Result<Events, Refusal> {
     let (subject, known) = find(draft, contact)?;
-    let identity = known.details().identity.as_ref().ok_or(Refusal::IdentityHashMismatch)?;
-    if identity.hash() != hash {
+    if known.identity_hash() != Some(hash) {
         return Err(Refusal::IdentityHashMismatch);
     }
-    let Some(change) = identity.open_change() else { return Ok(Vec::new()) };
+    let Some(change) = known.identity_changed() else { return Ok(Vec::new()) };
     let event = Event::IdentityConfirmed {
         hash: hash.into(),
         // The observer's clock may be a little ahead of ours.

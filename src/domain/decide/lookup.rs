@@ -218,6 +218,8 @@ mod tests {
                     user_id: None,
                     user_key: None,
                     weak_keys: Vec::new(),
+                    country: None,
+                    zone: None,
                 };
                 (Subject(place), event)
             };

@@ -11,7 +11,8 @@ use crate::domain::{
     decide::{Events, upcoming, void_tickets},
     entry::{Seq, Subject},
     event::Event,
-    identity::{Change, Identity},
+    hearing::Told,
+    identity::Change,
     key::ContactKey,
     refusal::{MergeSide, Refusal},
     state::Draft,
@@ -82,11 +83,12 @@ fn absorb(
         topics: topics.collect(),
         full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
         blocked: earliest.map(mark),
-        identity: join_identities(ours.identity.as_ref(), theirs.identity.as_ref(), seq),
+        identity: join_identities(kept, lost, seq),
         inbound: join_windows(draft, ours, theirs),
         reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
         failed: latest.map(mark),
         lookup: join_lookups(ours, theirs),
+        told: join_told(ours, lost),
     }
 }
 
@@ -155,12 +157,10 @@ fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timesta
 }
 
 /// The hash observed last stays. A change that is open on either side stays open, and two hashes
-/// for what is said to be one person are a change themselves: nobody knows which is current.
-fn join_identities(
-    ours: Option<&Identity>,
-    theirs: Option<&Identity>,
-    seq: Seq,
-) -> Option<IdentityLeft> {
+/// for what is said to be one person are a change themselves: nobody knows which is current. What
+/// one side vouched for says nothing about a doubt that is open on the other.
+fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityLeft> {
+    let (ours, theirs) = (kept.details().identity.as_ref(), lost.details().identity.as_ref());
     let (latest, other) = match (ours, theirs) {
         (Some(ours), Some(theirs)) if theirs.observed_at() > ours.observed_at() => {
             (theirs, Some(ours))
@@ -171,7 +171,7 @@ fn join_identities(
     };
     let differs = other.is_some_and(|other| other.hash() != latest.hash());
     let by_merge = differs.then(|| Change { at: latest.observed_at(), seq });
-    let open = [latest.open_change(), other.and_then(Identity::open_change), by_merge];
+    let open = [kept.identity_changed(), lost.identity_changed(), by_merge];
     let open = open.into_iter().flatten().max_by_key(|change| (change.at, change.seq));
     let (change, confirmed_at) = match open {
         Some(open) => (Some(open), None),
@@ -194,6 +194,13 @@ fn join_windows(draft: &Draft<'_>, ours: &Details, theirs: &Details) -> Vec<Inbo
         Some(InboundLeft { sender: draft.registry().sender_id(sender)?.clone(), at })
     });
     named.collect()
+}
+
+fn join_told(ours: &Details, lost: &Contact) -> Option<Box<Told>> {
+    let keys = [lost.number_key, lost.user_key, lost.aliases().wa_key];
+    let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
+    let joined = Told::joined(ours.told(), lost.details().told(), &keys);
+    (joined != Told::NOTHING).then(|| Box::new(joined))
 }
 
 /// An answer is about a number: that of the contact that stays, whose number is the one shown,

@@ -6,7 +6,9 @@
 #[cfg(test)]
 mod clerk;
 mod consent;
+mod hearing;
 mod identity;
+mod incident;
 mod job;
 mod lookup;
 mod merge;
@@ -26,10 +28,11 @@ use crate::domain::{
     entry::{Seq, Subject},
     event::{Event, TrafficKind},
     governor::LookupPolicy,
+    hearing::Told,
     names::SenderId,
     refusal::Refusal,
     state::Draft,
-    ticket::VoidCause,
+    ticket::{Ticket, VoidCause},
     time::Timestamp,
 };
 
@@ -59,11 +62,13 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Events, Refusal> {
     match command {
-        Command::Registry(command) => registry::decide(draft, command),
+        Command::Registry(command) => registry::decide(draft, command, now),
         Command::Keys(command) => registry::decide_key(draft, command, now),
         Command::OptIn(opt_in) => consent::opt_in(draft, rules, opt_in, now),
         Command::OptOut(opt_out) => consent::opt_out(draft, rules, opt_out, now),
         Command::Merge(merge) => merge::merge(draft, merge, now),
+        Command::Hear(heard) => hearing::hear(draft, rules, heard, now),
+        Command::DecideReview(decision) => hearing::decide_review(draft, rules, decision, now),
         Command::ReportIdentity { contact, hash, observed_at } => {
             let observed_at = not_future(*observed_at, "observed_at", rules, now)?;
             identity::report(draft, *contact, hash, observed_at, now)
@@ -113,7 +118,8 @@ fn block(
 
 fn unblock(draft: &Draft<'_>, contact: ContactRef) -> Result<Events, Refusal> {
     let (subject, known) = find(draft, contact)?;
-    let is_blocked = known.details().blocked.is_some();
+    let details = known.details();
+    let is_blocked = details.blocked.is_some() || details.told().barred.is_some();
     Ok(if is_blocked { vec![(subject, Event::ContactUnblocked)] } else { Vec::new() })
 }
 
@@ -137,9 +143,29 @@ fn traffic(
     {
         return Err(Refusal::SenderUnknown);
     }
+    let nothing = Told::NOTHING;
+    let told = draft.contact(subject).map_or(&nothing, |known| known.details().told());
+    let failed = incident::Failed { subject, told, sender, code: None, at: happened_at };
     let sender = sender.cloned();
-    events.push((subject, Event::TrafficSeen { kind, sender, happened_at }));
+    let (identity_hash, message) = (None, None);
+    let event = Event::TrafficSeen { kind, sender, happened_at, identity_hash, message };
+    failed.record(draft, event, &mut events);
     Ok(events)
+}
+
+/// Takes back what a sender that was stopped has reserved and not sent.
+fn void_tickets_of(
+    draft: &Draft<'_>,
+    sender: &SenderId,
+    now: Timestamp,
+    applies: impl Fn(&Ticket) -> bool,
+    events: &mut Events,
+) {
+    let open = draft.open_tickets(now).into_iter();
+    for ticket in open.filter(|ticket| ticket.sender == *sender && applies(ticket)) {
+        let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
+        events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+    }
 }
 
 /// Finds a contact that must be known.
@@ -183,7 +209,7 @@ fn void_tickets(
     subject: Subject,
     cause: VoidCause,
     now: Timestamp,
-    applies: impl Fn(&crate::domain::ticket::Ticket) -> bool,
+    applies: impl Fn(&Ticket) -> bool,
     events: &mut Events,
 ) {
     let Some(contact) = draft.contact(subject) else { return };

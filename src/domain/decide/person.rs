@@ -9,6 +9,7 @@ use crate::domain::{
     decide::{Events, spelling},
     entry::Subject,
     event::Event,
+    key::ContactKey,
     refusal::Refusal,
     state::{CONTACTS_MAX, Draft},
     time::Timestamp,
@@ -22,6 +23,8 @@ pub(super) struct Found<'a> {
     pub(super) known: Option<&'a Contact>,
     /// What they will have agreed to and withdrawn from.
     pub(super) consents: Cow<'a, Consents>,
+    /// Weak spellings of the number they were named by.
+    pub(super) weak: Vec<ContactKey>,
 }
 
 /// Returns whom an opt-in is about. Nobody has shown yet that a claim which awaits confirmation
@@ -76,12 +79,15 @@ pub(super) fn find_or_add<'a>(
             user_id: new_user.map(|user| user.user_id.clone()),
             user_key: new_user.map(|user| user.key),
             weak_keys: new_number.map(|number| number.weak.clone()).unwrap_or_default(),
+            country: new_number.and_then(|number| number.home.country),
+            zone: new_number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
         };
         events.push((subject, event));
     }
     let mut consents = Cow::Borrowed(&known.consents);
     take_over(draft, subject, new_number, &mut consents, now, events);
-    Ok(Found { subject, known: Some(known), consents })
+    let weak = person.number.as_ref().map(|number| number.weak.clone()).unwrap_or_default();
+    Ok(Found { subject, known: Some(known), consents, weak })
 }
 
 fn add<'a>(
@@ -107,11 +113,14 @@ fn add<'a>(
         user_id: user.map(|user| user.user_id.clone()),
         user_key: user.map(|user| user.key),
         weak_keys: number.map(|number| number.weak.clone()).unwrap_or_default(),
+        country: number.and_then(|number| number.home.country),
+        zone: number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
     };
     events.push((subject, event));
     let mut consents = Cow::Owned(Consents::default());
     take_over(draft, subject, number, &mut consents, now, events);
-    Ok(Found { subject, known: None, consents })
+    let weak = number.map(|number| number.weak.clone()).unwrap_or_default();
+    Ok(Found { subject, known: None, consents, weak })
 }
 
 fn take_over(

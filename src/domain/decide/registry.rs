@@ -3,17 +3,22 @@
 use crate::domain::{
     access::Scope,
     command::{KeyCommand, RegistryCommand},
-    decide::Events,
+    decide::{Events, void_tickets_of},
     entry::{Seq, Subject},
     event::Event,
+    names::{EntryPointId, SenderId},
     refusal::Refusal,
-    registry::{KeyRecord, LiveHash},
+    registry::{EntryPoint, KeyRecord, LiveHash, Registry, Template, TemplateRef},
     state::Draft,
     time::Timestamp,
 };
 
 /// What is put must refer to what is there; putting the same again makes no event.
-pub(super) fn decide(draft: &Draft<'_>, command: &RegistryCommand) -> Result<Events, Refusal> {
+pub(super) fn decide(
+    draft: &Draft<'_>,
+    command: &RegistryCommand,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
     let registry = draft.registry();
     let event = match command {
         RegistryCommand::OpenLedger { ledger } => {
@@ -36,29 +41,89 @@ pub(super) fn decide(draft: &Draft<'_>, command: &RegistryCommand) -> Result<Eve
                 statement: statement.clone(),
             })
         }
-        RegistryCommand::PutTemplate { id, template } => {
-            if registry.topic(&template.topic).is_none() {
-                return Err(Refusal::TopicUnknown { place: None });
-            }
-            let is_same = registry.template(id).is_some_and(|known| known.value == *template);
-            (!is_same).then(|| Event::TemplatePut { id: id.clone(), template: template.clone() })
-        }
+        RegistryCommand::PutTemplate { id, template } => put_template(draft, id, template)?,
         RegistryCommand::PutSender { id, sender } => {
             if registry.portfolio(&sender.portfolio).is_none() {
                 return Err(Refusal::PortfolioUnknown);
             }
             match registry.sender(id) {
-                Some((_, known)) if known.value == *sender => None,
+                Some((_, known)) if known.value == *sender && !is_halted(registry, id) => None,
                 None if !registry.has_room_for_sender() => return Err(Refusal::RegistryFull),
                 _ => Some(Event::SenderPut { id: id.clone(), sender: sender.clone() }),
             }
         }
         RegistryCommand::PutPortfolio { id, portfolio } => {
-            let is_same = registry.portfolio(id).is_some_and(|known| known.value == *portfolio);
+            let known = registry.portfolio(id);
+            let is_same =
+                known.is_some_and(|known| known.value == *portfolio) && !registry.is_held(id);
             (!is_same).then(|| Event::PortfolioPut { id: id.clone(), portfolio: portfolio.clone() })
         }
+        RegistryCommand::PutPolicy { overrides, policy } => {
+            let known = registry.policy();
+            let is_same = *known.overrides == **overrides && *known.policy == **policy;
+            (!is_same)
+                .then(|| Event::PolicyPut { overrides: overrides.clone(), policy: policy.clone() })
+        }
+        RegistryCommand::PutEntryPoint { id, entry_point } => {
+            put_entry_point(draft, id, entry_point)?
+        }
     };
-    Ok(event.map(|event| (Subject::SYSTEM, event)).into_iter().collect())
+    let mut events: Events = event.map(|event| (Subject::SYSTEM, event)).into_iter().collect();
+    if let [(_, Event::SenderPut { id, sender })] = &events[..]
+        && (sender.halted || !sender.is_connected())
+    {
+        let id = id.clone();
+        void_tickets_of(draft, &id, now, |_| true, &mut events);
+    }
+    Ok(events)
+}
+
+/// What WhatsApp said for a while is not what is put for good, in the same word.
+fn put_template(
+    draft: &Draft<'_>,
+    id: &TemplateRef,
+    template: &Template,
+) -> Result<Option<Event>, Refusal> {
+    let registry = draft.registry();
+    if registry.topic(&template.topic).is_none() {
+        return Err(Refusal::TopicUnknown { place: None });
+    }
+    for answer in template.answers.values() {
+        check_topics(draft, &answer.topics)?;
+    }
+    let report = registry.reported().template(id);
+    let is_for_a_while = report.is_some_and(|report| report.status_until.is_some());
+    let is_same = registry.template(id).is_some_and(|known| known.value == *template);
+    let put = || Event::TemplatePut { id: id.clone(), template: template.clone() };
+    Ok((!is_same || is_for_a_while).then(put))
+}
+
+/// A code leads to one entry point only.
+fn put_entry_point(
+    draft: &Draft<'_>,
+    id: &EntryPointId,
+    entry_point: &EntryPoint,
+) -> Result<Option<Event>, Refusal> {
+    let registry = draft.registry();
+    let EntryPoint { topics, statement, code, sender, name: _, language: _ } = entry_point;
+    check_topics(draft, topics)?;
+    if statement.as_ref().is_some_and(|statement| registry.statement(statement).is_none()) {
+        return Err(Refusal::StatementUnknown);
+    }
+    if sender.as_ref().is_some_and(|sender| registry.sender(sender).is_none()) {
+        return Err(Refusal::SenderUnknown);
+    }
+    if registry.entry_point_of_code(code).is_some_and(|(owner, _)| owner != id) {
+        return Err(Refusal::EntryCodeTaken);
+    }
+    let is_same = registry.entry_point(id).is_some_and(|known| known.value == *entry_point);
+    let put = || Event::EntryPointPut { id: id.clone(), entry_point: entry_point.clone() };
+    Ok((!is_same).then(put))
+}
+
+/// What WhatsApp stopped is lifted by putting the same again.
+fn is_halted(registry: &Registry, id: &SenderId) -> bool {
+    registry.reported().sender(id).is_some_and(|report| report.holds.is_any())
 }
 
 /// A key that ended stays ended.

@@ -2,17 +2,18 @@
 
 use crate::{
     domain::{
-        command::ReserveSend,
+        command::{ContactRef, ReserveSend},
         contact::Contact,
         decide::{Events, Rules},
-        eligibility::Question,
+        eligibility::{Question, paced_until},
         event::{Event, TicketReserved},
         ids::TicketId,
         key::MessageKey,
         names::SenderId,
         refusal::{Refusal, RefusedSend},
+        registry::THROUGHPUT_DEFAULT,
         state::Draft,
-        ticket::TicketState,
+        ticket::{MessageKind, TicketState},
         time::Timestamp,
     },
     limits::TICKETS_OPEN_MAX,
@@ -32,10 +33,14 @@ pub(super) fn reserve(
         topic: None,
         sender: Some(reserve.sender.clone()),
     };
-    let resolved = question.resolve(draft.registry())?;
+    let resolved = question.resolve(draft, now)?;
     let subject = draft.find_ref(reserve.recipient);
     let contact = subject.and_then(|subject| draft.contact(subject));
-    let verdict = resolved.judge(contact, rules.session, now);
+    let key = match reserve.recipient {
+        ContactRef::Key(key) => Some(key),
+        ContactRef::Id(_) => None,
+    };
+    let verdict = resolved.judge((contact, key), rules.session, now);
     let contact_id = contact.map(|contact| contact.id);
     let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
         let as_of = draft.last();
@@ -43,7 +48,9 @@ pub(super) fn reserve(
         return Err(Refusal::SendRefused(Box::new(refused)));
     };
     check_room(draft, contact, &reserve.sender, now)?;
-    let identity = contact.details().identity.as_ref();
+    let (send_at, sender_paced_us) = turn(draft, reserve, now)?;
+    let paced = resolved.sender().and_then(|sender| contact.details().paced(sender));
+    let is_counted = reserve.kind == MessageKind::Template && !verdict.window_is_open;
     let event = TicketReserved {
         ticket: reserve.ticket,
         sender: reserve.sender.clone(),
@@ -52,11 +59,41 @@ pub(super) fn reserve(
         topic: resolved.topic().cloned(),
         recipient: reserve.number.clone(),
         user_id: reserve.user_id.clone(),
-        identity_hash: identity.map(|identity| identity.hash().into()),
+        identity_hash: contact.identity_hash().map(Box::from),
         expires_at: now.plus_ms(reserve.ttl_ms),
+        category: resolved.category(now),
+        counts_for: resolved.portfolio().filter(|_| is_counted).cloned(),
+        paced_until: Some(paced_until(paced, now)),
+        send_at: (now < send_at).then_some(send_at),
+        sender_paced_us: Some(sender_paced_us),
     };
     Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
 }
+
+/// Returns when sending should start so that the sender keeps to its throughput, and when its
+/// messages will all have gone out then. A second's messages may go at once.
+fn turn(
+    draft: &Draft<'_>,
+    reserve: &ReserveSend,
+    now: Timestamp,
+) -> Result<(Timestamp, i64), Refusal> {
+    let put = draft.registry().sender(&reserve.sender).map(|(_, put)| &put.value);
+    let throughput = put.and_then(|sender| sender.throughput).unwrap_or(THROUGHPUT_DEFAULT);
+    let spacing_us = SECOND_US / i64::from(throughput.get());
+    let now_us = now.unix_ms().saturating_mul(1_000);
+    let paced_us = draft.sender_paced(&reserve.sender).max(now_us).saturating_add(spacing_us);
+    let start_us = now_us.max(paced_us.saturating_sub(SECOND_US));
+    let send_at = Timestamp::from_unix_ms(start_us.saturating_add(999) / 1_000);
+    let ends_at = now.plus_ms(reserve.ttl_ms);
+    if send_at < ends_at {
+        Ok((send_at, paced_us))
+    } else {
+        Err(Refusal::SenderBusy { frees_at: send_at.plus_ms(1 - reserve.ttl_ms) })
+    }
+}
+
+/// A second, in microseconds.
+const SECOND_US: i64 = 1_000_000;
 
 /// So many tickets at once are a loop and not a conversation.
 fn check_room(

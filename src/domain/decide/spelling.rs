@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    command::NumberIdentifier,
     consent::{Act, Consents, FullStop, TopicIx},
     contact::Contact,
     decide::{
@@ -17,7 +16,7 @@ use crate::domain::{
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
-    event::{Event, OptedOut, Source},
+    event::{Event, Evidence, OptedOut, Source},
     key::ContactKey,
     names::TopicId,
     state::Draft,
@@ -41,9 +40,8 @@ pub(super) fn weak_of<'a>(
     draft: &'a Draft<'_>,
     subject: Subject,
     known: Option<&Contact>,
-    number: Option<&NumberIdentifier>,
+    given: &[ContactKey],
 ) -> Weak<'a> {
-    let given = number.map(|number| number.weak.as_slice()).unwrap_or_default();
     let kept = known.map(|known| known.aliases().weak.as_slice()).unwrap_or_default();
     let mut weak = Weak { known: Vec::new(), unknown: Vec::new() };
     for key in given.iter().chain(kept) {
@@ -99,6 +97,7 @@ impl Stop<'_> {
             reason: None,
             weak_keys: Vec::new(),
             derived_from: Some(self.seq),
+            evidence: Evidence::new(),
         };
         let stop = FullStop { at, seq: upcoming(draft, events) };
         events.push((subject, Event::OptedOut(Box::new(event))));

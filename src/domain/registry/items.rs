@@ -1,12 +1,16 @@
 //! The things of the registry, as they were put.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    names::{Language, PortfolioId, TopicId},
-    phone::PhoneNumber,
+use crate::{
+    domain::{
+        names::{AccountId, Language, PortfolioId, TopicId},
+        phone::PhoneNumber,
+        registry::TemplateAnswer,
+    },
+    policy,
 };
 
 /// What a message is for, in WhatsApp's words. Source: Meta, "Template categorisation".
@@ -19,6 +23,16 @@ pub enum Category {
     Utility,
     /// One-time codes.
     Authentication,
+}
+
+impl From<Category> for policy::Category {
+    fn from(category: Category) -> Self {
+        match category {
+            Category::Marketing => Self::Marketing,
+            Category::Utility => Self::Utility,
+            Category::Authentication => Self::Authentication,
+        }
+    }
 }
 
 /// Something a person can agree to hear about.
@@ -61,6 +75,9 @@ pub enum Quality {
     Unknown,
 }
 
+/// How many messages a second a sender may send where nothing else is said. Source: Meta, "Throughput".
+pub const THROUGHPUT_DEFAULT: NonZeroU32 = NonZeroU32::new(80).unwrap();
+
 /// A business phone number that sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -75,6 +92,12 @@ pub struct Sender {
     /// Whether the business itself stopped it.
     #[serde(default)]
     pub halted: bool,
+    /// How many messages a second it may send; [`THROUGHPUT_DEFAULT`] if it was not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<NonZeroU32>,
+    /// The WhatsApp Business Account it belongs to, if it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
 }
 
 /// A template message as registered at WhatsApp, in one language.
@@ -86,6 +109,9 @@ pub struct Template {
     pub category: Category,
     /// WhatsApp's word, upper case; only `APPROVED` can be sent. An open set.
     pub status: Box<str>,
+    /// What the payloads of its buttons stand for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<Box<str>, TemplateAnswer>,
 }
 
 /// What a template's status means for sending.

@@ -1,12 +1,23 @@
 //! What the rules read and the business keeps up to date: topics, statements, templates, senders,
-//! portfolios, API keys.
+//! portfolios, entry points,
+//! API keys.
 //!
 //! Small, held whole in memory, and itself a fold of the ledger.
 
+mod entry_points;
 mod items;
 mod keys;
+mod reported;
 mod store;
 
-pub use items::{Category, Portfolio, Quality, Sender, Statement, Template, TemplateState, Topic};
+pub use entry_points::{AnswerAct, EntryCode, EntryPoint, NotACode, TemplateAnswer};
+pub use items::{
+    Category, Portfolio, Quality, Sender, Statement, THROUGHPUT_DEFAULT, Template, TemplateState,
+    Topic,
+};
 pub use keys::{KeyRecord, LiveHash};
-pub use store::{Put, Registry, StatementVersion, TemplateRef};
+pub use reported::{
+    Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport,
+    TemplateChange, TemplateReport,
+};
+pub use store::{PolicyInForce, Put, Registry, StatementVersion, TemplateRef};

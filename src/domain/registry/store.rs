@@ -1,15 +1,26 @@
 //! The registry itself: what is put replaces what was, and places are never reused.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::domain::{
-    access::{KeyId, Scope},
-    consent::TopicIx,
-    contact::SenderIx,
-    entry::Seq,
-    names::{Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId},
-    registry::{KeyRecord, LiveHash, Portfolio, Sender, Statement, Template, Topic},
-    time::Timestamp,
+use crate::{
+    domain::{
+        absorbed::Mark,
+        access::{KeyId, Scope},
+        consent::TopicIx,
+        contact::SenderIx,
+        entry::Seq,
+        names::{
+            AccountId, EntryPointId, Language, PortfolioId, SenderId, StatementId, TemplateName,
+            TopicId,
+        },
+        registry::{
+            Category, EntryCode, EntryPoint, Hold, HoldCause, HoldKey, KeyRecord, LiveHash,
+            Portfolio, Reported, Sender, SenderChange, Statement, Template, TemplateAnswer,
+            TemplateChange, TemplateReport, Topic,
+        },
+        time::Timestamp,
+    },
+    policy::{Country, Overrides, Policy},
 };
 
 /// Something that was put, and the entry that recorded it.
@@ -51,7 +62,22 @@ pub struct Registry {
     senders: BTreeMap<SenderId, (SenderIx, Put<Sender>)>,
     sender_ids: Vec<SenderId>,
     portfolios: BTreeMap<PortfolioId, Put<Portfolio>>,
+    entry_points: BTreeMap<EntryPointId, Put<EntryPoint>>,
+    entry_codes: BTreeMap<EntryCode, EntryPointId>,
     keys: BTreeMap<KeyId, KeyRecord>,
+    reported: Reported,
+    policy: PolicyInForce,
+}
+
+/// The policy that counts.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyInForce {
+    /// What the business chose.
+    pub overrides: Arc<Overrides>,
+    /// What follows.
+    pub policy: Arc<Policy>,
+    /// The entry that put it; `None` while nobody did.
+    pub seq: Option<Seq>,
 }
 
 impl Registry {
@@ -110,6 +136,24 @@ impl Registry {
         self.senders.iter().map(|(id, (_, put))| (id, put))
     }
 
+    /// Returns the policy that counts.
+    pub const fn policy(&self) -> &PolicyInForce {
+        &self.policy
+    }
+
+    pub(crate) fn fold_policy(&mut self, overrides: &Overrides, policy: &Policy, seq: Seq) {
+        let (overrides, policy) = (Arc::new(overrides.clone()), Arc::new(policy.clone()));
+        self.policy = PolicyInForce { overrides, policy, seq: Some(seq) };
+    }
+
+    pub(crate) fn fold_country(&mut self, sender: &SenderId, country: Country, mark: Mark) {
+        self.reported.fold_country(sender, country, mark);
+    }
+
+    pub(crate) fn fold_country_open(&mut self, sender: &SenderId, country: Country, at: Timestamp) {
+        self.reported.fold_country_open(sender, country, at);
+    }
+
     /// Returns a portfolio.
     pub fn portfolio(&self, id: &PortfolioId) -> Option<&Put<Portfolio>> {
         self.portfolios.get(id)
@@ -118,6 +162,33 @@ impl Registry {
     /// Returns all portfolios in the order of their ids.
     pub fn portfolios(&self) -> impl Iterator<Item = (&PortfolioId, &Put<Portfolio>)> {
         self.portfolios.iter()
+    }
+
+    /// Returns what templates have registered a payload for, once for each that has.
+    pub fn answers_to(&self, payload: &str) -> impl Iterator<Item = &TemplateAnswer> {
+        self.templates.values().filter_map(move |put| put.value.answers.get(payload))
+    }
+
+    /// Returns every topic of marketing, in the order of their ids.
+    pub fn marketing_topics(&self) -> impl Iterator<Item = &TopicId> {
+        let is_marketing = |put: &Put<Topic>| put.value.category == Category::Marketing;
+        self.topics().filter(move |(_, put)| is_marketing(put)).map(|(id, _)| id)
+    }
+
+    /// Returns an entry point.
+    pub fn entry_point(&self, id: &EntryPointId) -> Option<&Put<EntryPoint>> {
+        self.entry_points.get(id)
+    }
+
+    /// Returns all entry points in the order of their ids.
+    pub fn entry_points(&self) -> impl Iterator<Item = (&EntryPointId, &Put<EntryPoint>)> {
+        self.entry_points.iter()
+    }
+
+    /// Returns the entry point that is recognised by a code.
+    pub fn entry_point_of_code(&self, code: &EntryCode) -> Option<(&EntryPointId, &EntryPoint)> {
+        let (id, put) = self.entry_points.get_key_value(self.entry_codes.get(code)?)?;
+        Some((id, &put.value))
     }
 
     /// Returns an API key.
@@ -135,6 +206,11 @@ impl Registry {
         self.keys.values().any(|key| {
             Some(key.id) != beside && key.is_usable(now) && key.scopes.contains(Scope::KeysManage)
         })
+    }
+
+    /// Returns what WhatsApp reported beside what was put.
+    pub const fn reported(&self) -> &Reported {
+        &self.reported
     }
 
     /// Returns whether another topic still has a place.
@@ -161,11 +237,42 @@ impl Registry {
         self.statements.insert(id.clone(), version);
     }
 
-    pub(crate) fn fold_template(&mut self, template: &TemplateRef, put: Put<Template>) {
+    pub(crate) fn fold_template(
+        &mut self,
+        template: &TemplateRef,
+        put: Put<Template>,
+        put_at: Timestamp,
+    ) {
+        // What was announced stays announced until it has come, whatever else is put.
+        let known = self.reported.templates.get(template);
+        let is_ahead = |report: &&TemplateReport| {
+            let (announced, filed) = (report.impending, report.category);
+            announced.is_some_and(|(at, _, category, _)| {
+                category != put.value.category && filed.is_none_or(|(filed, _)| filed < at)
+            })
+        };
+        let impending = known.filter(is_ahead).and_then(|report| report.impending);
+        let report = TemplateReport { put_at, impending, ..TemplateReport::default() };
+        self.reported.templates.insert(template.clone(), report);
         self.templates.insert(template.clone(), put);
     }
 
-    pub(crate) fn fold_sender(&mut self, id: &SenderId, put: Put<Sender>) {
+    /// What is put lifts what WhatsApp stopped of the sender if it says how that stands: by another
+    /// status, or by saying the same once more.
+    pub(crate) fn fold_sender(&mut self, id: &SenderId, put: Put<Sender>, put_at: Timestamp) {
+        let is_wish = self.senders.get(id).is_none_or(|(_, known)| {
+            let (known, new) = (&known.value, &put.value);
+            (known.status != new.status) || (known.halted != new.halted) || known == new
+        });
+        let report = self.reported.senders.entry(id.clone()).or_default();
+        report.put_at = put_at;
+        (report.status_at, report.quality_at) = (None, None);
+        if is_wish {
+            report.holds.fold_lift(None, put_at);
+        }
+        if let Some(account) = &put.value.account {
+            report.account = Some((account.clone(), put_at));
+        }
         if let Some((_, known)) = self.senders.get_mut(id) {
             *known = put;
             return;
@@ -175,8 +282,141 @@ impl Registry {
         self.senders.insert(id.clone(), (ix, put));
     }
 
-    pub(crate) fn fold_portfolio(&mut self, id: &PortfolioId, put: Put<Portfolio>) {
+    /// What is put lifts what WhatsApp stopped of the accounts in it if it says how that stands: by
+    /// restricting it or no more, or by saying the same once more.
+    pub(crate) fn fold_portfolio(
+        &mut self,
+        id: &PortfolioId,
+        put: Put<Portfolio>,
+        put_at: Timestamp,
+    ) {
+        let is_wish = self.portfolios.get(id).is_none_or(|known| {
+            known.value.restricted != put.value.restricted || known.value == put.value
+        });
         self.portfolios.insert(id.clone(), put);
+        self.reported.limits.insert(id.clone(), (put_at, None));
+        if !is_wish {
+            return;
+        }
+        for account in self.accounts_in(id) {
+            self.fold_account_lift(&account, None, put_at);
+        }
+    }
+
+    /// Returns the account a sender belongs to: as traffic showed it, else as it was put.
+    pub fn account_of(&self, id: &SenderId) -> Option<&AccountId> {
+        let shown = self.reported.sender(id).and_then(|report| report.account.as_ref());
+        let put = || self.senders.get(id)?.1.value.account.as_ref();
+        shown.map(|(account, _)| account).or_else(put)
+    }
+
+    /// Returns the accounts that are known to be of senders in a portfolio.
+    fn accounts_in(&self, id: &PortfolioId) -> Vec<AccountId> {
+        let is_of = |account: &&AccountId| {
+            let is_its = |sender: &SenderId| self.account_of(sender) == Some(account);
+            let mut senders = self.senders.iter().filter(|(sender, _)| is_its(sender));
+            senders.any(|(_, (_, put))| put.value.portfolio == *id)
+        };
+        self.reported.accounts.keys().filter(is_of).cloned().collect()
+    }
+
+    /// Returns whether WhatsApp stopped anything of the accounts in a portfolio.
+    pub fn is_held(&self, id: &PortfolioId) -> bool {
+        let accounts = self.accounts_in(id);
+        let holds = accounts.iter().filter_map(|account| self.reported.account(account));
+        holds.into_iter().any(super::Holds::is_any)
+    }
+
+    pub(crate) fn fold_account_hold(&mut self, id: &AccountId, key: HoldKey, hold: Hold) {
+        self.reported.accounts.entry(id.clone()).or_default().fold(key, hold);
+    }
+
+    pub(crate) fn fold_account_lift(
+        &mut self,
+        id: &AccountId,
+        causes: Option<&[HoldCause]>,
+        at: Timestamp,
+    ) {
+        self.reported.accounts.entry(id.clone()).or_default().fold_lift(causes, at);
+    }
+
+    pub(crate) fn fold_sender_hold(&mut self, id: &SenderId, key: HoldKey, hold: Hold) {
+        self.reported.senders.entry(id.clone()).or_default().holds.fold(key, hold);
+    }
+
+    pub(crate) fn fold_sender_account(&mut self, id: &SenderId, account: AccountId, at: Timestamp) {
+        self.reported.senders.entry(id.clone()).or_default().account = Some((account, at));
+    }
+
+    pub(crate) fn fold_sender_report(
+        &mut self,
+        id: &SenderId,
+        change: &SenderChange,
+        at: Timestamp,
+        seq: Seq,
+    ) {
+        let report = self.reported.senders.entry(id.clone()).or_default();
+        let Some((_, put)) = self.senders.get_mut(id) else { return };
+        put.seq = seq;
+        match change {
+            SenderChange::Quality { quality } => {
+                (put.value.quality, report.quality_at) = (*quality, Some(at));
+            }
+            SenderChange::Status { status } => {
+                put.value.status.clone_from(status);
+                report.status_at = Some(at);
+            }
+        }
+    }
+
+    pub(crate) fn fold_template_report(
+        &mut self,
+        id: &TemplateRef,
+        change: &TemplateChange,
+        at: Timestamp,
+        seq: Seq,
+    ) {
+        let report = self.reported.templates.entry(id.clone()).or_default();
+        let Some(put) = self.templates.get_mut(id) else { return };
+        match change {
+            TemplateChange::Status { status, until } => {
+                put.seq = seq;
+                put.value.status.clone_from(status);
+                (report.status_at, report.status_until) = (Some(at), *until);
+            }
+            TemplateChange::Quality { quality } => report.quality = Some((at, *quality)),
+            TemplateChange::Category { category } => {
+                put.value.category = *category;
+                report.category = Some((at, seq));
+            }
+            TemplateChange::CategoryImpending { category, from } => {
+                report.impending = Some((at, *from, *category, seq));
+            }
+        }
+    }
+
+    pub(crate) fn fold_limit(
+        &mut self,
+        id: &PortfolioId,
+        limit: Option<u32>,
+        at: Timestamp,
+        seq: Seq,
+    ) {
+        let Some(put) = self.portfolios.get_mut(id) else { return };
+        put.value.messaging_limit = limit;
+        put.seq = seq;
+        if let Some((_, reported)) = self.reported.limits.get_mut(id) {
+            *reported = Some(at);
+        }
+    }
+
+    /// A code that is replaced is nobody's any more.
+    pub(crate) fn fold_entry_point(&mut self, id: &EntryPointId, put: Put<EntryPoint>) {
+        if let Some(before) = self.entry_points.get(id) {
+            self.entry_codes.remove(&before.value.code);
+        }
+        self.entry_codes.insert(put.value.code.clone(), id.clone());
+        self.entry_points.insert(id.clone(), put);
     }
 
     pub(crate) fn fold_key(&mut self, record: KeyRecord) {

@@ -45,6 +45,7 @@ impl Draft<'_> {
 
     /// A contact became part of another: its names lead there, and the rest is the other's.
     pub(super) fn fold_merge(&mut self, seq: Seq, subject: Subject, into: Subject) {
+        self.fold_sent_of(subject, into);
         let Some(contact) = self.contact_mut(subject) else { return };
         let was_waiting = is_uncontacted(contact);
         contact.hand_over(into, seq);
@@ -76,6 +77,9 @@ impl Draft<'_> {
         details.traffic.reached_at = event.reached_at;
         details.traffic.failed = event.failed.map(|mark| (mark.at, mark.seq));
         details.lookup = event.lookup.as_ref().map(lookup_left);
+        if let Some(told) = &event.told {
+            details.told_mut().clone_from(told);
+        }
         let is_waiting = is_uncontacted(contact);
         if is_waiting != was_waiting {
             Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_waiting);

@@ -2,24 +2,31 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::domain::{
-    command::ContactRef,
-    consent::Consents,
-    contact::Contact,
-    entry::{Seq, Subject},
-    governor::Governor,
-    ids::{ContactId, LookupId, TicketId},
-    key::{CommandId, ContactKey},
-    registry::Registry,
-    state::{Done, OpenLookup, State, contacts::follow},
-    ticket::Ticket,
-    time::Timestamp,
+use crate::{
+    domain::{
+        command::ContactRef,
+        consent::Consents,
+        contact::Contact,
+        entry::{Seq, Subject},
+        governor::Governor,
+        hearing::Review,
+        ids::{ContactId, LookupId, TicketId},
+        incident::Incidents,
+        key::{CommandId, ContactKey, MessageKey},
+        names::SenderId,
+        pace::{MomentsDelta, PacedUs, UsageKey},
+        registry::Registry,
+        state::{Done, OpenLookup, State, contacts::follow},
+        ticket::Ticket,
+        time::Timestamp,
+    },
+    limits::TICKET_TTL_MS_MAX,
 };
 
 /// A draft on top of a [`State`].
 #[derive(Debug)]
 pub struct Draft<'a> {
-    base: &'a State,
+    pub(super) base: &'a State,
     pub(super) changes: Changes,
     added: BTreeMap<ContactKey, Subject>,
     added_ids: BTreeMap<ContactId, Subject>,
@@ -34,10 +41,15 @@ pub struct Changes {
     pub(super) contacts: BTreeMap<Subject, Contact>,
     pub(super) registry: Arc<Registry>,
     pub(super) governor: Arc<Governor>,
+    pub(super) incidents: Arc<Incidents>,
+    pub(super) usage: BTreeMap<UsageKey, MomentsDelta>,
+    pub(super) paces: BTreeMap<SenderId, PacedUs>,
     pub(super) tickets: BTreeMap<TicketId, Ticket>,
     pub(super) lookups: BTreeMap<LookupId, Option<OpenLookup>>,
     pub(super) shadows: BTreeMap<ContactKey, Option<Consents>>,
     pub(super) commands: BTreeMap<CommandId, Done>,
+    pub(super) reviews: BTreeMap<Seq, Option<Review>>,
+    pub(super) messages: BTreeMap<MessageKey, TicketId>,
 }
 
 impl<'a> Draft<'a> {
@@ -51,10 +63,15 @@ impl<'a> Draft<'a> {
                 contacts: BTreeMap::new(),
                 registry: Arc::clone(&base.registry),
                 governor: Arc::clone(&base.governor),
+                incidents: Arc::clone(&base.incidents),
+                usage: BTreeMap::new(),
+                paces: BTreeMap::new(),
                 tickets: BTreeMap::new(),
                 lookups: BTreeMap::new(),
                 shadows: BTreeMap::new(),
                 commands: BTreeMap::new(),
+                reviews: BTreeMap::new(),
+                messages: BTreeMap::new(),
             },
             added: BTreeMap::new(),
             added_ids: BTreeMap::new(),
@@ -95,6 +112,11 @@ impl<'a> Draft<'a> {
     /// Returns the look-up budget's marks.
     pub fn governor(&self) -> &Governor {
         &self.changes.governor
+    }
+
+    /// Returns what came of each sender's messages lately.
+    pub fn incidents(&self) -> &Incidents {
+        &self.changes.incidents
     }
 
     /// Returns a contact by place.
@@ -141,6 +163,31 @@ impl<'a> Draft<'a> {
     /// Returns a ticket.
     pub fn ticket(&self, id: TicketId) -> Option<&Ticket> {
         self.changes.tickets.get(&id).or_else(|| self.base.tickets.get(&id))
+    }
+
+    /// Returns the tickets that are reserved and good at `now`. Looks at those of the last day: no
+    /// ticket is good for longer.
+    pub fn open_tickets(&self, now: Timestamp) -> Vec<&Ticket> {
+        let since = now.plus_ms(-TICKET_TTL_MS_MAX);
+        let durable = self.base.tickets.values().rev();
+        let durable = durable.take_while(|ticket| since <= ticket.reserved_at);
+        let durable = durable.filter(|ticket| !self.changes.tickets.contains_key(&ticket.id));
+        let all = durable.chain(self.changes.tickets.values());
+        all.filter(|ticket| ticket.is_open(now)).collect()
+    }
+
+    /// Returns the ticket a message was sent on.
+    pub fn ticket_of(&self, message: MessageKey) -> Option<&Ticket> {
+        let known = self.changes.messages.get(&message);
+        self.ticket(*known.or_else(|| self.base.messages.get(&message))?)
+    }
+
+    /// Returns what people must look at.
+    pub fn review(&self, opened: Seq) -> Option<&Review> {
+        match self.changes.reviews.get(&opened) {
+            Some(changed) => changed.as_ref(),
+            None => self.base.reviews.get(&opened),
+        }
     }
 
     /// Returns whom a look-up under way is about.

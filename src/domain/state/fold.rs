@@ -9,12 +9,13 @@ use crate::domain::{
     contact::{Contact, Lookup, LookupState, PendingLookup},
     entry::{Seq, Subject},
     event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+    home::Home,
     identity::Identity,
     ids::{LookupId, TicketId},
     key::ContactKey,
     lookup_job::{JobAnswer, LookupJobs},
     registry::{Put, Registry, StatementVersion},
-    state::{Done, Draft, OpenLookup},
+    state::{Done, Draft, OpenLookup, hearing::fold_reported},
     ticket::{Ticket, TicketState},
     time::Timestamp,
 };
@@ -30,9 +31,11 @@ impl Draft<'_> {
                 first: seq,
                 entries: mark.entries,
                 at: record.at,
+                kept: mark.kept,
             };
             self.changes.commands.insert(mark.id, done);
         }
+        self.fold_outcome(seq, subject, &record.event);
         if subject.is_contact() {
             self.fold_contact(seq, subject, record);
         } else {
@@ -40,6 +43,7 @@ impl Draft<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line for each kind of entry")]
     fn fold_registry(&mut self, seq: Seq, record: &Record) {
         let registry: &mut Registry = Arc::make_mut(&mut self.changes.registry);
         match &record.event {
@@ -51,13 +55,19 @@ impl Draft<'_> {
                 registry.fold_statement(id, StatementVersion { digest, value, seq });
             }
             Event::TemplatePut { id, template } => {
-                registry.fold_template(id, Put { value: template.clone(), seq });
+                registry.fold_template(id, Put { value: template.clone(), seq }, record.at);
             }
             Event::SenderPut { id, sender } => {
-                registry.fold_sender(id, Put { value: sender.clone(), seq });
+                registry.fold_sender(id, Put { value: sender.clone(), seq }, record.at);
             }
             Event::PortfolioPut { id, portfolio } => {
-                registry.fold_portfolio(id, Put { value: portfolio.clone(), seq });
+                registry.fold_portfolio(id, Put { value: portfolio.clone(), seq }, record.at);
+            }
+            Event::EntryPointPut { id, entry_point } => {
+                registry.fold_entry_point(id, Put { value: entry_point.clone(), seq });
+            }
+            Event::PolicyPut { overrides, policy } => {
+                registry.fold_policy(overrides, policy, seq);
             }
             Event::KeyCreated { key } => registry.fold_key(key.clone()),
             Event::KeyRotated { id, live, replaces_newest: true, .. } => {
@@ -67,6 +77,14 @@ impl Draft<'_> {
                 registry.fold_key_rotation(id, live.clone(), *old_until);
             }
             Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),
+            Event::SenderLearned { .. }
+            | Event::AccountHeld { .. }
+            | Event::AccountLifted { .. }
+            | Event::SenderHalted { .. }
+            | Event::SenderReported { .. }
+            | Event::TemplateReported { .. }
+            | Event::LimitReported { .. }
+            | Event::CountryBlocked { .. } => fold_reported(registry, seq, &record.event),
             Event::LookupJobStarted { .. } | Event::LookupJobEnded { .. } => {
                 self.fold_job(seq, record);
             }
@@ -84,6 +102,22 @@ impl Draft<'_> {
             | Event::ContactBlocked { .. }
             | Event::ContactUnblocked
             | Event::TrafficSeen { .. }
+            | Event::IdentityPredated { .. }
+            | Event::IdentityDoubted { .. }
+            | Event::MarketingPreferenceSeen { .. }
+            | Event::MarketingHeldBack { .. }
+            | Event::ExperimentSeen { .. }
+            | Event::PairSlowed { .. }
+            | Event::Barred { .. }
+            | Event::WindowEnded { .. }
+            | Event::FailureSpared { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentClosed { .. }
+            | Event::NumberMoved { .. }
+            | Event::UserMoved { .. }
+            | Event::ReviewOpened(_)
+            | Event::ReviewDecided { .. }
+            | Event::TicketStepped { .. }
             | Event::TicketReserved(_)
             | Event::TicketCommitted { .. }
             | Event::TicketReleased { .. }
@@ -93,15 +127,22 @@ impl Draft<'_> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line for each kind of entry")]
     fn fold_contact(&mut self, seq: Seq, subject: Subject, record: &Record) {
         match &record.event {
-            Event::ContactAdded { contact, number_key, user_key, weak_keys, .. } => {
+            Event::ContactAdded {
+                contact, number_key, user_key, weak_keys, country, zone, ..
+            } => {
                 let mut contact = Contact::new(*contact, *number_key, *user_key);
                 contact.add_weak(weak_keys);
+                contact.home = Home::stored(*country, zone.as_deref());
                 self.add_contact(subject, contact);
             }
-            Event::IdentifierLinked { number_key, user_key, weak_keys, .. } => {
+            Event::IdentifierLinked { number_key, user_key, weak_keys, country, zone, .. } => {
                 self.fold_identifiers(subject, *number_key, *user_key, weak_keys);
+                if let Some(contact) = self.contact_mut(subject).filter(|_| country.is_some()) {
+                    contact.home = Home::stored(*country, zone.as_deref());
+                }
             }
             Event::ContactMerged { place, .. } => self.fold_merge(seq, subject, *place),
             Event::ContactAbsorbed(event) => self.fold_absorbed(subject, event),
@@ -113,7 +154,16 @@ impl Draft<'_> {
             Event::TicketCommitted { ticket, message, .. } => {
                 let state = TicketState::Committed { message: *message };
                 self.fold_ticket_end(subject, *ticket, state);
+                self.changes.messages.insert(*message, *ticket);
                 self.fold_contacted(subject, record.at);
+            }
+            Event::TicketStepped { ticket, step, .. } => {
+                if let Some(known) = self.ticket(*ticket).cloned() {
+                    self.fold_step(subject, &known, *step);
+                }
+                if let Some(ticket) = self.ticket_mut(*ticket) {
+                    ticket.step = ticket.step.max(Some(*step));
+                }
             }
             Event::TicketReleased { ticket } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Released);
@@ -143,13 +193,38 @@ impl Draft<'_> {
             | Event::ContactBlocked { .. }
             | Event::ContactUnblocked
             | Event::TrafficSeen { .. } => self.fold_details(seq, subject, record),
+            Event::IdentityPredated { .. }
+            | Event::IdentityDoubted { .. }
+            | Event::MarketingPreferenceSeen { .. }
+            | Event::MarketingHeldBack { .. }
+            | Event::ExperimentSeen { .. }
+            | Event::PairSlowed { .. }
+            | Event::Barred { .. }
+            | Event::WindowEnded { .. }
+            | Event::CountryBlocked { .. }
+            | Event::FailureSpared { .. }
+            | Event::NumberMoved { .. }
+            | Event::UserMoved { .. }
+            | Event::ReviewOpened(_)
+            | Event::ReviewDecided { .. } => self.fold_told(seq, subject, &record.event),
             Event::LedgerOpened { .. }
             | Event::NothingChanged
+            | Event::SenderLearned { .. }
+            | Event::AccountHeld { .. }
+            | Event::AccountLifted { .. }
+            | Event::SenderHalted { .. }
+            | Event::SenderReported { .. }
+            | Event::TemplateReported { .. }
+            | Event::LimitReported { .. }
+            | Event::IncidentOpened { .. }
+            | Event::IncidentClosed { .. }
             | Event::TopicPut { .. }
             | Event::StatementPut { .. }
             | Event::TemplatePut { .. }
             | Event::SenderPut { .. }
             | Event::PortfolioPut { .. }
+            | Event::EntryPointPut { .. }
+            | Event::PolicyPut { .. }
             | Event::KeyCreated { .. }
             | Event::KeyRotated { .. }
             | Event::KeyRevoked { .. }
@@ -233,13 +308,21 @@ impl Draft<'_> {
             details.blocked = Some((record.at, seq));
         } else if let Event::ContactUnblocked = &record.event {
             details.blocked = None;
-        } else if let Event::TrafficSeen { kind, happened_at, .. } = &record.event {
+            details.told_mut().fold_unbarred(record.at);
+        } else if let Event::TrafficSeen { kind, happened_at, identity_hash, .. } = &record.event {
+            if identity_hash.is_some()
+                && let Some(identity) = &mut details.identity
+            {
+                identity.fold_again(*happened_at);
+            }
             match kind {
                 TrafficKind::Inbound => match sender_ix {
                     Some(sender) => details.traffic.fold_inbound(sender, *happened_at),
                     None => details.traffic.fold_reached(*happened_at),
                 },
-                TrafficKind::Delivered => details.traffic.fold_reached(*happened_at),
+                TrafficKind::Delivered | TrafficKind::Read => {
+                    details.traffic.fold_reached(*happened_at);
+                }
                 TrafficKind::Undeliverable => details.traffic.fold_failed(*happened_at, seq),
             }
         }
@@ -261,10 +344,23 @@ impl Draft<'_> {
             template: event.template.clone(),
             topic,
             reserved_at,
+            category: event.category,
+            counts_for: event.counts_for.clone(),
             expires_at: event.expires_at,
             state: TicketState::Reserved,
+            step: None,
             seq,
         };
+        self.fold_sent(contact, &ticket);
+        if let Some(until) = event.sender_paced_us {
+            self.fold_sender_paced(&event.sender, until);
+        }
+        let sender = self.registry().sender(&event.sender).map(|(ix, _)| ix);
+        if let Some((sender, until)) = sender.zip(event.paced_until)
+            && let Some(contact) = self.contact_mut(contact)
+        {
+            contact.details_mut().fold_paced(sender, until);
+        }
         self.changes.tickets.insert(event.ticket, ticket);
         let listed = self.contact(contact).map(|contact| contact.details().tickets.iter());
         // Tickets run out by themselves; nobody else takes them off the list.
@@ -281,6 +377,11 @@ impl Draft<'_> {
     }
 
     fn fold_ticket_end(&mut self, subject: Subject, id: TicketId, state: TicketState) {
+        if matches!(state, TicketState::Released | TicketState::Voided { .. })
+            && let Some(known) = self.ticket(id).cloned()
+        {
+            self.fold_unsent(subject, &known);
+        }
         if let Some(ticket) = self.ticket_mut(id) {
             ticket.state = state;
         }

@@ -8,18 +8,27 @@ mod absorb;
 mod contacts;
 mod draft;
 mod fold;
+mod hearing;
+mod incident;
+mod pace;
 
 use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
 
 pub use contacts::{CONTACTS_MAX, Contacts};
 pub use draft::{Changes, Draft};
+pub(in crate::domain) use hearing::IDENTIFIERS_CONFLICT;
 
 use crate::domain::{
     consent::Consents,
     entry::{Seq, Subject},
+    event::MarkKept,
     governor::Governor,
+    hearing::Review,
     ids::{LookupId, TicketId},
-    key::{CommandId, ContactKey, Fingerprint},
+    incident::Incidents,
+    key::{CommandId, ContactKey, Fingerprint, MessageKey},
+    names::SenderId,
+    pace::{Moments, PacedUs, UsageKey},
     registry::Registry,
     ticket::{Ticket, TicketState},
     time::{DAY_MS, Timestamp},
@@ -32,6 +41,9 @@ pub const CLOSED_TICKET_KEPT_MS: i64 = 8 * DAY_MS;
 /// nothing else is said.
 pub const COMMAND_KEPT_MS: i64 = 2 * DAY_MS;
 
+/// How long the outcome of a command stays known that is to stay known for long, in milliseconds.
+pub const COMMAND_KEPT_LONG_MS: i64 = 31 * DAY_MS;
+
 /// Everything durable that a decision may need.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -40,6 +52,9 @@ pub struct State {
     contacts: Contacts,
     registry: Arc<Registry>,
     governor: Arc<Governor>,
+    incidents: Arc<Incidents>,
+    usage: BTreeMap<UsageKey, Moments>,
+    paces: BTreeMap<SenderId, PacedUs>,
     tickets: BTreeMap<TicketId, Ticket>,
     lookups: BTreeMap<LookupId, OpenLookup>,
     /// What people withdrew from under other spellings of numbers nobody is known by yet. At most
@@ -47,6 +62,11 @@ pub struct State {
     shadows: BTreeMap<ContactKey, Consents>,
     commands: BTreeMap<CommandId, Done>,
     commands_by_age: VecDeque<(Timestamp, CommandId)>,
+    long_commands_by_age: VecDeque<(Timestamp, CommandId)>,
+    /// What people must look at, by the entry that opened it.
+    reviews: BTreeMap<Seq, Review>,
+    /// The tickets that messages were sent on.
+    messages: BTreeMap<MessageKey, TicketId>,
     command_kept: CommandKept,
 }
 
@@ -79,6 +99,8 @@ pub struct Done {
     pub entries: u32,
     /// When.
     pub at: Timestamp,
+    /// How long it stays known.
+    pub kept: MarkKept,
 }
 
 impl State {
@@ -117,6 +139,16 @@ impl State {
         &self.governor
     }
 
+    /// Returns what came of each sender's messages lately.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
+    }
+
+    /// Returns the ticket a message was sent on, while it is remembered.
+    pub fn ticket_of(&self, message: MessageKey) -> Option<&Ticket> {
+        self.ticket(*self.messages.get(&message)?)
+    }
+
     /// Returns a ticket.
     pub fn ticket(&self, id: TicketId) -> Option<&Ticket> {
         self.tickets.get(&id)
@@ -125,6 +157,11 @@ impl State {
     /// Returns the look-ups under way.
     pub fn lookups(&self) -> impl Iterator<Item = LookupId> + '_ {
         self.lookups.keys().copied()
+    }
+
+    /// Returns what people must look at, oldest first, from an entry on.
+    pub fn reviews_from(&self, from: Seq) -> impl Iterator<Item = (Seq, &Review)> {
+        self.reviews.range(from..).map(|(seq, review)| (*seq, review))
     }
 
     /// Makes room for the key-less remains of erased contacts up to and including `subject`.
@@ -141,10 +178,15 @@ impl State {
             contacts,
             registry,
             governor,
+            incidents,
+            usage,
+            paces,
             tickets,
             lookups,
             shadows,
             commands,
+            reviews,
+            messages,
         } = changes;
         self.next = next;
         self.last_at = last_at;
@@ -153,7 +195,13 @@ impl State {
         }
         self.registry = registry;
         self.governor = governor;
+        self.incidents = incidents;
+        self.paces.extend(paces);
+        for (key, delta) in usage {
+            self.usage.entry(key).or_default().apply(delta, last_at);
+        }
         self.tickets.extend(tickets);
+        self.messages.extend(messages);
         for (lookup, open) in lookups {
             match open {
                 Some(open) => drop(self.lookups.insert(lookup, open)),
@@ -169,20 +217,41 @@ impl State {
         // Forgetting looks no further than the oldest, so a draft of many days goes by age too.
         let mut by_age: Vec<_> = commands.iter().map(|(id, done)| (done.at, *id)).collect();
         by_age.sort_unstable();
-        self.commands_by_age.extend(by_age);
+        for (at, id) in by_age {
+            match commands.get(&id).map(|done| done.kept) {
+                Some(MarkKept::Days31) => self.long_commands_by_age.push_back((at, id)),
+                Some(MarkKept::Usual) | None => self.commands_by_age.push_back((at, id)),
+            }
+        }
         self.commands.extend(commands);
+        for (seq, review) in reviews {
+            match review {
+                Some(review) => drop(self.reviews.insert(seq, review)),
+                None => drop(self.reviews.remove(&seq)),
+            }
+        }
         self.forget_old();
     }
 
     /// Forgets what nothing asks for any more. By ledger time, so that replay forgets the same.
     fn forget_old(&mut self) {
-        let horizon = self.last_at.plus_ms(-self.command_kept.0);
-        while let Some((at, id)) = self.commands_by_age.front().copied()
-            && at < horizon
-        {
-            self.commands_by_age.pop_front();
-            if self.commands.get(&id).is_some_and(|done| done.at == at) {
-                self.commands.remove(&id);
+        for moments in self.usage.values_mut() {
+            moments.forget(self.last_at);
+        }
+        self.usage.retain(|_, moments| !moments.is_empty());
+        let Self { commands, commands_by_age, long_commands_by_age, .. } = self;
+        for (by_age, kept_ms) in [
+            (commands_by_age, self.command_kept.0),
+            (long_commands_by_age, self.command_kept.0.max(COMMAND_KEPT_LONG_MS)),
+        ] {
+            let horizon = self.last_at.plus_ms(-kept_ms);
+            while let Some((at, id)) = by_age.front().copied()
+                && at < horizon
+            {
+                by_age.pop_front();
+                if commands.get(&id).is_some_and(|done| done.at == at) {
+                    commands.remove(&id);
+                }
             }
         }
         let horizon = self.last_at.plus_ms(-CLOSED_TICKET_KEPT_MS);
@@ -190,6 +259,9 @@ impl State {
             && oldest.get().reserved_at < horizon
         {
             let ticket = oldest.remove();
+            if let TicketState::Committed { message } = ticket.state {
+                self.messages.remove(&message);
+            }
             if ticket.state == TicketState::Reserved
                 && let Some(contact) = self.contacts.get_mut(ticket.contact)
             {
@@ -207,9 +279,14 @@ impl PartialEq for State {
             && self.contacts == other.contacts
             && format!("{:?}", self.registry) == format!("{:?}", other.registry)
             && self.governor == other.governor
+            && self.incidents == other.incidents
+            && self.usage == other.usage
+            && self.paces == other.paces
             && self.tickets == other.tickets
             && self.lookups == other.lookups
             && self.shadows == other.shadows
             && self.commands == other.commands
+            && self.reviews == other.reviews
+            && self.messages == other.messages
     }
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/eligibility`: one question about many people, with totals that add up.
 //!
-//! As JSON up to a bound; as NDJSON any number, a line in and a line out, in constant memory.
+//! As JSON up to a bound, also about a moment in the past; as NDJSON any number, a line in and a line out, in constant memory.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
@@ -18,15 +18,16 @@ use crate::{
         names::{Language, SenderId, TemplateName, TopicId},
         reason::{Reason, TABLE},
         ticket::MessageKind,
+        time::Timestamp,
     },
     http::{
         body,
         edge::{Ask, Edge, internal},
         person,
-        problem::{BODY_INVALID, Problem},
+        problem::{BODY_INVALID, INTERNAL, Problem},
         v1::{
-            eligibility::{ShortBody, judge, read},
-            stream,
+            eligibility::{ShortBody, Then, judge, read},
+            past, stream,
         },
         wire,
     },
@@ -57,6 +58,9 @@ pub struct BatchBody<'a> {
     /// How much to say about each: `full`, the default, `reasons`, or `totals` for none.
     #[serde(default)]
     detail: Detail,
+    /// A moment in the past, as it was then. Not for streams.
+    #[schema(format = DateTime)]
+    at: Option<Cow<'a, str>>,
 }
 
 /// The form of a message.
@@ -218,12 +222,38 @@ pub(crate) async fn ask_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
     }
     body::expect_media(&ask.req, "application/json")?;
     let bytes = ask.body(ask.edge.settings.batch_bytes_max).await?;
-    let edge = Arc::clone(&ask.edge);
-    let answer = ask.edge.blocking.run(move || decide_all(&edge, &bytes)).await??;
+    let (edge, bytes) = (Arc::clone(&ask.edge), Arc::new(bytes));
+    let there = Arc::clone(&bytes);
+    let answer = ask.edge.blocking.run(move || decide_all(&edge, &there, None)).await??;
+    let answer = match answer {
+        Answer::Now(answer) => answer,
+        Answer::AsOf(at) => {
+            let mut turn = past::turn(&ask.edge, at, "/at").await?;
+            let edge = Arc::clone(&ask.edge);
+            let work = move || {
+                let then = Then::bring_up(&edge, &mut turn, at, "/at")?;
+                decide_all(&edge, &bytes, Some(then))
+            };
+            let answer = ask.edge.blocking.run_within(past::WITHIN, work).await;
+            past::let_go_later(&ask.edge);
+            match answer?? {
+                Answer::Now(answer) => answer,
+                Answer::AsOf(_) => return Err(Problem::new(INTERNAL, "no moment was reached")),
+            }
+        }
+    };
     Ok(HttpResponse::Ok().content_type("application/json").body(answer))
 }
 
-fn decide_all(edge: &Edge, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+/// What is to be said about a batch.
+enum Answer {
+    /// The whole answer.
+    Now(Vec<u8>),
+    /// It asks about this moment in the past, which must be brought up first.
+    AsOf(Timestamp),
+}
+
+fn decide_all(edge: &Edge, bytes: &[u8], then: Option<Then<'_>>) -> Result<Answer, Problem> {
     let body: BatchBody<'_> = body::parse(bytes)?;
     if body.recipients.len() > RECIPIENTS_MAX {
         let detail = format!("at most {RECIPIENTS_MAX} recipients; stream NDJSON for more");
@@ -231,8 +261,13 @@ fn decide_all(edge: &Edge, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     }
     let region = person::region(edge, body.region.as_deref(), "/region")?;
     let question = body.question()?;
-    let as_of = edge.views().state().last();
-    let batch = Batch { edge, question: &question, region, detail: body.detail };
+    if let Some(at) = wire::moment(body.at.as_deref(), "/at")?
+        && then.is_none()
+    {
+        return Ok(Answer::AsOf(at));
+    }
+    let as_of = then.map_or_else(|| edge.views().state().last(), |then| then.state.last());
+    let batch = Batch { edge, question: &question, region, detail: body.detail, then };
     let mut tally = Tally::default();
     let mut results = Vec::with_capacity(body.recipients.len() * batch.bytes_each() + 2);
     results.push(b'[');
@@ -243,7 +278,7 @@ fn decide_all(edge: &Edge, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         results.pop();
     }
     results.push(b']');
-    render(as_of, &tally, &results, body.detail)
+    render(as_of, &tally, &results, body.detail).map(Answer::Now)
 }
 
 /// Lays the answer around the results, which are JSON already.
@@ -270,6 +305,8 @@ pub struct Batch<'a> {
     pub region: Option<Region>,
     /// How much to say.
     pub detail: Detail,
+    /// What was known at a moment in the past, if it is about one.
+    pub then: Option<Then<'a>>,
 }
 
 impl Batch<'_> {
@@ -297,11 +334,20 @@ impl Batch<'_> {
             .iter()
             .map(|recipient| read(self.edge, &recipient.number, self.region))
             .collect();
-        let now = self.edge.clock.now();
-        let state = self.edge.views().state();
-        let resolved = &self.question.resolve(state.registry())?;
+        let live;
+        let (state, now) = if let Some(then) = self.then {
+            (then.state, then.at)
+        } else {
+            let now = self.edge.clock.now();
+            live = self.edge.views().state();
+            (&*live, now)
+        };
+        let resolved = &self.question.resolve(state, now)?;
         for (recipient, (number, whom)) in recipients.iter().zip(&whom) {
-            let judged = judge(self.edge, &state, resolved, whom, now);
+            let judged = match self.then {
+                Some(then) => then.judge(self.edge, resolved, whom)?,
+                None => judge(self.edge, state, resolved, whom, now),
+            };
             tally.count(judged.verdict.hits.iter().map(|hit| hit.reason));
             let reference = recipient.reference.as_deref();
             match self.detail {

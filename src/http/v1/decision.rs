@@ -58,6 +58,9 @@ pub struct ReasonBody {
     pub retry_at: Option<Moment>,
     /// What would change it.
     pub fix: &'static str,
+    /// The rules of policy behind it, as `pack@version/rule`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
 }
 
 /// Where the consent for a topic stands.
@@ -106,8 +109,9 @@ pub struct Rendered<'a> {
     pub as_of: Seq,
 }
 
-impl From<&Hit> for ReasonBody {
-    fn from(hit: &Hit) -> Self {
+impl ReasonBody {
+    fn of(hit: &Hit, verdict: &Verdict) -> Self {
+        let grounds = verdict.grounds.iter().filter(|(reason, _)| *reason == hit.reason);
         let row = hit.reason.row();
         Self {
             code: row.code,
@@ -116,6 +120,7 @@ impl From<&Hit> for ReasonBody {
             seq: hit.seq,
             retry_at: hit.retry_at.map(Moment),
             fix: row.fix,
+            rules: grounds.map(|(_, rule)| rule.to_string()).collect(),
         }
     }
 }
@@ -146,7 +151,7 @@ impl<'a> Rendered<'a> {
             contact: ContactName { id, number },
             kind: resolved.kind(),
             as_of,
-            reasons: verdict.hits.iter().map(ReasonBody::from).collect(),
+            reasons: verdict.hits.iter().map(|hit| ReasonBody::of(hit, verdict)).collect(),
             next_eligible_at: verdict.next_eligible_at().map(Moment),
             consent: topic.map(|(topic, standing)| ConsentBody::of(topic.as_str(), standing)),
             session_window: WindowBody {

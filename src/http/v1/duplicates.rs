@@ -19,7 +19,10 @@ use crate::{
         person,
         problem::{CURSOR_INVALID, Problem},
         query::Query,
-        v1::contacts::{ContactBody, READ_WITHIN, caught_up, show},
+        v1::{
+            contact_body::{ContactBody, show},
+            contacts::{READ_WITHIN, caught_up},
+        },
     },
     limits::{DUPLICATES_PAGES_MAX, PAGE_DEFAULT, PAGE_MAX},
     numbers::{self, E164},

@@ -1,4 +1,7 @@
-//! `GET /v1/eligibility`: one question, answered straight from memory.
+//! `GET /v1/eligibility`: one question, answered straight from memory; about a moment in the past,
+//! from the ledger.
+
+use std::sync::Arc;
 
 use actix_web::{HttpResponse, http::header, web::Bytes};
 use serde::Serialize;
@@ -6,6 +9,7 @@ use serde::Serialize;
 use crate::{
     domain::{
         consent::ConsentStatus,
+        contact::Contact,
         eligibility::{Hit, Question, Resolved, Verdict},
         entry::Subject,
         key::ContactKey,
@@ -22,14 +26,15 @@ use crate::{
         query::{Query, refuse},
         v1::{
             decision::{DecisionBody, Rendered},
-            laid,
+            laid, past,
         },
     },
+    ledger::past::Turn,
     numbers::Region,
 };
 
 const PARAMETERS: &[&str] =
-    &["number", "user_id", "region", "template", "language", "topic", "sender", "kind"];
+    &["number", "user_id", "region", "template", "language", "topic", "sender", "kind", "at"];
 
 /// Whom a question turned out to be about.
 #[derive(Debug)]
@@ -53,7 +58,11 @@ pub fn kind(text: &str) -> Result<MessageKind, &'static str> {
     }
 }
 
-/// Answers whether one message may be sent to one person now.
+/// Answers whether one message may be sent to one person now, or might have been at a moment.
+///
+/// With `at` the answer is the one of that moment: by the consents, the registry, the policy and
+/// what was sent as the ledger had them then. `as_of` is its last entry of then. What the ledger
+/// could not record, and people who were erased since, are unknown to it.
 #[utoipa::path(get, path = "/v1/eligibility", tag = "eligibility", params(
     ("number" = Option<String>, Query, description = "The number, in any written form"),
     ("user_id" = Option<String>, Query, description = "The business-scoped user id instead"),
@@ -62,10 +71,11 @@ pub fn kind(text: &str) -> Result<MessageKind, &'static str> {
     ("language" = Option<String>, Query, description = "Its language, if it has several"),
     ("topic" = Option<String>, Query, description = "The topic, where no template says it"),
     ("sender" = Option<String>, Query, description = "The sender's phone_number_id"),
-    ("kind" = Option<String>, Query, description = "template (the default) or session")),
+    ("kind" = Option<String>, Query, description = "template (the default) or session"),
+    ("at" = Option<String>, Query, description = "A moment in the past, in RFC 3339")),
     responses((status = 200, body = DecisionBody)))]
 pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
-    let edge = &*ask.edge;
+    let edge = &ask.edge;
     let query = Query::read(&ask.req, PARAMETERS)?;
     let question = Question {
         kind: query.parse("kind", kind)?.unwrap_or(MessageKind::Template),
@@ -83,20 +93,101 @@ pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
         (None, None) => return Err(refuse("number", "name a number or a user_id")),
         (Some(_), Some(_)) => return Err(refuse("user_id", "name one of number and user_id")),
     };
-    let mut bytes = Vec::with_capacity(768);
-    {
+    let bytes = if let Some(at) = query.parse("at", Timestamp::parse_rfc3339)? {
+        decide_then(edge, question, (number, whom), at).await?
+    } else {
+        let mut bytes = Vec::with_capacity(768);
         let state = edge.views().state();
-        let resolved = question.resolve(state.registry());
+        let now = edge.clock.now();
+        let resolved = question.resolve(&*state, now);
         let resolved = resolved.map_err(|error| Problem::question(error, '?'))?;
-        let judged = judge(edge, &state, &resolved, &whom, edge.clock.now());
+        let judged = judge(edge, &state, &resolved, &whom, now);
         judged.write(&resolved, number.as_deref(), None, &mut bytes)?;
-    }
+        bytes
+    };
     let mut response = HttpResponse::Ok();
     response.insert_header((
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("application/json"),
     ));
     Ok(response.body(Bytes::from(bytes)))
+}
+
+/// Decides as it would have been decided at a moment in the past.
+async fn decide_then(
+    edge: &Arc<Edge>,
+    question: Question,
+    (number, whom): (Option<Box<str>>, Whom),
+    at: Timestamp,
+) -> Result<Vec<u8>, Problem> {
+    let mut turn = past::turn(edge, at, "?at").await?;
+    let there = Arc::clone(edge);
+    let work = move || {
+        let then = Then::bring_up(&there, &mut turn, at, "?at")?;
+        let resolved = question.resolve(then.state, at);
+        let resolved = resolved.map_err(|error| Problem::question(error, '?'))?;
+        let mut bytes = Vec::with_capacity(768);
+        let judged = then.judge(&there, &resolved, &whom)?;
+        judged.write(&resolved, number.as_deref(), None, &mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = edge.blocking.run_within(past::WITHIN, work).await;
+    past::let_go_later(edge);
+    bytes?
+}
+
+/// What the ledger knew at a moment in the past.
+#[derive(Debug, Clone, Copy)]
+pub struct Then<'a> {
+    /// The state of then.
+    pub state: &'a State,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+impl<'a> Then<'a> {
+    /// Replays the ledger up to a moment. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger had not begun, or cannot be read.
+    pub fn bring_up(
+        edge: &Edge,
+        turn: &'a mut Turn,
+        at: Timestamp,
+        pointer: &'static str,
+    ) -> Result<Self, Problem> {
+        let state = turn.state_at(at, || edge.stopping.has_begun());
+        let state = state.map_err(|error| past::problem(&error, pointer))?;
+        Ok(Self { state, at })
+    }
+
+    /// Judges one recipient. Of somebody who was erased since nothing is known, whatever the state
+    /// still holds. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// A failure of ours.
+    pub fn judge(
+        &self,
+        edge: &Edge,
+        resolved: &Resolved,
+        whom: &Whom,
+    ) -> Result<Judged<'a>, Problem> {
+        let Self { state, at } = *self;
+        let Whom::Key(key) = whom else {
+            return Ok(Judged { verdict: resolved.judge_invalid(), subject: None, state });
+        };
+        let mut subject = state.contacts().find(*key);
+        if let Some(place) = subject
+            && edge.sealer.vault().dek(place).map_err(|error| internal(&error))?.is_none()
+        {
+            subject = None;
+        }
+        let contact = subject.and_then(|subject| state.contacts().get(subject));
+        let verdict = resolved.judge((contact, Some(*key)), edge.rules.session, at);
+        Ok(Judged { verdict, subject, state })
+    }
 }
 
 /// Reads a recipient: its canonical number for the answer, and whom that is.
@@ -121,6 +212,13 @@ pub struct Judged<'a> {
     state: &'a State,
 }
 
+impl Judged<'_> {
+    /// Returns whom it is about, if anything is known of them.
+    pub fn contact(&self) -> Option<&Contact> {
+        self.subject.and_then(|subject| self.state.contacts().get(subject))
+    }
+}
+
 /// Judges one recipient.
 pub fn judge<'a>(
     edge: &Edge,
@@ -134,7 +232,7 @@ pub fn judge<'a>(
     };
     let subject = state.contacts().find(*key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
-    let mut verdict = resolved.judge(contact, edge.rules.session, now);
+    let mut verdict = resolved.judge((contact, Some(*key)), edge.rules.session, now);
     if edge.views().has_unrecorded_stop(*key, subject) {
         refuse_unrecorded(&mut verdict);
     }
@@ -166,14 +264,13 @@ impl Judged<'_> {
         bytes: &mut Vec<u8>,
     ) -> Result<(), Problem> {
         let contact = self.subject.and_then(|subject| self.state.contacts().get(subject));
-        let identity = contact.and_then(|contact| contact.details().identity.as_ref());
         let rendered = Rendered {
             resolved,
             verdict: &self.verdict,
             id: contact.map(|contact| contact.id),
             number,
             reference,
-            hash: identity.map(crate::domain::identity::Identity::hash),
+            hash: contact.and_then(Contact::identity_hash),
             as_of: self.state.last(),
         };
         laid::lay(&rendered.body(), bytes).map_err(|error| internal(&error))

@@ -10,15 +10,32 @@ const MOMENTS: &[&str] = &[
     "at",
     "captured_at",
     "confirmed_at",
+    "created_at",
     "expires_at",
+    "from",
     "happened_at",
     "observed_at",
     "old_until",
+    "paced_until",
     "reached_at",
+    "revoked_at",
+    "send_at",
+    "until",
 ];
 
-/// Members that hold keyed hashes or places: they find things inside and say nothing outside.
-const INTERNAL: &[&str] = &["message", "number_key", "place", "user_key", "wa_key", "weak_keys"];
+/// Members that hold keyed hashes, places or the service's own reckoning: they are of use inside
+/// and say nothing outside.
+const INTERNAL: &[&str] = &[
+    "closed_key",
+    "live",
+    "message",
+    "number_key",
+    "place",
+    "sender_paced_us",
+    "user_key",
+    "wa_key",
+    "weak_keys",
+];
 
 /// Members whose own members are named by callers.
 const FOREIGN: &[&str] = &["evidence"];

@@ -109,7 +109,7 @@ impl Pen<'_> {
     }
 
     fn reason(&mut self, reason: &ReasonBody) -> Result<(), serde_json::Error> {
-        let ReasonBody { code, scope, since, seq, retry_at, fix } = reason;
+        let ReasonBody { code, scope, since, seq, retry_at, fix, rules } = reason;
         self.raw("{\"code\":");
         self.json(code)?;
         self.raw(",\"scope\":");
@@ -122,6 +122,10 @@ impl Pen<'_> {
         self.moment(*retry_at);
         self.raw(",\"fix\":");
         self.json(fix)?;
+        if !rules.is_empty() {
+            self.raw(",\"rules\":");
+            self.json(rules)?;
+        }
         self.raw("}");
         Ok(())
     }
@@ -167,10 +171,12 @@ mod tests {
     }
 
     fn reason() -> impl Strategy<Value = ReasonBody> {
-        (0..TABLE.len(), moment(), seq(), moment()).prop_map(|(row, since, seq, retry_at)| {
+        let rules = prop::collection::vec("[a-z]{1,4}@[0-9]/[a-z\"]{1,4}", 0..3);
+        let parts = (0..TABLE.len(), moment(), seq(), moment(), rules);
+        parts.prop_map(|(row, since, seq, retry_at, rules)| {
             let row = &TABLE[row];
             let (code, scope, fix) = (row.code, row.scope.code(), row.fix);
-            ReasonBody { code, scope, since, seq, retry_at, fix }
+            ReasonBody { code, scope, since, seq, retry_at, fix, rules }
         })
     }
 

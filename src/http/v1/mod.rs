@@ -1,12 +1,17 @@
 //! Version 1 of the API: one file per resource, body types and handlers together.
 
 pub mod batch;
+pub mod capacity;
+pub mod changes;
+pub mod contact_body;
 pub mod contacts;
 pub mod decision;
 pub mod duplicates;
 pub mod eligibility;
+pub mod entry_points;
 pub mod exports;
 mod history;
+pub mod incidents;
 pub mod jobs;
 pub mod keys;
 mod laid;
@@ -16,8 +21,13 @@ pub mod numbers;
 pub mod opt_ins;
 pub mod opt_outs;
 pub mod outstanding;
+mod past;
+pub mod policy;
+pub mod preview;
 pub mod registry;
+pub mod reviews;
 pub mod sends;
+pub mod sends_batch;
 pub mod shown;
 mod stream;
 pub mod verifications;

@@ -1,7 +1,7 @@
 //! `/v1/topics`, `/v1/statements`, `/v1/templates`, `/v1/senders`, `/v1/portfolios`: what the
 //! rules read. PUT creates (201) or replaces (200); putting the same again changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,10 @@ use crate::{
         command::{Command, RegistryCommand},
         entry::Seq,
         event::Event,
-        names::{Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId},
+        names::{AccountId, Language, PortfolioId, SenderId, StatementId, TemplateName, TopicId},
         registry::{
-            Category, Portfolio, Quality, Registry, Sender, Statement, Template, TemplateRef, Topic,
+            AnswerAct, Category, Portfolio, Quality, Registry, Sender, Statement, Template,
+            TemplateAnswer, TemplateRef, Topic,
         },
     },
     http::{
@@ -28,8 +29,13 @@ use crate::{
         v1::shown::{PortfolioShown, SenderShown, StatementShown, TemplateShown, TopicShown},
         wire::{self, ReceiptBody},
     },
-    limits::{EXPIRES_AFTER_DAYS_MAX, STATEMENT_BYTES_MAX, TOPICS_MAX},
+    limits::{
+        ANSWERS_MAX, EXPIRES_AFTER_DAYS_MAX, STATEMENT_BYTES_MAX, THROUGHPUT_MAX, TOPICS_MAX,
+    },
 };
+
+/// What payloads stand for.
+type Answers = BTreeMap<Box<str>, TemplateAnswer>;
 
 /// What was put.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,6 +125,23 @@ pub struct TemplateBody {
     /// WhatsApp's word; only `APPROVED` can be sent.
     #[schema(example = "APPROVED")]
     status: String,
+    /// What the payloads of its quick-reply buttons stand for. A button without a payload of its
+    /// own has its label as payload.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    answers: BTreeMap<String, AnswerBody>,
+}
+
+/// What the payload of a button stands for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerBody {
+    /// `opt_in` or `opt_out`.
+    #[schema(value_type = String, example = "opt_out")]
+    act: AnswerAct,
+    /// About what. Left out, an opt-out is from everything; an opt-in needs at least one.
+    #[serde(default)]
+    topics: Vec<String>,
 }
 
 /// A business phone number that sends.
@@ -138,6 +161,11 @@ pub struct SenderBody {
     /// Whether you stopped it yourself.
     #[serde(default)]
     halted: bool,
+    /// How many messages a second its tickets are spaced for, 1 to 1000; 80, if left out.
+    throughput: Option<u32>,
+    /// The id of its WhatsApp Business Account. Left out, what WhatsApp forbids any account is
+    /// taken as forbidden to this sender too.
+    account: Option<String>,
 }
 
 /// Who shares a messaging limit.
@@ -160,7 +188,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u
 }
 
 /// An id from the path.
-fn id<T, E: std::fmt::Display>(
+pub(super) fn id<T, E: std::fmt::Display>(
     ask: &Ask,
     segment: &str,
     parse: impl FnOnce(&str) -> Result<T, E>,
@@ -176,7 +204,7 @@ fn status_word(text: &str) -> Result<Box<str>, Problem> {
     Ok(text.to_ascii_uppercase().into())
 }
 
-async fn put<T: Serialize>(
+pub(super) async fn put<T: Serialize>(
     ask: &Ask,
     command: RegistryCommand,
     bytes: &[u8],
@@ -208,6 +236,7 @@ fn is_registry(submitted: &Submitted) -> bool {
                 | Event::TemplatePut { .. }
                 | Event::SenderPut { .. }
                 | Event::PortfolioPut { .. }
+                | Event::EntryPointPut { .. }
         )
     })
 }
@@ -216,12 +245,12 @@ fn thing_unknown() -> Problem {
     Problem::new(THING_UNKNOWN, "nothing was put under this id")
 }
 
-fn show<T: Serialize>(found: Option<(String, T, Seq)>) -> Result<HttpResponse, Problem> {
+pub(super) fn show<T: Serialize>(found: Option<(String, T, Seq)>) -> Result<HttpResponse, Problem> {
     let (id, value, seq) = found.ok_or_else(thing_unknown)?;
     Ok(HttpResponse::Ok().json(PutBody { id, value, seq: Some(seq), receipt: None }))
 }
 
-fn list<T: Serialize>(
+pub(super) fn list<T: Serialize>(
     page: &Page,
     found: impl Iterator<Item = (String, T, Seq)>,
 ) -> Result<HttpResponse, Problem> {
@@ -361,6 +390,28 @@ fn template_ref(ask: &Ask) -> Result<TemplateRef, Problem> {
     })
 }
 
+fn answers(given: BTreeMap<String, AnswerBody>) -> Result<Answers, Problem> {
+    if given.len() > ANSWERS_MAX {
+        let detail = format!("at most {ANSWERS_MAX} answers");
+        return Err(Problem::at(BODY_INVALID, "/answers", detail));
+    }
+    let mut answers = Answers::new();
+    for (payload, AnswerBody { act, topics }) in given {
+        if act == AnswerAct::OptIn && topics.is_empty() {
+            let detail = "an opt-in is to at least one topic";
+            return Err(Problem::at(BODY_INVALID, "/answers", detail));
+        }
+        if topics.len() > TOPICS_MAX {
+            let detail = format!("at most {TOPICS_MAX} topics");
+            return Err(Problem::at(BODY_INVALID, "/answers", detail));
+        }
+        let parse = |id: &String| wire::name(id, "/answers", TopicId::parse);
+        let topics = topics.iter().map(parse).collect::<Result<_, _>>()?;
+        answers.insert(wire::text(payload, "/answers")?, TemplateAnswer { act, topics });
+    }
+    Ok(answers)
+}
+
 /// Puts a template.
 #[utoipa::path(put, path = "/v1/templates/{name}/{language}", tag = "registry",
     request_body = TemplateBody, params(("name" = String, Path), ("language" = String, Path)),
@@ -373,6 +424,7 @@ pub(crate) async fn put_template(mut ask: Ask) -> Result<HttpResponse, Problem> 
         topic: wire::name(&body.topic, "/topic", TopicId::parse)?,
         category: body.category.into(),
         status: status_word(&body.status)?,
+        answers: answers(body.answers)?,
     };
     let existed = ask.edge.views().state().registry().template(&id).is_some();
     let command = RegistryCommand::PutTemplate { id: id.clone(), template: value };
@@ -404,6 +456,15 @@ fn sender(registry: &Registry, id: &SenderId) -> Option<(String, SenderShown, Se
     registry.sender(id).map(|(_, put)| (id.to_string(), SenderShown::from(&put.value), put.seq))
 }
 
+fn throughput(given: Option<u32>) -> Result<Option<NonZeroU32>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let throughput = NonZeroU32::new(given).filter(|given| given.get() <= THROUGHPUT_MAX);
+    let refused = || {
+        Problem::at(BODY_INVALID, "/throughput", format!("1 to {THROUGHPUT_MAX} messages a second"))
+    };
+    throughput.map(Some).ok_or_else(refused)
+}
+
 /// Puts a sender; the id is its `phone_number_id`.
 #[utoipa::path(put, path = "/v1/senders/{id}", tag = "registry",
     request_body = SenderBody,
@@ -421,6 +482,11 @@ pub(crate) async fn put_sender(mut ask: Ask) -> Result<HttpResponse, Problem> {
         status: status_word(&body.status)?,
         quality: body.quality,
         halted: body.halted,
+        throughput: throughput(body.throughput)?,
+        account: body
+            .account
+            .map(|account| wire::name(&account, "/account", AccountId::parse))
+            .transpose()?,
     };
     let existed = ask.edge.views().state().registry().sender(&id).is_some();
     let command = RegistryCommand::PutSender { id: id.clone(), sender: value };

@@ -15,7 +15,7 @@ use crate::{
         time::{SECOND_MS, Timestamp},
     },
     http::{
-        edge::{Ask, Edge, Submitted},
+        edge::{Ask, Edge, Submitted, internal},
         person,
         problem::{BODY_INVALID, INTERNAL, Problem, SEND_REFUSED, TICKET_UNKNOWN},
         v1::{batch::MessageKindBody, decision::Rendered},
@@ -61,6 +61,8 @@ pub struct TicketBody<'a> {
     /// The ticket.
     #[schema(value_type = String, format = Uuid)]
     id: TicketId,
+    /// When sending should start, so that the sender keeps to its throughput.
+    send_at: Moment,
     /// Until when sending may start.
     expires_at: Moment,
     /// The number to send to; `null` if you named a user id.
@@ -93,7 +95,7 @@ pub struct ClosedBody {
     receipt: Option<ReceiptBody>,
 }
 
-fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem> {
+pub(super) fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem> {
     let region = body.region.as_deref();
     if body.number.is_some() && body.user_id.is_some() {
         return Err(Problem::at(BODY_INVALID, "/user_id", "name one of number and user_id"));
@@ -155,35 +157,50 @@ pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
 }
 
 fn ticket(submitted: &Submitted) -> Result<HttpResponse, Problem> {
-    let reserved = submitted.entries.iter().find_map(|entry| {
-        let Event::TicketReserved(event) = &entry.record.event else { return None };
-        Some((entry, event))
-    });
-    let Some((entry, event)) = reserved else {
-        return Err(Problem::new(INTERNAL, "the entries of this request are gone"));
-    };
-    let TicketReserved { ticket, expires_at, recipient, user_id, identity_hash, .. } = &**event;
-    let mut response = HttpResponse::Created().json(TicketBody {
-        id: *ticket,
-        expires_at: Moment(*expires_at),
-        recipient: recipient.as_ref().map(crate::domain::phone::PhoneNumber::as_e164),
-        recipient_user_id: user_id.as_deref(),
-        recipient_identity_key_hash: identity_hash.as_deref(),
-        biz_opaque_callback_data: format!("izin:{}", ticket.as_uuid()),
-        receipt: ReceiptBody::of(entry),
-    });
+    let mut response = HttpResponse::Created().json(TicketBody::of(submitted)?);
     submitted.mark(&mut response);
     Ok(response)
 }
 
+impl<'a> TicketBody<'a> {
+    /// Reads a ticket out of the entries that made it.
+    pub(super) fn of(submitted: &'a Submitted) -> Result<Self, Problem> {
+        let reserved = submitted.entries.iter().find_map(|entry| {
+            let Event::TicketReserved(event) = &entry.record.event else { return None };
+            Some((entry, event))
+        });
+        let Some((entry, event)) = reserved else {
+            return Err(Problem::new(INTERNAL, "the entries of this request are gone"));
+        };
+        let TicketReserved {
+            ticket, expires_at, recipient, user_id, identity_hash, send_at, ..
+        } = &**event;
+        Ok(Self {
+            id: *ticket,
+            send_at: Moment(send_at.unwrap_or(entry.record.at)),
+            expires_at: Moment(*expires_at),
+            recipient: recipient.as_ref().map(crate::domain::phone::PhoneNumber::as_e164),
+            recipient_user_id: user_id.as_deref(),
+            recipient_identity_key_hash: identity_hash.as_deref(),
+            biz_opaque_callback_data: format!("izin:{}", ticket.as_uuid()),
+            receipt: ReceiptBody::of(entry),
+        })
+    }
+
+    /// Returns it as JSON.
+    pub(super) fn value(&self) -> Result<serde_json::Value, Problem> {
+        serde_json::to_value(self).map_err(|error| internal(&error))
+    }
+}
+
 /// Explains a refused send as a decision does.
-fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
+pub(super) fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Problem {
     let now = edge.clock.now();
     let wait_s = |at: Timestamp| {
         let wait_ms = u64::try_from(at.ms_since(now).max(0)).unwrap_or(0);
         wait_ms.div_ceil(1_000).max(1)
     };
-    if let Refusal::TicketsOpen { frees_at } = refusal {
+    if let Refusal::TicketsOpen { frees_at } | Refusal::SenderBusy { frees_at } = refusal {
         return Problem::from(refusal).retry_after_s(wait_s(frees_at));
     }
     let Refusal::SendRefused(refused) = refusal else { return Problem::from(refusal) };

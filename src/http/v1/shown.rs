@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use crate::domain::{
     names::{Language, TopicId},
     registry::{
-        Category, Portfolio, Quality, Sender, Statement, StatementVersion, Template, Topic,
+        AnswerAct, Category, EntryPoint, Portfolio, Quality, Sender, Statement, StatementVersion,
+        THROUGHPUT_DEFAULT, Template, TemplateAnswer, Topic,
     },
 };
 
@@ -54,6 +55,21 @@ pub struct TemplateShown {
     category: Category,
     /// WhatsApp's word, in capitals.
     status: Box<str>,
+    /// What the payloads of its buttons stand for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    answers: BTreeMap<Box<str>, AnswerShown>,
+}
+
+/// What the payload of a button or of a list's row stands for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AnswerShown {
+    /// `opt_in` or `opt_out`.
+    #[schema(value_type = String)]
+    act: AnswerAct,
+    /// About what; an opt-out of nothing in particular is one from everything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    topics: Vec<TopicId>,
 }
 
 /// A business phone number that sends.
@@ -70,6 +86,33 @@ pub struct SenderShown {
     quality: Quality,
     /// Whether you stopped it yourself.
     halted: bool,
+    /// How many messages a second its tickets are spaced for.
+    throughput: u32,
+    /// The WhatsApp Business Account it belongs to, as it was put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+}
+
+/// A place where people are asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EntryPointShown {
+    /// For people.
+    name: Box<str>,
+    /// What writing from there agrees to.
+    #[schema(value_type = Vec<String>)]
+    topics: Vec<TopicId>,
+    /// The statement that is shown there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<String>,
+    /// What its texts are recognised by.
+    #[schema(example = "K7WX2M0A")]
+    code: String,
+    /// The language of what is shown there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+    /// The one sender its links lead to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<String>,
 }
 
 /// Who shares a messaging limit.
@@ -99,16 +142,35 @@ impl From<&StatementVersion> for StatementShown {
 
 impl From<&Template> for TemplateShown {
     fn from(template: &Template) -> Self {
-        let Template { topic, category, status } = template.clone();
-        Self { topic, category, status }
+        let Template { topic, category, status, answers } = template.clone();
+        let shown = |TemplateAnswer { act, topics }| AnswerShown { act, topics };
+        let answers = answers.into_iter().map(|(payload, answer)| (payload, shown(answer)));
+        Self { topic, category, status, answers: answers.collect() }
     }
 }
 
 impl From<&Sender> for SenderShown {
     fn from(sender: &Sender) -> Self {
-        let Sender { portfolio, number, status, quality, halted } = sender.clone();
+        let Sender { portfolio, number, status, quality, halted, throughput, account } =
+            sender.clone();
         let (portfolio, number) = (portfolio.to_string(), number.as_e164().to_owned());
-        Self { portfolio, number, status, quality, halted }
+        let account = account.map(|account| account.to_string());
+        let throughput = throughput.unwrap_or(THROUGHPUT_DEFAULT).get();
+        Self { portfolio, number, status, quality, halted, throughput, account }
+    }
+}
+
+impl From<&EntryPoint> for EntryPointShown {
+    fn from(point: &EntryPoint) -> Self {
+        let EntryPoint { name, topics, statement, code, language, sender } = point.clone();
+        Self {
+            name,
+            topics,
+            statement: statement.map(|statement| statement.to_string()),
+            code: code.as_str().to_owned(),
+            language: language.map(|language| language.to_string()),
+            sender: sender.map(|sender| sender.to_string()),
+        }
     }
 }
 

@@ -140,7 +140,7 @@ fn read_question(edge: &Edge, line: &[u8]) -> Result<Asked, Problem> {
         line.sender.as_deref(),
     )?;
     let state = edge.views().state();
-    question.resolve(state.registry())?;
+    question.resolve(&*state, edge.clock.now())?;
     Ok(Asked { question, region, detail: line.detail, as_of: state.last() })
 }
 
@@ -196,7 +196,8 @@ fn decide(
     mut tally: Tally,
 ) -> Result<(Vec<u8>, Tally), Problem> {
     let Asked { question, region, detail, as_of: _ } = asked;
-    let batch = Batch { edge, question, region: *region, detail: *detail };
+    let (region, detail, then) = (*region, *detail, None);
+    let batch = Batch { edge, question, region, detail, then };
     let mut bytes = Vec::with_capacity(lines.len() * 256);
     let mut run: Vec<Recipient<'_>> = Vec::with_capacity(lines.len());
     for line in lines {
@@ -211,7 +212,7 @@ fn decide(
         batch.decide(&run, b'\n', &mut tally, &mut bytes)?;
         run.clear();
         tally.count_unreadable();
-        if *detail != Detail::Totals {
+        if detail != Detail::Totals {
             line.write_problem(&mut bytes)?;
         }
     }
@@ -225,9 +226,9 @@ async fn send(sender: &mpsc::Sender<Bytes>, bytes: Vec<u8>) -> bool {
 
 /// A line, counted from 1, blank ones included.
 #[derive(Debug)]
-struct Line {
+pub(super) struct Line {
     number: u64,
-    content: Result<Bytes, Problem>,
+    pub(super) content: Result<Bytes, Problem>,
 }
 
 impl Line {
@@ -257,7 +258,7 @@ impl Line {
 
 /// Lines of a body, without their ends; blank ones are passed over, and of those that are too
 /// long nothing is kept.
-struct Lines {
+pub(super) struct Lines {
     payload: Payload,
     waiting: BytesMut,
     /// How much of what waits is known to hold no end of a line.
@@ -268,12 +269,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(payload: Payload) -> Self {
+    pub(super) fn of(payload: Payload) -> Self {
         let waiting = BytesMut::new();
         Self { payload, waiting, scanned: 0, number: 0, is_skipping: false, is_done: false }
     }
 
-    async fn next(&mut self) -> Result<Option<Line>, Problem> {
+    pub(super) async fn next(&mut self) -> Result<Option<Line>, Problem> {
         loop {
             let unread = self.waiting.get(self.scanned..).unwrap_or_default();
             let end = unread.iter().position(|byte| *byte == b'\n');

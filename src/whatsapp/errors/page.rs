@@ -13,6 +13,10 @@ const HEAD: &str = "# WhatsApp's errors, and what Izin makes of each\n\n\
     table in the code: `izin whatsapp-errors` prints it.\n\n\
     What is not about the person never counts against the person. None of these is a withdrawal \
     of consent.\n\n\
+    `backoff` stops what is too fast until its span is over: the sender, the account with all its \
+    senders, or the template.\nOf several errors of one message the one counts that only the person \
+    or WhatsApp can take back. An error beside the\nmessages of a webhook has no time: it counts \
+    once, and for an hour where the table names no span.\n\n\
     The spans of 131049, 131056, 131057, 132069 and 134101 are WhatsApp's. For the others WhatsApp names \
     none, and the one here is\na choice of Izin's: long enough not to make things worse.\n";
 

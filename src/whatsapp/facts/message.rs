@@ -121,6 +121,8 @@ pub enum Answer {
     Text(Spoken),
     /// Words under a picture, a film or a file.
     Caption(Spoken),
+    /// Words, or words under a picture, that the person put in place of earlier ones.
+    Edited(Spoken),
     /// A template's button. Without a payload of its own the payload is the label.
     Button {
         /// What the button stands for.

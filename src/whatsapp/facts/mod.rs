@@ -44,6 +44,9 @@ pub struct Fact {
     /// What a repeat of this fact has in common with it. Nothing if the webhook gives too little to
     /// tell a repeat from a second, equal event: such a fact has to be taken as new.
     pub key: Option<DedupeKey>,
+    /// What every fact that says the same has in common, a repeat or a second event. Only what is
+    /// not about one message or person has it.
+    pub content: Option<DedupeKey>,
     /// What follows from it.
     pub conclusion: Conclusion,
 }

@@ -75,7 +75,7 @@ fn from_a_person(message: View<'_, '_>, cards: &Cards, origin: &Origin, sink: &m
         message: id.clone(),
         person: known.person.clone(),
         opens_window: kind.opens_window() && group.is_none(),
-        answer: answer(message),
+        answer: if kind == MessageKind::Edit { edited(message) } else { answer(message) },
         context: context(message),
         referral: message.object("referral").map(referral),
         shared_number: shared_number(message),
@@ -191,6 +191,21 @@ fn answer(message: View<'_, '_>) -> Option<Answer> {
         .into_iter()
         .find_map(|media| message.object(media)?.spoken("caption"))
         .map(Answer::Caption)
+}
+
+/// Returns the words an edit puts in place of others. No page describes an edit; those seen hold the
+/// message anew.
+fn edited(message: View<'_, '_>) -> Option<Answer> {
+    let edit = message.object("edit");
+    let anew = edit.and_then(|edit| edit.object("message"));
+    let words = |view: View<'_, '_>| {
+        let text = view.object("text").and_then(|text| text.spoken("body"));
+        text.or_else(|| {
+            let media = ["image", "video", "document"];
+            media.into_iter().find_map(|media| view.object(media)?.spoken("caption"))
+        })
+    };
+    [anew, edit, Some(message)].into_iter().flatten().find_map(words).map(Answer::Edited)
 }
 
 fn reply(interactive: View<'_, '_>) -> Option<Answer> {

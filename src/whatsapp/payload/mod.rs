@@ -27,5 +27,5 @@ pub(in crate::whatsapp) use account::limit;
 pub(in crate::whatsapp) use defects::Defects;
 pub(in crate::whatsapp) use json::parse;
 pub(in crate::whatsapp) use status::fault;
-pub(in crate::whatsapp) use template::quality_of;
+pub(in crate::whatsapp) use template::{category_of, quality_of};
 pub(in crate::whatsapp) use view::View;

@@ -48,7 +48,7 @@ impl Sink {
     ) {
         let Origin { account, sender, .. } = origin;
         let (account, sender) = (account.clone(), sender.clone());
-        self.facts.push(Fact { at, account, sender, key, conclusion });
+        self.facts.push(Fact { at, account, sender, key, content: None, conclusion });
     }
 
     /// Adds what follows from a whole value. Its time is the account's; what it has in common with
@@ -59,18 +59,19 @@ impl Sink {
         value: &Node<'_>,
         conclusion: Conclusion,
     ) {
+        let mut content = Vec::new();
+        write_sorted(value, &mut content);
+        let account = origin.account.as_deref().unwrap_or_default().as_bytes();
+        let name = conclusion.name().as_bytes();
         let key = origin.time.map(|time| {
-            let mut content = Vec::new();
-            write_sorted(value, &mut content);
-            DedupeKey::of(&[
-                b"value",
-                origin.account.as_deref().unwrap_or_default().as_bytes(),
-                &time.unix_ms().to_be_bytes(),
-                conclusion.name().as_bytes(),
-                &content,
-            ])
+            let time = time.unix_ms().to_be_bytes();
+            DedupeKey::of(&[b"value", account, &time, name, &content])
         });
+        let content = DedupeKey::of(&[b"content", account, name, &content]);
         self.add(origin, origin.time, key, conclusion);
+        if let Some(added) = self.facts.last_mut() {
+            added.content = Some(content);
+        }
     }
 }
 

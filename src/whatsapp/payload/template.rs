@@ -30,7 +30,11 @@ fn template(value: View<'_, '_>) -> Option<TemplateKey> {
     (template.id.is_some() || template.name.is_some()).then_some(template)
 }
 
-fn category_of(value: View<'_, '_>, member: &'static str) -> Option<Category> {
+/// Returns a category; nothing for one that is none any more.
+pub(in crate::whatsapp) fn category_of(
+    value: View<'_, '_>,
+    member: &'static str,
+) -> Option<Category> {
     value.parsed(member, |word| match word.to_ascii_uppercase().as_str() {
         "MARKETING" => Some(Category::Marketing),
         "UTILITY" => Some(Category::Utility),

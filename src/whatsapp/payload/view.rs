@@ -62,7 +62,7 @@ impl<'n, 't> View<'n, 't> {
     }
 
     /// Returns whether a member is there, whatever it is.
-    pub(super) fn has(&self, member: &str) -> bool {
+    pub(in crate::whatsapp) fn has(&self, member: &str) -> bool {
         self.node.get(member).is_some()
     }
 

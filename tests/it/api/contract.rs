@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use izin::http::openapi;
 use serde_json::{Value, json};
 
-use crate::app::{Call, TestApp, text};
+use crate::{
+    api::{
+        incidents,
+        webhooks::{self, NOON_S},
+    },
+    app::{Call, TestApp, text},
+};
 
 const ANN: &str = "+12025550101";
 
@@ -134,6 +140,7 @@ async fn every_answer_is_the_documented_one() {
     one_person(&app, &mut contract).await;
     sends(&app, &mut contract).await;
     keys(&app, &mut contract).await;
+    heard(&mut contract).await;
     // Whatever is documented as a success was seen.
     let mut missing = BTreeSet::new();
     for (path, item) in contract.document["paths"].as_object().unwrap() {
@@ -205,6 +212,7 @@ async fn people(app: &TestApp, contract: &mut Contract) {
     let opt_out = json!({"number": "+12025550102", "source": source, "reason": "asked"});
     contract.hold("POST /v1/opt-outs", app.post("/v1/opt-outs").json(&opt_out)).await;
     contract.hold("POST /v1/opt-outs", app.post("/v1/opt-outs").json(&json!({}))).await;
+    contract.hold("GET /v1/changes", app.get("/v1/changes?limit=1000")).await;
     let ann = |path: &str| format!("/v1/contacts/{ANN}{path}");
     for (row, call) in [
         (
@@ -227,6 +235,10 @@ async fn people(app: &TestApp, contract: &mut Contract) {
     ] {
         contract.hold(row, call).await;
     }
+    questions(app, contract).await;
+}
+
+async fn questions(app: &TestApp, contract: &mut Contract) {
     for query in [
         format!("number={ANN}&topic=orders"),
         "number=%2B12025550102&topic=orders".into(),
@@ -289,7 +301,51 @@ async fn one_person(app: &TestApp, contract: &mut Contract) {
     }
 }
 
+async fn heard(contract: &mut Contract) {
+    let app = webhooks::start().await;
+    let point = json!({"name": "Counter", "topics": ["orders"],
+        "language": "en", "sender": "1001"});
+    for _ in 0..2 {
+        let call = app.put("/v1/entry-points/counter").json(&point);
+        contract.hold("PUT /v1/entry-points/{slug}", call).await;
+    }
+    let call = app.get("/v1/entry-points/counter");
+    contract.hold("GET /v1/entry-points/{slug}", call).await;
+    let call = app.get("/v1/entry-points?limit=1");
+    contract.hold("GET /v1/entry-points", call).await;
+    let doubt = webhooks::text("doubt", NOON_S, "please can you stop sending me these");
+    webhooks::hear(&app, &doubt).await;
+    let open = contract.hold("GET /v1/reviews", app.get("/v1/reviews")).await;
+    let call = app.post(&format!("/v1/reviews/{}", open["data"][0]["id"]));
+    let decision = json!({"decision": "opt_out", "note": "asked by phone"});
+    contract.hold("POST /v1/reviews/{id}", call.json(&decision)).await;
+    incidents::many_fail(&app).await;
+    let going_on = contract.hold("GET /v1/incidents", app.get("/v1/incidents")).await;
+    assert_eq!(going_on["data"].as_array().unwrap().len(), 1, "an item is held as well");
+    contract.hold("GET /v1/webhooks/log", app.get("/v1/webhooks/log")).await;
+    let call = app.get("/v1/contacts/%2B12025550123");
+    contract.hold("GET /v1/contacts/{ref}", call).await;
+}
+
+/// Policy, limits, campaigns, and many messages at once.
+async fn paces(app: &TestApp, contract: &mut Contract) {
+    let policy = json!({"packs": {"us": {"on": true}}, "settings": {"frequency_caps": []}});
+    let call = app.post("/v1/policy/simulate").json(&policy);
+    contract.hold("POST /v1/policy/simulate", call).await;
+    contract.hold("PUT /v1/policy", app.put("/v1/policy").json(&policy)).await;
+    contract.hold("GET /v1/policy", app.get("/v1/policy")).await;
+    let call = app.get("/v1/portfolios/p1/capacity");
+    contract.hold("GET /v1/portfolios/{id}/capacity", call).await;
+    let preview = json!({"template": "shipped", "sender": "1001", "recipients": [ANN, "hello"]});
+    let call = app.post("/v1/eligibility/preview").json(&preview);
+    contract.hold("POST /v1/eligibility/preview", call).await;
+    let one = json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001"});
+    let batch = json!({"sends": [one, {"number": "hello", "kind": "template", "sender": "1001"}]});
+    contract.hold("POST /v1/sends/batch", app.post("/v1/sends/batch").json(&batch)).await;
+}
+
 async fn sends(app: &TestApp, contract: &mut Contract) {
+    paces(app, contract).await;
     let send = json!({"number": ANN, "kind": "template", "template": "shipped", "sender": "1001"});
     let mut tickets = Vec::new();
     for _ in 0..2 {

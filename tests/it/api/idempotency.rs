@@ -80,15 +80,18 @@ async fn a_malformed_key_is_refused() {
 }
 
 /// Calls that only ask.
-const ASKS: &[&str] = &["/v1/eligibility"];
+const ASKS: &[&str] = &["/v1/eligibility", "/v1/eligibility/preview", "/v1/policy/simulate"];
 
 /// Calls whose answers hold secrets or outcomes that their own tests look at.
 const ELSEWHERE: &[&str] = &[
+    "/compat/v1/contacts",
     "/v1/keys",
     "/v1/keys/{id}/rotate",
-    "/compat/v1/contacts",
+    "/v1/reviews/{id}",
+    "/v1/sends/batch",
     "/v1/verifications",
     "/v1/verifications/bulk",
+    "/webhooks/whatsapp",
 ];
 
 /// Returns a request for a call that writes, and a body that makes it another request. `None` is

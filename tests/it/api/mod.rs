@@ -1,6 +1,7 @@
 //! What a client sees: status, body and headers of every call, over a real connection.
 
 mod bad_input;
+mod changes;
 mod compat;
 mod consents;
 mod contacts;
@@ -11,6 +12,7 @@ mod eligibility;
 mod exports;
 mod idempotency;
 mod identity;
+mod incidents;
 mod jobs;
 mod keys;
 mod lists;
@@ -18,10 +20,16 @@ mod metrics;
 mod numbers;
 mod outstanding;
 mod overload;
+mod past;
+mod policy;
+mod polls;
 mod same_person;
 mod sends;
 mod storage;
 mod verifications;
+mod webhook_words;
+mod webhooks;
+mod webhooks_late;
 
 use serde_json::json;
 

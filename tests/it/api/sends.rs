@@ -215,6 +215,8 @@ async fn one_contact_can_be_reserved_for_only_so_often_at_a_time() {
     let app = opted_in().await;
     for _ in 0..64 {
         app.post("/v1/sends").json(&template()).expect(201).await;
+        // The pace of a pair lets no more than a burst out at once.
+        app.clock.advance_ms(3_000);
     }
     let reply = app.post("/v1/sends").json(&template()).send().await;
     let problem = reply.problem(409, "tickets_open");
@@ -237,4 +239,77 @@ async fn a_window_is_not_open_in_the_margin_before_it_closes() {
     assert_eq!(codes(&decision), ["session_window_closed"]);
     assert_eq!(decision["session_window"]["open"], false);
     assert_eq!(decision["session_window"]["closes_at"], app.moment(2));
+}
+
+#[tokio::test]
+async fn a_batch_gives_each_message_its_own_answer_and_a_repeat_gives_the_same() {
+    let app = opted_in().await;
+    let stranger = json!({"number": "+12025550177", "kind": "template", "template": "shipped",
+        "sender": "1001"});
+    let unreadable = json!({"number": "hello", "kind": "template", "template": "shipped",
+        "sender": "1001"});
+    let body = json!({"sends": [template(), stranger, unreadable, template()]});
+    let call = || app.post("/v1/sends/batch").header("idempotency-key", "b1").json(&body);
+    let answer = call().expect(200).await;
+    assert_eq!((&answer["reserved"], &answer["refused"]), (&json!(2), &json!(2)), "{answer}");
+    let results = answer["results"].as_array().unwrap();
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].clone()).collect();
+    assert_eq!(statuses, [201, 409, 422, 201]);
+    assert_eq!(results[1]["problem"]["code"], "send_refused");
+    assert_eq!(results[1]["problem"]["reasons"][0]["code"], "never_asked");
+    let again = call().expect(200).await;
+    for place in [0, 3] {
+        assert_eq!(again["results"][place], results[place], "the same ticket");
+    }
+    let other = json!({"sends": [template()]});
+    let reused = app.post("/v1/sends/batch").header("idempotency-key", "b1").json(&other);
+    reused.problem(422, "idempotency_key_reused").await;
+    let many: Vec<_> = (0..1_001).map(|_| template()).collect();
+    let call = app.post("/v1/sends/batch").json(&json!({"sends": many}));
+    call.problem(422, "body_invalid").await;
+}
+
+#[tokio::test]
+async fn two_systems_on_one_portfolio_never_exceed_its_limit_together() {
+    let app = opted_in().await;
+    let limit = 250_u32;
+    let portfolio = json!({"name": "Toko", "messaging_limit": limit});
+    app.put("/v1/portfolios/p1").json(&portfolio).expect(200).await;
+    let second = json!({"portfolio": "p1", "number": "+12025550111", "status": "CONNECTED",
+        "quality": "GREEN"});
+    app.put("/v1/senders/1002").json(&second).expect(201).await;
+    let numbers: Vec<String> = (0..300).map(|n| format!("+1202555{:04}", 200 + n)).collect();
+    for number in &numbers {
+        app.opt_in(number, "orders").await;
+    }
+    let batch = |sender: &str| {
+        let one = |number: &String| {
+            json!({"number": number, "kind": "template",
+            "template": "shipped", "sender": sender})
+        };
+        json!({"sends": numbers.iter().map(one).collect::<Vec<_>>()})
+    };
+    let (one, other) = (batch("1001"), batch("1002"));
+    let (one, other) = tokio::join!(
+        app.post("/v1/sends/batch").json(&one).expect(200),
+        app.post("/v1/sends/batch").json(&other).expect(200),
+    );
+    let people: std::collections::BTreeSet<String> = [&one, &other]
+        .into_iter()
+        .flat_map(|answer| answer["results"].as_array().unwrap())
+        .filter(|result| result["status"] == 201)
+        .map(|result| text(&result["ticket"]["recipient"]))
+        .collect();
+    assert_eq!(
+        people.len(),
+        usize::try_from(limit).unwrap(),
+        "each person once, and every place is used"
+    );
+    let capacity = app.get("/v1/portfolios/p1/capacity").expect(200).await;
+    assert_eq!((&capacity["used"], &capacity["left"]), (&json!(limit), &json!(0)), "{capacity}");
+    assert_eq!(capacity["frees"].as_array().unwrap().len(), 24);
+    app.clock.advance_ms(24 * 60 * 60 * 1_000);
+    let capacity = app.get("/v1/portfolios/p1/capacity").expect(200).await;
+    assert_eq!(capacity["left"], limit);
+    app.get("/v1/portfolios/p9/capacity").problem(404, "thing_unknown").await;
 }

@@ -4,10 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::webhooks::{NOON_S, SECRET, SENDER, post_signed, text};
 use crate::app::TestApp;
 
 const ANN: &str = "+12025550101";
 const BEN: &str = "+12025550102";
+
+/// Who writes in webhooks.
+const ANA: &str = "+12025550123";
 
 /// Records opt-ins until the next entry needs another file of the journal.
 async fn fill_a_segment(app: &TestApp) {
@@ -70,4 +74,45 @@ async fn after_a_storage_failure_nothing_is_recorded_and_a_stop_counts_all_the_s
         app.post("/v1/opt-outs").header("idempotency-key", number).json(&body).expect(201).await;
         assert!(is_withdrawn(&app.ask(number, "orders").await));
     }
+}
+
+#[tokio::test]
+async fn a_stop_by_webhook_counts_at_once_and_is_recorded_when_whatsapp_repeats_it() {
+    let settings =
+        [("IZIN_LEDGER__SEGMENT_BYTES", "1048576"), ("IZIN_WHATSAPP_APP_SECRET", SECRET)];
+    let mut app = TestApp::with_registry_and(&settings).await;
+    let sender = json!({"portfolio": "p1", "number": "+12025550100", "status": "CONNECTED",
+        "quality": "GREEN"});
+    app.put(&format!("/v1/senders/{SENDER}")).json(&sender).expect(201).await;
+    app.opt_in(ANA, "orders").await;
+    fill_a_segment(&app).await;
+    app.clock.advance_ms(60_000);
+    let (there, gone) = (app.data().join("journal"), app.data().join("journal.gone"));
+    fs::rename(&there, &gone).unwrap();
+    let out = json!({"number": BEN, "source": {"type": "keyword"}});
+    app.post("/v1/opt-outs").json(&out).problem(503, "ledger_read_only").await;
+    assert_eq!(app.ask(ANA, "orders").await["eligible"], true);
+    let hello = post_signed(&app, SECRET, &text("hello", NOON_S + 10, "Halo")).await;
+    hello.problem(503, "ledger_read_only");
+    assert_eq!(app.ask(ANA, "orders").await["eligible"], true, "a greeting stops nothing");
+    let stop = text("stop", NOON_S + 20, "stop");
+    for _ in 0..2 {
+        let refused = post_signed(&app, SECRET, &stop).await;
+        assert_eq!(refused.problem(503, "ledger_read_only")["retryable"], true);
+        assert!(is_withdrawn(&app.ask(ANA, "orders").await));
+    }
+    let by_user = "/v1/eligibility?user_id=US.90000000000000000123&topic=orders";
+    let decision = app.get(by_user).expect(200).await;
+    // Nobody is known by it yet, which is one reason more.
+    let codes: Vec<_> =
+        decision["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    assert_eq!(codes, ["never_asked", "withdrawn"], "by whatever the webhook names");
+    let log = app.get("/v1/webhooks/log").expect(200).await;
+    assert_eq!(log["data"][0]["outcome"], "not_recorded", "{log}");
+    fs::rename(&gone, &there).unwrap();
+    app.restart();
+    assert_eq!(app.ask(ANA, "orders").await["eligible"], true, "it was never promised");
+    let told = post_signed(&app, SECRET, &stop).await;
+    assert_eq!((told.status.as_u16(), &told.json()["outcome"]), (200, &json!("recorded")));
+    assert!(is_withdrawn(&app.ask(ANA, "orders").await));
 }

@@ -20,7 +20,7 @@ type Layer = (&'static str, &'static [&'static str]);
 
 const LAYERS: &[Layer] = &[
     ("limits", &[]),
-    ("domain", &[]),
+    ("domain", &["policy", "zones"]),
     ("numbers", &[]),
     ("words", &[]),
     ("zones", &[]),
@@ -33,7 +33,7 @@ const LAYERS: &[Layer] = &[
     ("keys", &["domain", "runtime", "secrets"]),
     ("ledger", &["domain", "runtime"]),
     ("store", &["documents", "domain", "ledger", "runtime"]),
-    ("providers", &["config::secret", "domain", "runtime"]),
+    ("providers", &["config::secret", "domain", "runtime", "whatsapp"]),
     // Readers of the database are handed out as types of `store` that show nothing of sled.
     (
         "effects",
@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
             "providers",
             "runtime",
             "store::StoreReader",
+            "whatsapp",
         ],
     ),
     (
@@ -63,13 +64,17 @@ const LAYERS: &[Layer] = &[
             "keys",
             "ledger",
             "numbers",
+            "policy",
             "providers",
             "runtime",
             "store::Lag",
             "store::StoreReader",
             "whatsapp",
+            "words",
+            "zones",
         ],
     ),
+    ("simulate", &["domain", "policy", "runtime::clock"]),
     (
         "app",
         &[
@@ -87,6 +92,7 @@ const LAYERS: &[Layer] = &[
             "secrets",
             "store",
             "whatsapp",
+            "words",
         ],
     ),
 ];

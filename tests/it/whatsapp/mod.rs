@@ -3,5 +3,5 @@
 mod errors;
 mod generated;
 mod properties;
-mod samples;
+pub(crate) mod samples;
 mod show;

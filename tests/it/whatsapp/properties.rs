@@ -31,7 +31,7 @@ fn conclusions(reading: Reading) -> Vec<Fact> {
             fact.conclusion
         };
         let key = if is_of_value || is_named { None } else { fact.key };
-        Fact { key, conclusion, ..fact }
+        Fact { key, content: None, conclusion, ..fact }
     };
     reading.facts.into_iter().map(forget).collect()
 }

@@ -26,7 +26,7 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Returns every sample, by name.
-pub(super) fn all() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let mut all = files("whatsapp");
     all.extend(files("whatsapp/written"));
     all

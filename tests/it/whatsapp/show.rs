@@ -222,6 +222,7 @@ fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Text(words) => format!(", text {:?}", words.read()),
         Answer::Caption(words) => format!(", caption {:?}", words.read()),
+        Answer::Edited(words) => format!(", edited {:?}", words.read()),
         Answer::Button { payload, label } => {
             format!(", button {} labelled {}", of(payload), of(label))
         }

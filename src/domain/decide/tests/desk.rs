@@ -4,27 +4,31 @@ use std::borrow::Borrow;
 
 use uuid::Uuid;
 
-use crate::domain::{
-    command::{
-        Command, ContactRef, NumberIdentifier, OptIn, OptOut, Person, RegistryCommand,
-        RequestLookups, ReserveSend,
+use crate::{
+    domain::{
+        command::{
+            Command, ContactRef, NumberIdentifier, OptIn, OptOut, Person, RegistryCommand,
+            RequestLookups, ReserveSend,
+        },
+        consent::ConsentStatus,
+        decide::{Rules, decide},
+        eligibility::SessionPolicy,
+        entry::Subject,
+        event::{Actor, Event, Evidence, Record, Source, TrafficKind},
+        governor::{Levels, LookupPolicy},
+        home::Home,
+        ids::{ContactId, LookupId, TicketId},
+        key::{ContactKey, MessageKey},
+        names::{Language, PortfolioId, SenderId, TemplateName, TopicId},
+        phone::PhoneNumber,
+        reason::Reason,
+        refusal::Refusal,
+        registry::{Category, Portfolio, Quality, Sender, Template, TemplateRef, Topic},
+        state::{Draft, State},
+        ticket::MessageKind,
+        time::{DAY_MS, Timestamp},
     },
-    consent::ConsentStatus,
-    decide::{Rules, decide},
-    eligibility::SessionPolicy,
-    entry::Subject,
-    event::{Actor, Event, Evidence, Record, Source, TrafficKind},
-    governor::{Levels, LookupPolicy},
-    ids::{ContactId, LookupId, TicketId},
-    key::{ContactKey, MessageKey},
-    names::{Language, PortfolioId, SenderId, TemplateName, TopicId},
-    phone::PhoneNumber,
-    reason::Reason,
-    refusal::Refusal,
-    registry::{Category, Portfolio, Quality, Sender, Template, TemplateRef, Topic},
-    state::{Draft, State},
-    ticket::MessageKind,
-    time::{DAY_MS, Timestamp},
+    policy::{self, Overrides, Policy},
 };
 
 pub(crate) const RULES: Rules = Rules {
@@ -76,19 +80,32 @@ impl Desk {
             status: "CONNECTED".into(),
             quality: Quality::Green,
             halted: false,
+            throughput: None,
+            account: None,
         };
         desk.put(RegistryCommand::PutSender { id: sender_id(), sender });
         let template = Template {
             topic: topic_id("promotions"),
             category: Category::Marketing,
             status: "APPROVED".into(),
+            answers: std::collections::BTreeMap::new(),
         };
         let id = TemplateRef {
             name: TemplateName::parse("sale").unwrap(),
             language: Language::parse("id").unwrap(),
         };
         desk.put(RegistryCommand::PutTemplate { id, template });
+        // What is tested is mostly something else than how often.
+        let text = r#"{"settings": {"frequency_caps": []}}"#;
+        desk.policy(serde_json::from_str(text).unwrap());
         desk
+    }
+
+    /// Puts a policy.
+    pub(crate) fn policy(&mut self, overrides: Overrides) {
+        let policy = Policy::effective(policy::packs(), &overrides).unwrap();
+        let (overrides, policy) = (Box::new(overrides), Box::new(policy));
+        self.put(RegistryCommand::PutPolicy { overrides, policy });
     }
 
     pub(crate) fn put(&mut self, command: RegistryCommand) {
@@ -145,9 +162,32 @@ impl Desk {
             key: ContactKey::from_bits(key),
             is_valid: true,
             written: None,
+            home: Home::default(),
             weak: self.weak_of(key).map(ContactKey::from_bits).collect(),
         };
         Person { number: Some(number), user: None, new_id: ContactId::from_uuid(self.id()) }
+    }
+
+    /// Records where a person's number is at home, as their first entry would have.
+    pub(crate) fn home_of(&mut self, key: u128, home: Home) {
+        let subject = self.state.contacts().find(ContactKey::from_bits(key)).unwrap();
+        let event = Event::IdentifierLinked {
+            number: None,
+            number_key: None,
+            number_valid: false,
+            user_id: None,
+            user_key: None,
+            weak_keys: Vec::new(),
+            country: home.country,
+            zone: home.zone.map(|zone| zone.name().into()),
+        };
+        let now = Timestamp::from_unix_ms(self.now);
+        let record = Record { at: now, by: Actor::System, command: None, event };
+        let mut draft = Draft::new(&self.state);
+        draft.fold(draft.next(), subject, &record);
+        let changes = draft.into_changes();
+        self.state.apply(changes);
+        self.entries.push((subject, record));
     }
 
     pub(crate) fn opt_in(
@@ -276,7 +316,7 @@ pub(crate) fn topic_id(id: &str) -> TopicId {
     TopicId::parse(id).unwrap()
 }
 
-fn sender_id() -> SenderId {
+pub(crate) fn sender_id() -> SenderId {
     SenderId::parse("700100200300501").unwrap()
 }
 

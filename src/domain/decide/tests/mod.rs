@@ -2,6 +2,7 @@
 
 mod desk;
 mod histories;
+mod pace;
 mod rules;
 
-pub(crate) use desk::{Desk, RULES, opt_in_of, source, topic_id};
+pub(crate) use desk::{Desk, RULES, opt_in_of, sender_id, source, topic_id};

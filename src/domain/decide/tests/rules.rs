@@ -2,11 +2,13 @@
 
 use crate::{
     domain::{
-        command::{Command, ContactRef, OptOut, Person, RegistryCommand, UserIdentifier},
+        command::{
+            Command, ContactRef, OptOut, Person, RegistryCommand, ReserveSend, UserIdentifier,
+        },
         consent::ConsentStatus,
         contact::LookupState,
         decide::tests::{Desk, RULES, opt_in_of, source, topic_id},
-        eligibility::QuestionError,
+        eligibility::{PAIR_MS, QuestionError},
         event::{Event, TrafficKind},
         key::ContactKey,
         names::StatementId,
@@ -252,12 +254,15 @@ fn tickets_of_one_sender_for_one_contact_are_few_and_those_that_ran_out_do_not_c
         contacts.get(subject).unwrap().details().tickets.len()
     };
     for _ in 0..TICKETS_OPEN_MAX {
-        desk.reserve(1, MessageKind::Template).unwrap();
+        let send = ReserveSend { ttl_ms: 600_000, ..desk.send(1, MessageKind::Template) };
+        desk.run(Command::ReserveSend(Box::new(send))).unwrap();
+        // The pace of a pair lets no more than a burst out at once.
+        desk.now += PAIR_MS / 2;
     }
     let command = Command::ReserveSend(Box::new(desk.send(1, MessageKind::Template)));
     assert!(matches!(desk.run(&command), Err(Refusal::TicketsOpen { .. })));
     assert_eq!(listed(&desk), TICKETS_OPEN_MAX);
-    desk.now += 60_000;
+    desk.now += 600_000;
     desk.run(&command).unwrap();
     assert_eq!(listed(&desk), 1, "the others ran out");
     assert_eq!(desk.opt_out(1, None).unwrap().len(), 2, "one ticket was left to take back");

@@ -1,17 +1,15 @@
-//! Answers of the Graph API, for whoever asks it: what a number is like, and errors.
-//!
-//! Only reads. As tolerant as webhooks: a member that cannot be read is missing.
+//! What the Graph API says of one business phone number.
 //!
 //! Source: Meta, "Business phone numbers", "Messaging limits", "Messaging and calling health
-//! status", "Error codes", and the Graph API's "Handling errors"; read November 2026.
+//! status"; read November 2026.
 
 use crate::{
     domain::registry::Quality,
-    limits::{PLATFORM_ANSWER_BYTES_MAX, PLATFORM_WORD_BYTES_MAX},
+    limits::PLATFORM_WORD_BYTES_MAX,
     whatsapp::{
-        errors::{Rule, rule},
-        facts::{Fault, MessagingLimit},
-        payload::{Defects, Part, View, fault, limit, parse, quality_of},
+        facts::MessagingLimit,
+        graph::answer::{NotAnAnswer, objects, read},
+        payload::{View, limit, quality_of},
     },
 };
 
@@ -95,39 +93,6 @@ pub struct HealthFault {
     pub solution: Option<Box<str>>,
 }
 
-/// An error of the Graph API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GraphFault {
-    /// Code and details.
-    pub fault: Fault,
-    /// The class of error, such as `OAuthException`. The same for nearly all.
-    pub kind: Option<Box<str>>,
-    /// A finer code, out of date.
-    pub subcode: Option<i64>,
-    /// Whether WhatsApp itself says that a repeat may do.
-    pub is_transient: bool,
-    /// What to name when asking Meta's support.
-    pub trace: Option<Box<str>>,
-}
-
-impl GraphFault {
-    /// Returns what the code means and asks for.
-    pub fn rule(&self) -> &'static Rule {
-        rule(self.fault.code)
-    }
-}
-
-/// Why an answer says nothing about a number.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAnAnswer {
-    /// WhatsApp answered with an error.
-    #[error("WhatsApp answered with error {}", .0.fault.code)]
-    Refused(Box<GraphFault>),
-    /// The answer is not an object, or one of another shape.
-    #[error("the answer is not of the shape WhatsApp's have")]
-    WrongShape,
-}
-
 impl NumberRead {
     /// Reads the answer to a question about one number, whatever its HTTP status.
     ///
@@ -136,19 +101,11 @@ impl NumberRead {
     /// [`NotAnAnswer::Refused`] if the answer holds an error, [`NotAnAnswer::WrongShape`] if it is
     /// no object or names neither the number nor anything of it.
     pub fn parse(body: &[u8]) -> Result<Self, NotAnAnswer> {
-        if body.len() > PLATFORM_ANSWER_BYTES_MAX {
-            return Err(NotAnAnswer::WrongShape);
-        }
-        let Ok(node) = parse(body) else { return Err(NotAnAnswer::WrongShape) };
-        let defects = Defects::default();
-        let answer = View::of(&node, Part::Answer, &defects).ok_or(NotAnAnswer::WrongShape)?;
-        if let Some(error) = answer.object("error") {
-            let refused = graph_fault(error).ok_or(NotAnAnswer::WrongShape)?;
-            return Err(NotAnAnswer::Refused(Box::new(refused)));
-        }
-        let read = number_read(answer);
-        let is_empty = read.id.is_none() && read.status.is_none() && read.health.is_none();
-        if is_empty { Err(NotAnAnswer::WrongShape) } else { Ok(read) }
+        read(body, |answer| {
+            let read = number_read(answer);
+            let is_empty = read.id.is_none() && read.status.is_none() && read.health.is_none();
+            (!is_empty).then_some(read)
+        })
     }
 }
 
@@ -194,20 +151,6 @@ fn notes(entity: View<'_, '_>) -> Vec<Box<str>> {
     texts.filter(|text| text.len() <= PLATFORM_WORD_BYTES_MAX).map(Into::into).collect()
 }
 
-fn objects<'n, 't>(view: View<'n, 't>, member: &'static str) -> impl Iterator<Item = View<'n, 't>> {
-    view.list(member).iter().filter_map(move |node| View::of(node, Part::Answer, view.defects()))
-}
-
-fn graph_fault(error: View<'_, '_>) -> Option<GraphFault> {
-    Some(GraphFault {
-        fault: fault(error)?,
-        kind: error.kept("type"),
-        subcode: error.integer("error_subcode"),
-        is_transient: error.flag("is_transient").unwrap_or(false),
-        trace: error.kept("fbtrace_id"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -217,7 +160,7 @@ mod tests {
 
     macro_rules! sample {
         ($name:literal) => {
-            include_bytes!(concat!("../../tests/data/whatsapp/", $name, ".json")).as_slice()
+            include_bytes!(concat!("../../../tests/data/whatsapp/", $name, ".json")).as_slice()
         };
     }
 

@@ -1,0 +1,17 @@
+//! The consent words in force: those shipped, and what the operator changed of them.
+
+use std::fs;
+
+use crate::{app::AppError, config::Config, words::Words};
+
+/// Returns the words in force. They are made once and live as long as the process.
+///
+/// # Errors
+///
+/// [`AppError::Io`] or [`AppError::Words`] about the operator's file.
+pub(super) fn in_force(config: &Config) -> Result<&'static Words, AppError> {
+    let Some(file) = &config.words.file else { return Ok(Words::built_in()) };
+    let text = fs::read_to_string(file).map_err(AppError::io("read the consent words"))?;
+    let words = Words::changed(&text).map_err(AppError::Words)?;
+    Ok(Box::leak(Box::new(words)))
+}

@@ -1,0 +1,230 @@
+//! Rules about what a message says about consent.
+
+use crate::{
+    domain::{
+        command::{OptIn, OptOut},
+        consent::{Act, ConsentStatus},
+        decide::{
+            Events,
+            consent::{add_opt_in_of, add_opt_out_of, known_topics, shown},
+            hearing::{Hearing, nobody},
+            person::Found,
+        },
+        event::{Event, Evidence, ReviewOpened, Source},
+        hearing::{AnswerHow, ConsentAnswer, Wrote},
+        names::{Language, StatementId, TopicId},
+        refusal::Refusal,
+        time::{DAY_MS, Timestamp},
+    },
+    limits::REVIEWS_OPEN_MAX,
+};
+
+/// Why people must look at a yes that nobody asked for, from someone who withdrew.
+const YES_UNASKED: &str = "yes_unasked";
+
+/// Why people must look at what may be a yes to something asked long ago.
+const YES_LATE: &str = "yes_late";
+
+impl Hearing<'_, '_> {
+    /// Records what a message says about consent. `others` are those who may have written it too:
+    /// only a withdrawal counts for them.
+    pub(super) fn answer(
+        &self,
+        wrote: &Wrote,
+        (found, others): (&Found<'_>, &[Found<'_>]),
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        match &wrote.answer {
+            None => Ok(()),
+            Some(ConsentAnswer::OptOut { topics, how }) => {
+                let everyone = std::iter::once(found).chain(others);
+                self.stop(wrote, everyone, topics.as_deref(), how, events)
+            }
+            Some(ConsentAnswer::OptIn { topics, statement, language, how }) => {
+                let topics = self.known(topics);
+                let shown = (statement.as_ref(), language.as_ref());
+                self.agree(wrote, found, topics, shown, how, events)
+            }
+            Some(ConsentAnswer::Yes { how, answer_only }) => {
+                self.yes(wrote, found, (how, *answer_only), events)
+            }
+            Some(ConsentAnswer::No { how }) => self.no(wrote, found, how, events),
+            Some(ConsentAnswer::Review { why, word, scope }) => {
+                let (word, scope) = (word.clone(), scope.clone());
+                self.review(wrote, found, (why.clone(), word, scope), events);
+                Ok(())
+            }
+        }
+    }
+
+    /// A withdrawal from topics of which none is known is one from everything.
+    fn stop<'a>(
+        &self,
+        wrote: &Wrote,
+        everyone: impl Iterator<Item = &'a Found<'a>>,
+        topics: Option<&[TopicId]>,
+        how: &AnswerHow,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let topics = topics.map(|topics| self.known(topics)).filter(|topics| !topics.is_empty());
+        let is_recorded = |found: &Found<'_>| match &topics {
+            None => found.consents.full_stop().is_some_and(|stop| stop.at == self.at),
+            Some(topics) => {
+                topics.iter().all(|topic| self.is_act(found, topic, Act::TookBack, self.at))
+            }
+        };
+        let everyone: Vec<_> = everyone.filter(|found| !is_recorded(found)).collect();
+        if everyone.is_empty() {
+            return Ok(());
+        }
+        let opt_out = OptOut {
+            person: nobody(wrote.person.new_id),
+            topics,
+            source: source(how),
+            reason: None,
+            captured_at: Some(self.at),
+        };
+        let stop = (&opt_out, &evidence(wrote, how));
+        add_opt_out_of(self.draft, &everyone, stop, (self.at, self.now), events)
+    }
+
+    fn agree(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        topics: Vec<TopicId>,
+        (statement, language): (Option<&StatementId>, Option<&Language>),
+        how: &AnswerHow,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        if topics.iter().all(|topic| self.is_act(found, topic, Act::Agreed, self.past)) {
+            return Ok(());
+        }
+        let mut opt_in = OptIn {
+            person: nobody(wrote.person.new_id),
+            topics,
+            source: source(how),
+            statement: statement.cloned(),
+            language: language.cloned(),
+            evidence: evidence(wrote, how),
+            captured_at: Some(self.past),
+            awaits_confirmation: false,
+        };
+        // Words that do not fit prove nothing; the person agreed all the same.
+        if shown(self.draft, &opt_in).is_err() {
+            (opt_in.statement, opt_in.language) = (None, None);
+        }
+        add_opt_in_of(self.draft, self.rules, found, &opt_in, self.now, events)
+    }
+
+    /// A yes confirms what the person was asked before it. Without a question it is no agreement to
+    /// anything; of someone who withdrew, people must see it. What is a yes only as an answer must
+    /// be one: to a message, or to what was asked within the day before.
+    fn yes(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        (how, answer_only): (&AnswerHow, bool),
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let is_answer = !answer_only || how.question.is_some();
+        let is_fresh = |asked: Timestamp| is_answer || self.at.ms_since(asked) <= DAY_MS;
+        let pending = self.pending(found);
+        let confirmed: Vec<TopicId> =
+            pending.iter().filter(|(_, at)| is_fresh(*at)).map(|(id, _)| id.clone()).collect();
+        if !confirmed.is_empty() {
+            return self.agree(wrote, found, confirmed, (None, None), how, events);
+        }
+        if !pending.is_empty() {
+            self.review(wrote, found, (YES_LATE.into(), how.word.clone(), None), events);
+            return Ok(());
+        }
+        if !is_answer {
+            return Ok(());
+        }
+        let known = known_topics(self.draft, &found.consents);
+        let is_repeat = known.iter().any(|(id, _)| self.is_act(found, id, Act::Agreed, self.past));
+        // A yes that comes late and was said before the withdrawal says nothing about it.
+        let is_before = |at: Timestamp| at < self.at;
+        let has_withdrawn = known.iter().any(|(_, ix)| {
+            let standing = found.consents.standing(*ix, self.now);
+            standing.status == ConsentStatus::Withdrawn && standing.at.is_some_and(is_before)
+        }) || found.consents.full_stop().is_some_and(|stop| is_before(stop.at));
+        if has_withdrawn && !is_repeat {
+            self.review(wrote, found, (YES_UNASKED.into(), how.word.clone(), None), events);
+        }
+        Ok(())
+    }
+
+    /// A no is an answer to what the person was asked, and without a question to nothing.
+    fn no(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        how: &AnswerHow,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let asked: Vec<TopicId> = self.pending(found).into_iter().map(|(id, _)| id).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        self.stop(wrote, std::iter::once(found), Some(&asked), how, events)
+    }
+
+    /// Returns what the person was asked before this message and has not answered, and when.
+    fn pending(&self, found: &Found<'_>) -> Vec<(TopicId, Timestamp)> {
+        let asked = |(id, ix)| {
+            let standing = found.consents.standing(ix, self.now);
+            let is_pending = standing.status == ConsentStatus::Pending;
+            let asked = standing.at.filter(|at| is_pending && *at <= self.at)?;
+            Some((id, asked))
+        };
+        known_topics(self.draft, &found.consents).into_iter().filter_map(asked).collect()
+    }
+
+    fn review(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        (why, word, scope): (Box<str>, Option<Box<str>>, Option<Box<str>>),
+        events: &mut Events,
+    ) {
+        // Whoever has so many already is being looked at.
+        let open = found.known.map_or(0, |known| known.details().told().reviews.len());
+        if open >= REVIEWS_OPEN_MAX {
+            return;
+        }
+        let message_id = Some(wrote.message_id.clone());
+        let sender = self.heard.sender.clone();
+        let opened = ReviewOpened { why, word, scope, happened_at: self.at, message_id, sender };
+        events.push((found.subject, Event::ReviewOpened(Box::new(opened))));
+    }
+
+    fn known(&self, topics: &[TopicId]) -> Vec<TopicId> {
+        let is_known = |topic: &&TopicId| self.draft.registry().topic(topic).is_some();
+        topics.iter().filter(is_known).cloned().collect()
+    }
+
+    /// Returns whether this very act is what decides about a topic.
+    fn is_act(&self, found: &Found<'_>, topic: &TopicId, act: Act, at: Timestamp) -> bool {
+        let Some((ix, _)) = self.draft.registry().topic(topic) else { return false };
+        found.consents.deciding(ix).is_some_and(|known| known.act == act && known.at == at)
+    }
+}
+
+fn source(how: &AnswerHow) -> Source {
+    let entry_point = how.entry_point.clone();
+    Source { kind: how.kind.clone(), entry_point, url: None, reference: None }
+}
+
+fn evidence(wrote: &Wrote, how: &AnswerHow) -> Evidence {
+    let question = how.question.map(|question| String::from(question).into_boxed_str());
+    let members = [
+        ("message_id", Some(wrote.message_id.clone())),
+        ("text", how.text.clone()),
+        ("word", how.word.clone()),
+        ("language", how.language.clone()),
+        ("question", question),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect()
+}

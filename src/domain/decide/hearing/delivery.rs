@@ -1,0 +1,249 @@
+//! Rules about what became of messages: tickets, and what a failure says about the person.
+
+use crate::{
+    domain::{
+        absorbed::Mark,
+        command::Person,
+        decide::{
+            Events,
+            hearing::Hearing,
+            incident::Failed,
+            person::{Found, find_or_add},
+            void_tickets,
+        },
+        entry::Subject,
+        event::{Event, TrafficKind},
+        hearing::{Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
+        names::SenderId,
+        refusal::Refusal,
+        ticket::{Ticket, TicketState, VoidCause},
+        time::Timestamp,
+    },
+    policy::Country,
+};
+
+impl Hearing<'_, '_> {
+    /// What became of a message: the ticket it was sent on is used, and whom it went to is there
+    /// or is not.
+    pub(super) fn delivery(&self, delivery: &Delivery, events: &mut Events) -> Result<(), Refusal> {
+        let ticket = self.ticket(delivery);
+        if let Some(ticket) = ticket {
+            self.step(ticket, delivery, events);
+        }
+        let sender = self.heard.sender.as_ref().or_else(|| ticket.map(|ticket| &ticket.sender));
+        let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
+        if let Some(failure) = failure {
+            let template = ticket.and_then(|ticket| ticket.template.as_ref());
+            self.failed_beyond(failure, sender, template, events);
+        }
+        let named = match &delivery.person {
+            Some(person) => self.find_known(person, events)?,
+            None => None,
+        };
+        let found = named.or_else(|| {
+            let subject = self.draft.resolve(ticket?.contact);
+            let known = self.draft.contact(subject)?;
+            let consents = std::borrow::Cow::Borrowed(&known.consents);
+            Some(Found { subject, known: Some(known), consents, weak: Vec::new() })
+        });
+        let found = match (found, &delivery.person) {
+            (Some(found), _) => found,
+            // What must never be sent must be known of them once they are.
+            (None, Some(person)) if failure.is_some_and(is_for_good) => {
+                find_or_add(self.draft, person, self.now, events)?
+            }
+            (None, _) => return Ok(()),
+        };
+        self.reached(&found, delivery, sender, events);
+        if let Some(failure) = failure {
+            self.failed(&found, failure, sender, events);
+        }
+        if let Some(person) = &delivery.person {
+            self.unsettle(person, delivery.identity_hash.as_deref(), events);
+        }
+        Ok(())
+    }
+
+    /// Finds the ticket, unless it was used for another message, or the message went to somebody
+    /// else.
+    fn ticket(&self, delivery: &Delivery) -> Option<&Ticket> {
+        let named = delivery.ticket.and_then(|id| self.draft.ticket(id));
+        let named = named.filter(|ticket| self.is_to(ticket, delivery.person.as_ref()));
+        let ticket = named.or_else(|| self.draft.ticket_of(delivery.message))?;
+        match ticket.state {
+            TicketState::Committed { message } if message != delivery.message => None,
+            TicketState::Committed { .. }
+            | TicketState::Reserved
+            | TicketState::Released
+            | TicketState::Voided { .. } => Some(ticket),
+        }
+    }
+
+    /// Returns whether nothing that is known speaks against a ticket being this person's.
+    fn is_to(&self, ticket: &Ticket, person: Option<&Person>) -> bool {
+        let number = person.and_then(|person| person.number.as_ref()).map(|number| number.key);
+        let user = person.and_then(|person| person.user.as_ref()).map(|user| user.key);
+        let mut known = [number, user].into_iter().flatten().filter_map(|key| self.draft.find(key));
+        let contact = self.draft.resolve(ticket.contact);
+        known.clone().next().is_none() || known.any(|subject| subject == contact)
+    }
+
+    /// A message that was heard of was sent, whoever forgot to say so. Steps only go up.
+    fn step(&self, ticket: &Ticket, delivery: &Delivery, events: &mut Events) {
+        let (subject, id) = (self.draft.resolve(ticket.contact), ticket.id);
+        if ticket.state == TicketState::Reserved {
+            let (message_id, message) = (delivery.message_id.clone(), delivery.message);
+            events.push((subject, Event::TicketCommitted { ticket: id, message_id, message }));
+        }
+        if ticket.step < Some(delivery.step) {
+            let code = delivery.failure.as_ref().map(|failure| failure.code);
+            let (step, happened_at) = (delivery.step, self.at);
+            events.push((subject, Event::TicketStepped { ticket: id, step, happened_at, code }));
+        }
+    }
+
+    /// A sign of life, and who gave it.
+    fn reached(
+        &self,
+        found: &Found<'_>,
+        delivery: &Delivery,
+        sender: Option<&SenderId>,
+        events: &mut Events,
+    ) {
+        let hash = delivery.identity_hash.clone();
+        let identity_hash = hash.filter(|hash| self.sight(found, hash, events));
+        let is_there = matches!(delivery.step, Step::Delivered | Step::Read);
+        if !is_there {
+            if let Some(hash) = identity_hash {
+                let observed_at = self.at;
+                let again = Event::IdentityObserved { hash, observed_at, again: true };
+                events.push((found.subject, again));
+            }
+            return;
+        }
+        let reached_at = found.known.and_then(|known| known.details().traffic.reached_at);
+        if reached_at.is_some_and(|known| self.past <= known) && identity_hash.is_none() {
+            return;
+        }
+        let kind = match delivery.step {
+            Step::Read => TrafficKind::Read,
+            Step::Sent | Step::Failed | Step::Delivered => TrafficKind::Delivered,
+        };
+        let event = Event::TrafficSeen {
+            kind,
+            sender: sender.cloned(),
+            happened_at: self.past,
+            identity_hash,
+            message: None,
+        };
+        events.push((found.subject, event));
+    }
+
+    /// What a failure says about the person, if it says anything.
+    fn failed(
+        &self,
+        found: &Found<'_>,
+        failure: &Failure,
+        sender: Option<&SenderId>,
+        events: &mut Events,
+    ) {
+        let (code, happened_at) = (failure.code, self.at);
+        let nothing = Told::NOTHING;
+        let told = found.known.map_or(&nothing, |known| known.details().told());
+        let event = match failure.effect {
+            FailureEffect::Nothing
+            | FailureEffect::HaltSender
+            | FailureEffect::HaltAccount
+            | FailureEffect::HaltTemplates
+            | FailureEffect::HaltMarketing
+            | FailureEffect::TemplatePaused
+            | FailureEffect::TemplateDisabled
+            | FailureEffect::TemplateUnknown => None,
+            FailureEffect::CountryBlocked => {
+                if let Some((event, is_news)) = self.of_country(failure, sender) {
+                    events.extend(is_news.then_some((Subject::SYSTEM, event)));
+                    return;
+                }
+                let (country, sender) = (failure.country.clone(), sender.cloned());
+                Mark::is_news(told.country_blocked, self.at).then_some(Event::CountryBlocked {
+                    country,
+                    sender,
+                    happened_at,
+                })
+            }
+            FailureEffect::Unreachable => self.unreachable(found, sender),
+            FailureEffect::WindowClosed => sender
+                .filter(|sender| told.window_ended(sender).is_none_or(|known| known < self.at))
+                .map(|sender| Event::WindowEnded { sender: sender.clone(), happened_at }),
+            FailureEffect::MarketingCooldown => {
+                let until = failure.pause_ms.map(|ms| self.at.plus_ms(ms));
+                told.is_longer_hold(until.unwrap_or(Timestamp::NEVER), self.at)
+                    .then_some(Event::MarketingHeldBack { code, until, happened_at })
+            }
+            FailureEffect::MarketingStopped => Preference::is_news(told.preference, true, self.at)
+                .then_some(Event::MarketingPreferenceSeen { is_stopped: true, happened_at }),
+            FailureEffect::Experiment => Mark::is_news(told.experiment, self.at)
+                .then(|| Event::ExperimentSeen { sender: sender.cloned(), happened_at }),
+            FailureEffect::PairBackoff => sender.zip(failure.pause_ms).and_then(|(sender, ms)| {
+                let known = told.rest(sender);
+                let is_known = known.is_some_and(|known| known.knows(self.at));
+                let (sender, until) = (sender.clone(), Rest::grown_until(known, self.at, ms));
+                (!is_known).then_some(Event::PairSlowed { sender, until, happened_at })
+            }),
+            FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
+                let sender = sender.cloned();
+                told.is_barred_anew(self.at).then_some(Event::Barred { code, sender, happened_at })
+            }
+            FailureEffect::Identity => {
+                self.doubt(found, events);
+                None
+            }
+        };
+        let Some(event) = event else { return };
+        let mark = Failed { subject: found.subject, told, sender, code: Some(code), at: self.at };
+        match (mark.record(self.draft, event, events), failure.effect) {
+            (true, FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever) => {
+                let cause = VoidCause::Blocked;
+                void_tickets(self.draft, found.subject, cause, self.now, |_| true, events);
+            }
+            (true, FailureEffect::MarketingStopped) => self.void_marketing(found.subject, events),
+            _ => {}
+        }
+    }
+
+    /// Whoever has a number of that country may not be written to by this sender; nothing is said
+    /// of the one it failed for. Also says whether that is news; `None` where nobody knows the
+    /// country or the sender.
+    fn of_country(&self, failure: &Failure, sender: Option<&SenderId>) -> Option<(Event, bool)> {
+        let sender = sender.filter(|id| self.draft.registry().sender(id).is_some())?;
+        let country = Country::parse(failure.country.as_deref()?).ok()?;
+        let known = self.draft.registry().reported().country(sender, country);
+        let event = Event::CountryBlocked {
+            country: failure.country.clone(),
+            sender: Some(sender.clone()),
+            happened_at: self.at,
+        };
+        Some((event, Mark::is_news(known, self.at)))
+    }
+
+    fn unreachable(&self, found: &Found<'_>, sender: Option<&SenderId>) -> Option<Event> {
+        let failed = found.known.and_then(|known| known.details().traffic.failed);
+        failed.is_none_or(|(known, _)| known < self.at).then(|| Event::TrafficSeen {
+            kind: TrafficKind::Undeliverable,
+            sender: sender.cloned(),
+            happened_at: self.at,
+            identity_hash: None,
+            message: None,
+        })
+    }
+}
+
+/// Returns whether a failure says what holds of a person until something else does.
+fn is_for_good(failure: &Failure) -> bool {
+    matches!(
+        failure.effect,
+        FailureEffect::MarketingStopped
+            | FailureEffect::BlockedByBusiness
+            | FailureEffect::RefuseForever
+    )
+}

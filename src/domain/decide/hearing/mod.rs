@@ -1,0 +1,269 @@
+//! Rules about what WhatsApp says. Nothing here is refused for being late, repeated or in doubt.
+//!
+//! An entry is made only where something changes, so that traffic needs no list of what was heard
+//! already. What may be a mistake falls on the silent side.
+
+mod answer;
+mod business;
+mod delivery;
+mod identity;
+mod person;
+mod review;
+#[cfg(test)]
+mod tests;
+mod wrote;
+
+pub(super) use review::decide as decide_review;
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use self::person::Parts;
+use crate::domain::{
+    absorbed::Mark,
+    command::{ContactRef, Person, UserIdentifier},
+    consent::{Act, Consent},
+    decide::{
+        Events, Rules,
+        person::{Found, find_or_add},
+        void_tickets,
+    },
+    entry::Subject,
+    event::Event,
+    hearing::{Heard, HeardFact, Preference},
+    ids::ContactId,
+    key::ContactKey,
+    refusal::Refusal,
+    registry::Category,
+    state::Draft,
+    ticket::{Ticket, VoidCause},
+    time::Timestamp,
+};
+
+/// What every rule about what was heard looks at.
+struct Hearing<'a, 'd> {
+    draft: &'a Draft<'d>,
+    rules: &'a Rules,
+    heard: &'a Heard,
+    /// When it happened, for what keeps silent: ahead of `now` by no more than clocks differ.
+    at: Timestamp,
+    /// When it happened, for what permits: never later than `now`, so that it beats nothing that
+    /// comes after it.
+    past: Timestamp,
+    now: Timestamp,
+}
+
+/// Decides what one thing WhatsApp said changes.
+pub(super) fn hear(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    heard: &Heard,
+    now: Timestamp,
+) -> Result<Events, Refusal> {
+    let at = heard.at.min(now.plus_ms(rules.skew_ms));
+    let hearing = Hearing { draft, rules, heard, at, past: at.min(now), now };
+    let mut events = Events::new();
+    match &heard.fact {
+        HeardFact::Wrote(wrote) => hearing.wrote(wrote, &mut events)?,
+        HeardFact::Delivery(delivery) => hearing.delivery(delivery, &mut events)?,
+        HeardFact::MarketingPreference { person, is_stopped } => {
+            hearing.preference(person, *is_stopped, &mut events)?;
+        }
+        HeardFact::MovedNumber { old, new } => {
+            hearing.moved_number(old, new.as_ref(), &mut events)?;
+        }
+        HeardFact::MovedUser { previous, new, new_id } => {
+            let (number, user) = (None, Some(previous.clone()));
+            let previous = Person { number, user, new_id: *new_id };
+            hearing.close(&previous, |closed_key| user_moved(new, at, closed_key), &mut events)?;
+        }
+        HeardFact::IdentityChanged { person, hash } => {
+            hearing.identity_changed(person, hash.as_deref(), &mut events)?;
+        }
+        HeardFact::Account(fact) => hearing.account(fact, &mut events),
+        HeardFact::Template(fact) => hearing.template(fact, &mut events),
+        HeardFact::SenderNumber(fact) => hearing.sender(fact, &mut events),
+        HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
+    }
+    hearing.learn(&mut events);
+    Ok(events)
+}
+
+impl Hearing<'_, '_> {
+    /// The latest word counts. Whoever is not known becomes known: the stop must find them later.
+    fn preference(
+        &self,
+        person: &Person,
+        is_stopped: bool,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let happened_at = if is_stopped { self.at } else { self.past };
+        for found in self.everyone(person, is_stopped, events)? {
+            let known = found.known.and_then(|known| known.details().told().preference);
+            if Preference::is_news(known, is_stopped, happened_at) {
+                let event = Event::MarketingPreferenceSeen { is_stopped, happened_at };
+                events.push((found.subject, event));
+                if is_stopped {
+                    self.void_marketing(found.subject, events);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was to be sent to somebody who takes no marketing any more.
+    fn void_marketing(&self, subject: Subject, events: &mut Events) {
+        let registry = self.draft.registry();
+        let is_marketing = |ticket: &Ticket| {
+            let template = ticket.template.as_ref();
+            let put = template.and_then(|id| registry.template(id));
+            let report = template.and_then(|id| registry.reported().template(id));
+            let announced = report.and_then(|report| report.impending);
+            ticket.category == Some(Category::Marketing)
+                || put.is_some_and(|put| put.value.category == Category::Marketing)
+                || announced.is_some_and(|(_, from, category, _)| {
+                    category == Category::Marketing && from <= self.now
+                })
+        };
+        let cause = VoidCause::MarketingStopped;
+        void_tickets(self.draft, subject, cause, self.now, is_marketing, events);
+    }
+
+    /// The number they had is closed. What they agreed to was agreed under that number, and does
+    /// not move: the one who has it next must be asked. Whoever we knew by the number they have now
+    /// had it before them.
+    fn moved_number(
+        &self,
+        old: &Person,
+        new: Option<&Person>,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let number = new.and_then(|new| new.number.as_ref());
+        let number_key = number.map(|number| number.key);
+        if number_key.is_some() && number_key == old.number.as_ref().map(|old| old.key) {
+            return self.renamed(old, new, events);
+        }
+        let moved = |closed_key| Event::NumberMoved {
+            happened_at: self.at,
+            number: number.map(|number| number.number.clone()),
+            number_key,
+            closed_key,
+        };
+        let closed = self.close(old, moved, events)?;
+        match number_key.and_then(|key| self.draft.find(key)) {
+            Some(known) if !closed.contains(&known) => self.doubt_owner(known, events),
+            Some(_) => {}
+            None => {
+                if let Some(new) = new {
+                    self.find_known(new, events)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Two spellings of one number are no move. Another user id for it closes the one before.
+    fn renamed(
+        &self,
+        old: &Person,
+        new: Option<&Person>,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let users = old.user.as_ref().zip(new.and_then(|new| new.user.as_ref()));
+        let Some((previous, new)) = users.filter(|(previous, new)| previous.key != new.key) else {
+            return Ok(());
+        };
+        let (number, user) = (None, Some(previous.clone()));
+        let previous = Person { number, user, new_id: old.new_id };
+        self.close(&previous, |closed_key| user_moved(new, self.at, closed_key), events)?;
+        Ok(())
+    }
+
+    /// Closes every contact the old identifiers lead to, and adds whom nobody knew: who turns up
+    /// under them next is somebody else. Where an identifier only came to a contact by a merge, the
+    /// contact stays open by its own.
+    fn close(
+        &self,
+        old: &Person,
+        event: impl Fn(Option<ContactKey>) -> Event,
+        events: &mut Events,
+    ) -> Result<Vec<Subject>, Refusal> {
+        let mut closed = Vec::new();
+        if old.number.is_none() && old.user.is_none() {
+            return Ok(closed);
+        }
+        let Parts { main, other } = self.parts(old);
+        for person in [Some(main), other].into_iter().flatten() {
+            let found = find_or_add(self.draft, &person, self.now, events)?;
+            closed.push(found.subject);
+            let number = person.number.as_ref().map(|number| number.key);
+            let user = person.user.as_ref().map(|user| user.key);
+            let keys: SmallVec<[ContactKey; 2]> = [number, user].into_iter().flatten().collect();
+            let is_own = |key: &ContactKey| {
+                found.known.is_none_or(|known| {
+                    let own = [known.number_key, known.user_key, known.aliases().wa_key];
+                    own.contains(&Some(*key))
+                        || self.draft.place_of(ContactRef::Key(*key)).is_none()
+                })
+            };
+            let told = found.known.map(|known| known.details().told());
+            let moved = told.and_then(|told| told.moved);
+            let closed_at = |key: &ContactKey| told.and_then(|told| told.closed(*key));
+            if keys.iter().any(is_own) {
+                let known = keys.iter().filter(|key| is_own(key)).filter_map(closed_at);
+                let known = known.chain(moved).max_by_key(|mark| mark.at);
+                if Mark::is_news(known, self.at) {
+                    events.push((found.subject, event(None)));
+                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                }
+                continue;
+            }
+            for key in keys {
+                if Mark::is_news(closed_at(&key), self.at) {
+                    events.push((found.subject, event(Some(key))));
+                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                }
+            }
+        }
+        Ok(closed)
+    }
+
+    /// Somebody else has what this contact is known by.
+    fn doubt_owner(&self, subject: Subject, events: &mut Events) {
+        if let Some(known) = self.draft.contact(subject) {
+            let consents = Cow::Borrowed(&known.consents);
+            let found = Found { subject, known: Some(known), consents, weak: Vec::new() };
+            self.doubt(&found, events);
+        }
+    }
+
+    /// Takes back what was reserved, unless that was done on an agreement from after `since`.
+    fn void_before(
+        &self,
+        found: &Found<'_>,
+        cause: VoidCause,
+        since: Timestamp,
+        events: &mut Events,
+    ) {
+        let is_before = |ticket: &Ticket| {
+            let is_good = |act: &Consent| {
+                let is_about = ticket.topic.is_none_or(|topic| act.topic == topic);
+                let is_between = since < act.at && act.at <= ticket.reserved_at;
+                is_about && is_between && act.act == Act::Agreed
+            };
+            !found.known.is_some_and(|known| known.consents.acts().any(is_good))
+        };
+        void_tickets(self.draft, found.subject, cause, self.now, is_before, events);
+    }
+}
+
+fn user_moved(new: &UserIdentifier, at: Timestamp, closed_key: Option<ContactKey>) -> Event {
+    let (user_id, user_key) = (new.user_id.clone(), new.key);
+    Event::UserMoved { happened_at: at, user_id, user_key, closed_key }
+}
+
+/// Nobody: stands where a contact is known already.
+fn nobody(new_id: ContactId) -> Person {
+    Person { number: None, user: None, new_id }
+}

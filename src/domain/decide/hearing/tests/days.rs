@@ -1,0 +1,373 @@
+//! A day of traffic ends the same in any order, however often it is told.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::{Desk, TEMPLATE, wrote};
+use crate::domain::{
+    command::{Command, Person, RegistryCommand},
+    decide::tests::{sender_id, topic_id},
+    event::Event,
+    hearing::{
+        AccountFact, AnswerHow, ConsentAnswer, Delivery, Failure, FailureEffect, Heard, HeardFact,
+        RestrictionKind, SenderFact, Step, TemplateFact, Wrote,
+    },
+    ids::TicketId,
+    key::{ContactKey, MessageKey},
+    names::{AccountId, Language, PortfolioId, SenderId, TemplateName},
+    registry::{Category, Quality, TemplateRef},
+    state::State,
+    ticket::TicketState,
+    time::Timestamp,
+};
+
+const PEOPLE: u128 = 8;
+/// Somebody who was asked, and says yes now and then; and somebody who says no.
+const ASKED: [u128; 2] = [20, 21];
+/// People nobody knows in the morning.
+const STRANGERS: u128 = 3;
+const FACTS_MAX: usize = 300;
+/// Moments of a day, in milliseconds: no two facts share one.
+const SPACING_MS: i64 = 1_000;
+
+/// One fact, before it is dated: a kind, a person, and two further choices.
+#[derive(Debug, Clone)]
+struct Seed {
+    kind: u8,
+    person: u128,
+    choice: u8,
+    at: i64,
+}
+
+fn day() -> impl Strategy<Value = Vec<Seed>> {
+    let seed = (0_u8..15, 0..PEOPLE, any::<u8>(), 0_i64..SPACING_MS)
+        .prop_map(|(kind, person, choice, at)| Seed { kind, person, choice, at });
+    prop::collection::vec(seed, 1..FACTS_MAX)
+}
+
+/// A business, people who agreed, and a ticket for each of them.
+fn morning() -> (Desk, Vec<TicketId>) {
+    let mut desk = Desk::new();
+    let mut tickets = Vec::new();
+    for key in 1..=PEOPLE {
+        desk.opt_in(key, "promotions", None).unwrap();
+        let person = desk.both(key, 90 + key);
+        desk.write(person, 900_000, None);
+        tickets.push(desk.reserve(key, TEMPLATE).unwrap());
+    }
+    for key in ASKED {
+        desk.ask(key, "promotions");
+    }
+    for key in 0..STRANGERS {
+        // Their places must not be a matter of arrival.
+        let person = desk.both(30 + key, 130 + key);
+        desk.write(person, 900_000, None);
+    }
+    let (_, put) = desk.state.registry().sender(&sender_id()).unwrap();
+    let sender = put.value.clone();
+    desk.put(RegistryCommand::PutSender { id: other_sender(), sender });
+    desk.now += SPACING_MS * 400;
+    (desk, tickets)
+}
+
+fn other_sender() -> SenderId {
+    SenderId::parse("700100200300502").unwrap()
+}
+
+fn sale() -> TemplateRef {
+    TemplateRef {
+        name: TemplateName::parse("sale").unwrap(),
+        language: Language::parse("id").unwrap(),
+    }
+}
+
+fn pick<T: Clone>(choice: u8, all: &[T]) -> T {
+    all[usize::from(choice) % all.len()].clone()
+}
+
+/// Who is behind a number changes twice a day.
+#[expect(clippy::unnecessary_wraps, reason = "as a message has it")]
+fn hash_at(at: i64) -> Option<Box<str>> {
+    Some(format!("hash {}", at / (SPACING_MS * 100)).into())
+}
+
+fn answer(choice: u8) -> Option<ConsentAnswer> {
+    let how = AnswerHow { kind: "keyword".into(), ..AnswerHow::default() };
+    let topics = vec![topic_id(pick(choice, &["promotions", "orders"]))];
+    match choice % 7 {
+        0 => Some(ConsentAnswer::OptOut { topics: None, how }),
+        1 => Some(ConsentAnswer::OptOut { topics: Some(topics), how }),
+        2 | 3 => Some(ConsentAnswer::OptIn { topics, statement: None, language: None, how }),
+        4 => Some(ConsentAnswer::Review { why: "near_miss".into(), word: None, scope: None }),
+        _ => None,
+    }
+}
+
+fn failure(choice: u8) -> Failure {
+    use FailureEffect as E;
+    let effect = pick(
+        choice,
+        &[
+            E::Unreachable,
+            E::WindowClosed,
+            E::MarketingCooldown,
+            E::MarketingStopped,
+            E::Experiment,
+            E::PairBackoff,
+            E::BlockedByBusiness,
+            E::RefuseForever,
+            E::Identity,
+            E::CountryBlocked,
+            E::HaltSender,
+            E::HaltAccount,
+            E::HaltTemplates,
+            E::HaltMarketing,
+            E::TemplatePaused,
+            E::TemplateDisabled,
+            E::TemplateUnknown,
+            E::Nothing,
+        ],
+    );
+    let pause_ms = (choice.is_multiple_of(3) || effect == E::PairBackoff).then_some(90_000);
+    Failure { code: 131_000, effect, pause_ms, country: None }
+}
+
+fn about_template(choice: u8, at: i64) -> TemplateFact {
+    let (template, category) = (sale(), pick(choice, &[Category::Marketing, Category::Utility]));
+    match choice % 4 {
+        0 => TemplateFact::Quality {
+            template,
+            quality: pick(choice, &[Quality::Red, Quality::Green]),
+        },
+        1 => TemplateFact::Category { template, category },
+        2 => {
+            let from = Timestamp::from_unix_ms(at + 50_000);
+            TemplateFact::CategoryImpending { template, category, from }
+        }
+        _ => TemplateFact::Status {
+            template,
+            status: pick(choice / 4, &["APPROVED", "PAUSED", "DISABLED"]).into(),
+            pause_ms: choice.is_multiple_of(2).then_some(10_000),
+        },
+    }
+}
+
+fn about_account(choice: u8, at: i64) -> AccountFact {
+    let until = choice.is_multiple_of(2).then(|| Timestamp::from_unix_ms(at + 70_000));
+    let kinds = vec![
+        (RestrictionKind::BusinessInitiated, until),
+        (pick(choice, &[RestrictionKind::CustomerInitiated, RestrictionKind::Other]), until),
+    ];
+    pick(
+        choice,
+        &[
+            AccountFact::Restricted { kinds },
+            AccountFact::Disabled,
+            AccountFact::Reinstated,
+            AccountFact::Deleted,
+            AccountFact::Offboarded,
+            AccountFact::Reconnected,
+            AccountFact::PartnerRemoved,
+        ],
+    )
+}
+
+fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFact {
+    let (key, choice) = (seed.person + 1, seed.choice);
+    let person: Person = desk.both(key, 90 + key);
+    match seed.kind {
+        0..=3 => {
+            let identity_hash = hash_at(at).filter(|_| choice.is_multiple_of(2));
+            let opens_window = !choice.is_multiple_of(5);
+            let wrote = wrote(person, answer(choice));
+            HeardFact::Wrote(Wrote { opens_window, identity_hash, ..wrote })
+        }
+        4..=6 => {
+            let step = pick(choice, &[Step::Sent, Step::Delivered, Step::Read, Step::Failed]);
+            let ticket = tickets.get(usize::try_from(seed.person).unwrap()).copied();
+            HeardFact::Delivery(Delivery {
+                person: Some(person).filter(|_| !choice.is_multiple_of(7)),
+                message: MessageKey::from_bits(7_000 + key),
+                message_id: "wamid.out".into(),
+                ticket,
+                step,
+                identity_hash: hash_at(at).filter(|_| choice.is_multiple_of(3)),
+                failure: (step == Step::Failed).then(|| failure(choice / 4)),
+            })
+        }
+        7 => HeardFact::MarketingPreference { person, is_stopped: choice.is_multiple_of(2) },
+        8 => match choice % 3 {
+            0 => HeardFact::MovedNumber { old: person, new: None },
+            1 => desk.moved_user(90 + key, 990 + key),
+            _ => {
+                let hash = hash_at(at).filter(|_| choice.is_multiple_of(2));
+                HeardFact::IdentityChanged { person, hash }
+            }
+        },
+        9 => HeardFact::Account(about_account(choice, at)),
+        10 => HeardFact::Template(about_template(choice, at)),
+        12 => {
+            let place = usize::from(choice) % ASKED.len();
+            let answer = match place {
+                0 => ConsentAnswer::Yes { how: AnswerHow::default(), answer_only: false },
+                _ => ConsentAnswer::No { how: AnswerHow::default() },
+            };
+            HeardFact::Wrote(wrote(desk.person(ASKED[place]), Some(answer)))
+        }
+        13 => {
+            let key = seed.person % STRANGERS;
+            let person = desk.both(30 + key, 130 + key);
+            match choice % 3 {
+                0 => {
+                    HeardFact::MarketingPreference { person, is_stopped: choice.is_multiple_of(2) }
+                }
+                1 => HeardFact::Wrote(wrote(person, None)),
+                _ => HeardFact::IdentityChanged { person, hash: None },
+            }
+        }
+        14 => {
+            // A person moves to a number that somebody may have had.
+            let new =
+                Some(desk.person(if choice.is_multiple_of(2) { 30 } else { key % PEOPLE + 1 }));
+            HeardFact::MovedNumber { old: person, new }
+        }
+        _ => match choice % 3 {
+            0 => HeardFact::Limit { limit: pick(choice / 3, &[None, Some(2_000), Some(10_000)]) },
+            1 => HeardFact::SenderNumber(SenderFact::Quality(pick(
+                choice / 3,
+                &[Quality::Green, Quality::Yellow, Quality::Red],
+            ))),
+            _ => {
+                let status = pick(choice / 3, &["CONNECTED", "RESTRICTED", "BANNED"]);
+                HeardFact::SenderNumber(SenderFact::Status(status.into()))
+            }
+        },
+    }
+}
+
+/// Tells a day in some order. As the writer does by its marks, an answer is taken once.
+struct Teller {
+    desk: Desk,
+    tickets: Vec<TicketId>,
+    answered: BTreeSet<usize>,
+}
+
+impl Teller {
+    fn new() -> Self {
+        let (desk, tickets) = morning();
+        Self { desk, tickets, answered: BTreeSet::new() }
+    }
+
+    fn tell(&mut self, day: &[Seed], place: usize) -> Vec<Event> {
+        let seed = &day[place];
+        let at = 1_000_000 + 100 + i64::try_from(place).unwrap() * SPACING_MS + seed.at;
+        let fact = fact(&mut self.desk, &self.tickets, seed, at);
+        let has_answer = matches!(&fact, HeardFact::Wrote(wrote) if wrote.answer.is_some());
+        if has_answer && !self.answered.insert(place) {
+            return Vec::new();
+        }
+        let heard = Heard {
+            at: Timestamp::from_unix_ms(at),
+            account: Some(AccountId::parse("a1").unwrap()),
+            sender: Some(if seed.choice % 4 == 3 { other_sender() } else { sender_id() }),
+            fact,
+        };
+        self.desk.run(Command::Hear(Box::new(heard))).unwrap()
+    }
+}
+
+/// What a state says, without the positions of entries, which are those of arrival.
+fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
+    let now = Timestamp::from_unix_ms(1_000_000 + SPACING_MS * 1_000);
+    let registry = state.registry();
+    let mut lines = Vec::new();
+    for (subject, contact) in state.contacts().from(crate::domain::entry::Subject(1)) {
+        let standings = ["promotions", "orders"].map(|topic| {
+            let (ix, _) = registry.topic(&topic_id(topic)).unwrap();
+            contact.consents.standing(ix, now)
+        });
+        let stop = contact.consents.full_stop();
+        // Of several answers to one question the first that comes is taken down: when it was given
+        // is a matter of arrival, what it was is not.
+        let is_asked = ASKED.map(|key| Some(ContactKey::from_bits(key)));
+        if is_asked.contains(&contact.number_key) {
+            let statuses = standings.map(|standing| standing.status);
+            lines.push(format!("{subject:?} {statuses:?} {:?}", contact.details()));
+            continue;
+        }
+        lines.push(format!("{subject:?} {standings:?} {stop:?} {:?}", contact.details()));
+    }
+    for id in tickets {
+        lines.push(format!(
+            "{:?}",
+            state.ticket(*id).map(|ticket| {
+                // Whether a message was sent on a ticket or the ticket taken back before, is a matter
+                // of arrival; how far its message got is not.
+                (ticket.step, ticket.state == TicketState::Reserved)
+            })
+        ));
+    }
+    let mut reviews: Vec<_> = state
+        .reviews_from(crate::domain::entry::Seq(0))
+        .map(|(_, review)| format!("{review:?}"))
+        .collect();
+    reviews.sort_unstable();
+    lines.append(&mut reviews);
+    let mut sender = registry.reported().sender(&sender_id()).cloned().unwrap_or_default();
+    // Which fact named the account first is a matter of arrival; which account it is, is not.
+    sender.account = sender.account.map(|(account, _)| (account, Timestamp::default()));
+    let account = AccountId::parse("a1").unwrap();
+    lines.push(format!("{sender:?} {:?}", registry.sender(&sender_id())));
+    lines.push(format!("{:?}", registry.reported().account(&account)));
+    lines.push(format!(
+        "{:?} {:?}",
+        registry.reported().template(&sale()),
+        registry.template(&sale())
+    ));
+    lines.push(format!("{:?}", registry.portfolio(&PortfolioId::parse("p1").unwrap())));
+    lines.iter().map(|line| without_seqs(line)).collect()
+}
+
+fn without_seqs(line: &str) -> String {
+    let mut parts = line.split("Seq(");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str("Seq");
+        kept.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    kept
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_day_told_late_twice_and_in_any_order_ends_the_same_and_told_again_says_nothing_new(
+        day in day(),
+        order in prop::collection::vec(any::<u32>(), FACTS_MAX * 2),
+    ) {
+        let mut in_order = Teller::new();
+        for place in 0..day.len() {
+            in_order.tell(&day, place);
+        }
+        // Everything once and half of it twice, in an order of its own.
+        let mut places: Vec<usize> = (0..day.len()).chain((0..day.len()).step_by(2)).collect();
+        let mut keys = order.iter();
+        places.sort_by_cached_key(|_| keys.next().copied());
+        let mut mixed = Teller::new();
+        for place in places {
+            mixed.tell(&day, place);
+        }
+        let (one, other) = (&in_order.desk.state, &mixed.desk.state);
+        let (one, other) = (said(one, &in_order.tickets), said(other, &mixed.tickets));
+        prop_assert_eq!(one.len(), other.len());
+        for (one, other) in one.into_iter().zip(other) {
+            prop_assert_eq!(one, other);
+        }
+        for place in 0..day.len() {
+            prop_assert!(mixed.tell(&day, place).is_empty(), "told again: {:?}", day[place]);
+        }
+        prop_assert!(mixed.desk.replayed() == mixed.desk.state);
+    }
+}

@@ -1,0 +1,194 @@
+//! When an unusual share of messages fails in the same way, then that is the sender's trouble and
+//! no mark on people.
+
+use super::{Desk, TEMPLATE, at, delivery};
+use crate::domain::{
+    decide::tests::sender_id,
+    event::Event,
+    hearing::{Delivery, Failure, FailureEffect, HeardFact, Step},
+    incident::{FAILED_MIN, IncidentKind},
+    key::ContactKey,
+    reason::Reason,
+    time::HOUR_MS,
+};
+
+const MINUTE: i64 = crate::domain::time::MINUTE_MS;
+
+impl Desk {
+    fn fails(&mut self, key: u128, ms: i64, effect: FailureEffect) -> Vec<Event> {
+        let delivery = delivery(self, key, 500 + key, Step::Failed);
+        let failure = Some(Failure { code: 131_026, effect, pause_ms: None, country: None });
+        self.hear(ms, HeardFact::Delivery(Delivery { failure, ..delivery }))
+    }
+
+    fn arrives(&mut self, key: u128, ms: i64) -> Vec<Event> {
+        let delivery = delivery(self, key, 500 + key, Step::Delivered);
+        self.hear(ms, HeardFact::Delivery(delivery))
+    }
+
+    fn is_unreachable(&mut self, key: u128) -> bool {
+        self.reserve(key, TEMPLATE) == Err(vec![Reason::Unreachable])
+    }
+
+    fn open(&self) -> usize {
+        self.state.incidents().open_at(at(self.now)).count()
+    }
+}
+
+/// A desk that just has not seen enough failures.
+fn almost(effect: FailureEffect) -> (Desk, Vec<u128>, i64) {
+    let mut desk = Desk::new();
+    let people: Vec<u128> = (1..=u128::from(FAILED_MIN) + 5).collect();
+    for key in &people {
+        desk.opt_in(*key, "promotions", None).unwrap();
+    }
+    desk.now += HOUR_MS;
+    let start = desk.now;
+    for key in people.iter().take(usize::try_from(FAILED_MIN).unwrap() - 1) {
+        let events = desk.fails(*key, start, effect);
+        assert_eq!(events.len(), 1, "{events:?}");
+    }
+    (desk, people, start)
+}
+
+#[test]
+fn when_too_many_fail_alike_nobody_is_unreachable_and_none_of_it_is_told_twice() {
+    let (mut desk, people, start) = almost(FailureEffect::Unreachable);
+    assert!(desk.is_unreachable(1));
+    assert_eq!(desk.open(), 0);
+    let now = desk.now;
+    let events = desk.fails(20, now, FailureEffect::Unreachable);
+    let [
+        Event::IncidentOpened { kind, failed, outcomes, absolved, .. },
+        Event::FailureSpared { .. },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((*kind, *failed, *outcomes), (IncidentKind::Unreachable, 20, 20));
+    assert_eq!(absolved.len(), 19);
+    assert_eq!(desk.open(), 1);
+    let events = desk.fails(21, now, FailureEffect::Unreachable);
+    assert!(matches!(events[..], [Event::FailureSpared { .. }]));
+    for key in people {
+        assert!(!desk.is_unreachable(key), "{key}");
+        if key <= 21 {
+            let again =
+                desk.fails(key, if key < 20 { start } else { now }, FailureEffect::Unreachable);
+            assert!(again.is_empty(), "{key}: {again:?}");
+        }
+    }
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn an_incident_is_over_once_failures_are_usual_again() {
+    let (mut desk, ..) = almost(FailureEffect::Unreachable);
+    desk.fails(20, desk.now, FailureEffect::Unreachable);
+    desk.now += 59 * MINUTE;
+    let events = desk.fails(21, desk.now, FailureEffect::Unreachable);
+    assert!(matches!(events[..], [Event::FailureSpared { .. }]), "{events:?}");
+    desk.now += 2 * MINUTE;
+    assert_eq!(desk.open(), 0, "nothing shows it any more");
+    let events = desk.fails(22, desk.now, FailureEffect::Unreachable);
+    assert!(
+        matches!(events[..], [Event::IncidentClosed { .. }, Event::TrafficSeen { .. }]),
+        "{events:?}"
+    );
+    assert!(desk.is_unreachable(22));
+}
+
+#[test]
+fn failures_among_many_messages_that_arrive_are_about_the_people() {
+    let (mut desk, ..) = almost(FailureEffect::Unreachable);
+    for key in 100..150 {
+        desk.opt_in(key, "promotions", None).unwrap();
+        desk.arrives(key, desk.now);
+        let read = delivery(&mut desk, key, 500 + key, Step::Read);
+        desk.hear(desk.now + 1, HeardFact::Delivery(read));
+    }
+    let events = desk.fails(20, desk.now, FailureEffect::Unreachable);
+    assert!(matches!(events[..], [Event::TrafficSeen { .. }]), "20 of 70: {events:?}");
+    desk.fails(21, desk.now, FailureEffect::Unreachable);
+    let events = desk.fails(22, desk.now, FailureEffect::Unreachable);
+    assert!(matches!(events[0], Event::IncidentOpened { .. }), "22 of 72: {events:?}");
+}
+
+#[test]
+fn each_kind_that_marks_people_for_good_is_absolved_and_what_people_did_is_not() {
+    for (effect, is_marked) in [
+        (FailureEffect::Experiment, false),
+        (FailureEffect::RefuseForever, false),
+        (FailureEffect::CountryBlocked, false),
+        (FailureEffect::MarketingStopped, true),
+        (FailureEffect::MarketingCooldown, true),
+        (FailureEffect::Identity, true),
+    ] {
+        let (mut desk, ..) = almost(effect);
+        for key in 20..25 {
+            desk.fails(key, desk.now, effect);
+        }
+        for key in 1..25 {
+            assert_eq!(desk.reserve(key, TEMPLATE).is_err(), is_marked, "{effect:?} {key}");
+        }
+        assert_eq!(desk.open(), usize::from(!is_marked), "{effect:?}");
+        assert!(desk.replayed() == desk.state);
+    }
+}
+
+#[test]
+fn a_mark_that_something_else_made_since_is_kept() {
+    let (mut desk, ..) = almost(FailureEffect::Unreachable);
+    let absolved = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
+    let place = desk.state.registry().sender(&sender_id()).unwrap().0;
+    let blamed = desk.state.incidents().of(place).unwrap();
+    assert!(blamed.blamed(IncidentKind::Unreachable, at(desk.now)).iter().any(|b| b.0 == absolved));
+    // Two hours later the same person fails once more, and then the incident of then is told late.
+    desk.now += 2 * HOUR_MS;
+    desk.fails(1, desk.now, FailureEffect::Unreachable);
+    desk.fails(20, desk.now - 2 * HOUR_MS, FailureEffect::Unreachable);
+    assert!(desk.is_unreachable(1));
+}
+
+#[test]
+fn what_was_spared_is_so_of_that_sender_and_kind_and_older_marks_come_back() {
+    let (mut desk, _, start) = almost(FailureEffect::Unreachable);
+    // Somebody whose own trouble is older than the incident.
+    desk.fails(1, start - 2 * HOUR_MS, FailureEffect::RefuseForever);
+    desk.opt_in(50, "promotions", None).unwrap();
+    desk.fails(50, start - 90 * MINUTE, FailureEffect::Unreachable);
+    desk.fails(50, start, FailureEffect::Unreachable);
+    let events = desk.fails(20, start, FailureEffect::Unreachable);
+    assert!(matches!(events[..], [Event::FailureSpared { .. }]), "{events:?}");
+    assert_eq!(desk.open(), 1);
+    assert!(desk.is_unreachable(50), "as it was before");
+    desk.fails(20, start - 1, FailureEffect::Experiment);
+    assert_eq!(desk.reserve(20, TEMPLATE), Err(vec![Reason::ExperimentGroup]));
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Blocked]));
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn one_person_whose_messages_fail_twenty_times_is_one_person() {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", None).unwrap();
+    desk.now += HOUR_MS;
+    let start = desk.now;
+    for after in 0..30 {
+        desk.fails(1, start + after, FailureEffect::Unreachable);
+    }
+    assert_eq!(desk.open(), 0);
+    assert!(desk.is_unreachable(1));
+}
+
+#[test]
+fn a_message_that_was_read_at_once_counts_as_one_that_arrived() {
+    let (mut desk, ..) = almost(FailureEffect::Unreachable);
+    for key in 100..150 {
+        desk.opt_in(key, "promotions", None).unwrap();
+        let read = delivery(&mut desk, key, 500 + key, Step::Read);
+        desk.hear(desk.now, HeardFact::Delivery(read));
+    }
+    let events = desk.fails(20, desk.now, FailureEffect::Unreachable);
+    assert!(matches!(events[..], [Event::TrafficSeen { .. }]), "20 of 70: {events:?}");
+}

@@ -1,0 +1,92 @@
+//! What WhatsApp says of one person, again and again.
+
+use super::{ConsentAnswer, Desk, SESSION, TEMPLATE, fail};
+use crate::domain::{
+    event::Event,
+    hearing::FailureEffect,
+    reason::Reason,
+    ticket::{TicketState, VoidCause},
+    time::HOUR_MS,
+};
+use crate::limits::REVIEWS_OPEN_MAX;
+
+fn slowed(desk: &mut Desk, ms: i64) -> Vec<Event> {
+    fail(desk, ms, 131_056, FailureEffect::PairBackoff, Some(1_000))
+}
+
+#[test]
+fn each_refusal_in_a_row_makes_the_rest_four_times_as_long_in_any_order() {
+    let ends = |order: [i64; 3]| {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.now += HOUR_MS;
+        let start = desk.now - 30_000;
+        for after in order {
+            assert_eq!(slowed(&mut desk, start + after).len(), 1);
+            assert!(slowed(&mut desk, start + after).is_empty(), "a repeat");
+        }
+        // 1 s, then 4 s, then 16 s.
+        desk.now = start + 10_000 + 15_990;
+        let before = desk.reserve(1, TEMPLATE);
+        desk.now = start + 10_000 + 16_000;
+        (before, desk.reserve(1, TEMPLATE).is_ok())
+    };
+    for order in [[0, 2_000, 10_000], [10_000, 2_000, 0], [2_000, 10_000, 0]] {
+        assert_eq!(ends(order), (Err(vec![Reason::PairRate]), true), "{order:?}");
+    }
+}
+
+#[test]
+fn an_hour_of_rest_makes_the_next_refusal_the_first_again() {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", None).unwrap();
+    let now = desk.now;
+    slowed(&mut desk, now);
+    desk.now += 2 * HOUR_MS;
+    let now = desk.now;
+    slowed(&mut desk, now);
+    desk.now += 1_001;
+    assert!(desk.reserve(1, TEMPLATE).is_ok());
+}
+
+#[test]
+fn a_stop_of_marketing_takes_back_what_was_to_be_sent_as_marketing_and_nothing_else() {
+    for by_failure in [false, true] {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.wrote(1, desk.now, None);
+        let sale = desk.reserve(1, TEMPLATE).unwrap();
+        let chat = desk.reserve(1, SESSION).unwrap();
+        if by_failure {
+            let now = desk.now;
+            fail(&mut desk, now, 131_050, FailureEffect::MarketingStopped, None);
+        } else {
+            desk.prefers(1, desk.now, true);
+        }
+        let state = |id| desk.state.ticket(id).unwrap().state;
+        assert_eq!(state(sale), TicketState::Voided { cause: VoidCause::MarketingStopped });
+        assert_eq!(state(chat), TicketState::Reserved);
+    }
+}
+
+#[test]
+fn whoever_has_many_reviews_open_gets_no_more_until_one_is_decided() {
+    let mut desk = Desk::new();
+    let doubt = || Some(ConsentAnswer::Review { why: "typo".into(), word: None, scope: None });
+    for _ in 0..REVIEWS_OPEN_MAX + 5 {
+        desk.now += 10;
+        desk.wrote(1, desk.now, doubt());
+    }
+    let open = desk.reviews();
+    assert_eq!(open.len(), REVIEWS_OPEN_MAX);
+    let decided = super::DecideReview {
+        review: open[0].0,
+        decision: super::ReviewDecision::Nothing,
+        topics: None,
+        note: None,
+    };
+    desk.run(super::Command::DecideReview(Box::new(decided))).unwrap();
+    desk.wrote(1, desk.now + 10, doubt());
+    assert_eq!(desk.reviews().len(), REVIEWS_OPEN_MAX);
+    assert!(desk.replayed() == desk.state);
+}

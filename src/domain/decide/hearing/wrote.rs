@@ -1,0 +1,57 @@
+//! Rules about messages from people.
+
+use crate::domain::{
+    command::Person,
+    decide::{Events, hearing::Hearing, person::Found},
+    event::{Event, TrafficKind},
+    hearing::{ConsentAnswer, Wrote},
+    refusal::Refusal,
+};
+
+impl Hearing<'_, '_> {
+    /// A message from a person: who it is, what it says about consent, who is behind the number,
+    /// and that they are there.
+    pub(super) fn wrote(&self, wrote: &Wrote, events: &mut Events) -> Result<(), Refusal> {
+        // A number the person shares as their own is as good as one the message came from.
+        let number = wrote.person.number.clone().or_else(|| wrote.shared_number.clone());
+        let person = Person { number, ..wrote.person.clone() };
+        let is_silent = matches!(wrote.answer, Some(ConsentAnswer::OptOut { .. }));
+        let found = self.everyone(&person, is_silent, events)?;
+        let Some((main, others)) = found.split_first() else { return Ok(()) };
+        self.answer(wrote, (main, others), events)?;
+        let hash = wrote.identity_hash.as_deref();
+        let is_known_hash = hash.is_some_and(|hash| self.sight(main, hash, events));
+        let identity_hash = wrote.identity_hash.clone().filter(|_| is_known_hash);
+        self.seen(main, wrote, identity_hash, events);
+        self.unsettle(&person, hash, events);
+        Ok(())
+    }
+
+    /// Traffic is recorded where it says something new.
+    fn seen(
+        &self,
+        found: &Found<'_>,
+        wrote: &Wrote,
+        identity_hash: Option<Box<str>>,
+        events: &mut Events,
+    ) {
+        let sender = self.heard.sender.as_ref().filter(|_| wrote.opens_window);
+        let place = sender.and_then(|sender| self.draft.registry().sender(sender));
+        let traffic = found.known.map(|known| &known.details().traffic);
+        let window = traffic.zip(place).and_then(|(known, (place, _))| known.last_inbound(place));
+        let reached_at = traffic.and_then(|known| known.reached_at);
+        let renews = place.is_some() && window.is_none_or(|known| known < self.past);
+        if !renews && reached_at.is_some_and(|known| self.past <= known) && identity_hash.is_none()
+        {
+            return;
+        }
+        let event = Event::TrafficSeen {
+            kind: TrafficKind::Inbound,
+            sender: sender.cloned(),
+            happened_at: self.past,
+            identity_hash,
+            message: Some(wrote.kind.clone()),
+        };
+        events.push((found.subject, event));
+    }
+}

@@ -1,0 +1,86 @@
+//! Rules about failures: about a person, or an incident of the sender's.
+
+use crate::domain::{
+    decide::Events,
+    entry::Subject,
+    event::{Event, TrafficKind},
+    hearing::Told,
+    incident::IncidentKind,
+    names::SenderId,
+    state::Draft,
+    time::Timestamp,
+};
+
+/// A failure that may say something of a person.
+pub(super) struct Failed<'a> {
+    pub(super) subject: Subject,
+    pub(super) told: &'a Told,
+    /// Whose message failed, if it is known.
+    pub(super) sender: Option<&'a SenderId>,
+    pub(super) code: Option<i64>,
+    /// When it failed.
+    pub(super) at: Timestamp,
+}
+
+impl Failed<'_> {
+    /// Records what a failure says of the person, and returns whether it says it: what an unusual
+    /// share of the sender's messages has in common says nothing.
+    pub(super) fn record(&self, draft: &Draft<'_>, event: Event, events: &mut Events) -> bool {
+        let at = self.at;
+        let Some(kind) = kind_of(&event) else {
+            events.push((self.subject, event));
+            return true;
+        };
+        let spared = self.sender.and_then(|sender| self.told.spared(sender, kind));
+        if spared.is_some_and(|spared| at <= spared.at) {
+            return false;
+        }
+        let known = self.sender.and_then(|id| Some((id, draft.registry().sender(id)?.0)));
+        let Some((sender, place)) = known else {
+            events.push((self.subject, event));
+            return true;
+        };
+        let outcomes = draft.incidents().of(place);
+        let tally = outcomes.and_then(|outcomes| outcomes.tally_with(kind, at, self.subject));
+        let unusual = tally.filter(|tally| tally.is_unusual());
+        let is_open = outcomes.is_some_and(|outcomes| outcomes.open(kind).is_some());
+        let (sender, code) = (sender.clone(), self.code);
+        let Some(tally) = unusual else {
+            if is_open && tally.is_some() {
+                let closed = Event::IncidentClosed { sender, kind, happened_at: at };
+                events.push((Subject::SYSTEM, closed));
+            }
+            events.push((self.subject, event));
+            return true;
+        };
+        if !is_open {
+            let opened = Event::IncidentOpened {
+                sender: sender.clone(),
+                kind,
+                happened_at: at,
+                failed: tally.failed,
+                outcomes: tally.outcomes,
+                absolved: outcomes.map(|known| known.blamed(kind, at)).unwrap_or_default(),
+            };
+            events.push((Subject::SYSTEM, opened));
+        }
+        let spared = Event::FailureSpared { sender, kind, code, happened_at: at };
+        events.push((self.subject, spared));
+        false
+    }
+}
+
+/// Returns what a failure is about that marks a person until something else happens.
+fn kind_of(event: &Event) -> Option<IncidentKind> {
+    if let Event::TrafficSeen { kind: TrafficKind::Undeliverable, .. } = event {
+        Some(IncidentKind::Unreachable)
+    } else if let Event::ExperimentSeen { .. } = event {
+        Some(IncidentKind::Experiment)
+    } else if let Event::Barred { .. } = event {
+        Some(IncidentKind::Barred)
+    } else if let Event::CountryBlocked { .. } = event {
+        Some(IncidentKind::CountryBlocked)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,385 @@
+//! Given what was sent, when more is to be sent, then no more than limits, caps and paces allow.
+
+use std::num::NonZeroU32;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{Desk, desk::sender_id, topic_id};
+use crate::{
+    domain::{
+        command::{Command, OptIn, RegistryCommand},
+        consent::ConsentStatus,
+        eligibility::{PAIR_BURST, PAIR_MS},
+        event::{Event, Evidence},
+        home::Home,
+        ids::TicketId,
+        names::PortfolioId,
+        pace::UsageKey,
+        reason::Reason,
+        refusal::Refusal,
+        registry::{Category, Quality},
+        ticket::{MessageKind, TicketState, VoidCause},
+        time::{DAY_MS, HOUR_MS, Timestamp},
+    },
+    policy::Country,
+};
+
+const TEMPLATE: MessageKind = MessageKind::Template;
+const SESSION: MessageKind = MessageKind::Session;
+
+fn portfolio() -> PortfolioId {
+    PortfolioId::parse("p1").unwrap()
+}
+
+impl Desk {
+    /// People who agreed, none of whom was written to.
+    fn with_people(count: u128) -> Self {
+        let mut desk = Self::new();
+        for key in 1..=count {
+            desk.opt_in(key, "promotions", None).unwrap();
+        }
+        desk
+    }
+
+    fn limit(&mut self, limit: Option<u32>) {
+        let id = portfolio();
+        let mut portfolio = self.state.registry().portfolio(&id).unwrap().value.clone();
+        portfolio.messaging_limit = limit;
+        self.put(RegistryCommand::PutPortfolio { id, portfolio });
+    }
+
+    fn sender_is(&mut self, change: impl FnOnce(&mut crate::domain::registry::Sender)) {
+        let id = sender_id();
+        let mut sender = self.state.registry().sender(&id).unwrap().1.value.clone();
+        change(&mut sender);
+        self.put(RegistryCommand::PutSender { id, sender });
+    }
+
+    fn used(&self) -> u64 {
+        self.state.counted(&UsageKey::Portfolio(portfolio())).within(self.time())
+    }
+
+    fn time(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.now)
+    }
+
+    fn choose(&mut self, overrides: serde_json::Value) {
+        self.policy(serde_json::from_value(overrides).unwrap());
+    }
+
+    fn release(&mut self, ticket: TicketId) -> Result<Vec<Event>, Refusal> {
+        self.run(Command::ReleaseSend { ticket })
+    }
+}
+
+#[test]
+fn a_limit_is_kept_to_the_unit_and_frees_up_after_exactly_a_day() {
+    let mut desk = Desk::with_people(5);
+    desk.limit(Some(2));
+    let first_at = desk.now + 1;
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.reserve(2, TEMPLATE).unwrap();
+    assert_eq!(desk.used(), 2);
+    assert_eq!(desk.reserve(3, TEMPLATE), Err(vec![Reason::MessagingLimit]));
+    desk.reserve(1, TEMPLATE).expect("a person counts once");
+    assert_eq!(desk.used(), 2);
+    // The first person counts until a day after the last message, the second a day after the only.
+    desk.now = first_at + 1 + DAY_MS - 2;
+    assert_eq!(desk.reserve(3, TEMPLATE), Err(vec![Reason::MessagingLimit]));
+    desk.reserve(3, TEMPLATE).expect("the second one counts no more");
+    assert_eq!(desk.used(), 2);
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn room_comes_back_with_a_release_a_failure_and_a_withdrawal() {
+    let mut desk = Desk::with_people(4);
+    desk.limit(Some(1));
+    let ticket = desk.reserve(1, TEMPLATE).unwrap();
+    assert_eq!(desk.reserve(2, TEMPLATE), Err(vec![Reason::MessagingLimit]));
+    desk.release(ticket).unwrap();
+    assert_eq!(desk.used(), 0);
+    desk.reserve(2, TEMPLATE).unwrap();
+    desk.opt_out(2, None).unwrap();
+    assert_eq!(desk.used(), 0);
+    let ticket = desk.reserve(3, TEMPLATE).unwrap();
+    desk.commit(ticket, 9).unwrap();
+    assert_eq!(desk.used(), 1);
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn what_goes_into_an_open_window_takes_no_room() {
+    let mut desk = Desk::with_people(2);
+    desk.limit(Some(0));
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::MessagingLimit]));
+    desk.inbound(1, None).unwrap();
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.reserve(1, SESSION).unwrap();
+    assert_eq!(desk.used(), 0);
+}
+
+#[test]
+fn an_expired_ticket_keeps_its_room_because_it_may_have_been_used() {
+    let mut desk = Desk::with_people(2);
+    desk.limit(Some(1));
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.now += HOUR_MS;
+    assert_eq!(desk.reserve(2, TEMPLATE), Err(vec![Reason::MessagingLimit]));
+}
+
+#[test]
+fn two_contacts_that_become_one_count_once() {
+    use crate::domain::command::{ContactRef, Merge};
+    let mut desk = Desk::with_people(3);
+    desk.limit(Some(2));
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.reserve(2, TEMPLATE).unwrap();
+    let [from, into] =
+        [1, 2].map(|key| ContactRef::Key(crate::domain::key::ContactKey::from_bits(key)));
+    let merge = Merge { from, into, reason: None, evidence: Evidence::new() };
+    desk.run(Command::Merge(Box::new(merge))).unwrap();
+    assert_eq!(desk.used(), 0, "a merge takes open tickets back");
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn one_marketing_message_in_fourteen_days_unless_policy_says_otherwise() {
+    let mut desk = Desk::with_people(1);
+    desk.choose(json!({}));
+    let at = desk.now + 1;
+    desk.reserve(1, TEMPLATE).unwrap();
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::FrequencyCap]));
+    desk.now = at + 14 * DAY_MS - 2;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::FrequencyCap]));
+    desk.reserve(1, TEMPLATE).unwrap();
+    let cap = json!({"category": "marketing", "cap": {"count": 3, "days": 1}});
+    desk.choose(json!({"settings": {"frequency_caps": [cap]}}));
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.reserve(1, TEMPLATE).unwrap();
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::FrequencyCap]));
+    desk.reserve(1, SESSION).expect_err("no window");
+    desk.inbound(1, None).unwrap();
+    desk.reserve(1, SESSION).expect("a cap is about templates");
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_pair_has_its_burst_and_then_one_message_in_six_seconds() {
+    let mut desk = Desk::with_people(1);
+    desk.inbound(1, None).unwrap();
+    let start = desk.now;
+    for _ in 0..PAIR_BURST {
+        desk.now = start;
+        desk.reserve(1, SESSION).unwrap();
+    }
+    desk.now = start;
+    assert_eq!(desk.reserve(1, SESSION), Err(vec![Reason::PairRate]));
+    desk.now = start + PAIR_MS;
+    desk.reserve(1, SESSION).expect("six seconds later");
+    assert_eq!(desk.reserve(1, SESSION), Err(vec![Reason::PairRate]));
+}
+
+#[test]
+fn tickets_of_a_sender_are_spaced_by_its_throughput_and_never_beyond_their_end() {
+    let mut desk = Desk::with_people(30);
+    desk.sender_is(|sender| sender.throughput = NonZeroU32::new(10));
+    let start = desk.now;
+    let mut starts = Vec::new();
+    for key in 1..=30 {
+        desk.now = start;
+        let mut send = desk.send(key, TEMPLATE);
+        send.ttl_ms = 1_500;
+        match desk.run(Command::ReserveSend(Box::new(send))) {
+            Ok(events) => {
+                let [Event::TicketReserved(event)] = &events[..] else { panic!("{events:?}") };
+                starts.push(event.send_at.map_or(0, |at| at.unix_ms() - start - 1));
+            }
+            Err(Refusal::SenderBusy { frees_at }) => {
+                assert_eq!(starts.len(), 24, "a second's worth at once, and 14 within their time");
+                assert!(frees_at.unix_ms() > start);
+                assert!(starts.is_sorted());
+                assert_eq!((starts[9], starts[10], starts[23]), (0, 100, 1_400));
+                return;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    panic!("nothing was refused: {starts:?}");
+}
+
+#[test]
+fn red_quality_stops_marketing_yellow_halves_it_and_neither_touches_anything_else() {
+    let mut desk = Desk::with_people(5);
+    desk.limit(Some(4));
+    desk.sender_is(|sender| sender.quality = Quality::Yellow);
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.reserve(2, TEMPLATE).unwrap();
+    assert_eq!(desk.reserve(3, TEMPLATE), Err(vec![Reason::QualityBrake]));
+    desk.sender_is(|sender| sender.quality = Quality::Red);
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::QualityBrake]));
+    desk.inbound(1, None).unwrap();
+    desk.reserve(1, SESSION).unwrap();
+    desk.sender_is(|sender| sender.quality = Quality::Green);
+    desk.reserve(3, TEMPLATE).unwrap();
+}
+
+#[test]
+fn a_sender_that_is_stopped_loses_its_open_tickets() {
+    let mut desk = Desk::with_people(2);
+    let ticket = desk.reserve(1, TEMPLATE).unwrap();
+    desk.sender_is(|sender| sender.halted = true);
+    let state = desk.state.ticket(ticket).unwrap().state;
+    assert_eq!(state, TicketState::Voided { cause: VoidCause::SenderHalted });
+    assert!(matches!(desk.commit(ticket, 7), Err(Refusal::TicketVoided { .. })));
+}
+
+#[test]
+fn a_rule_of_a_pack_is_named_by_every_refusal_it_causes() {
+    let mut desk = Desk::with_people(1);
+    desk.at_home(1, "US");
+    desk.reserve(1, TEMPLATE).expect("no pack counts by itself");
+    desk.choose(json!({"packs": {"whatsapp": {"on": true}}, "settings": {"frequency_caps": []}}));
+    let command = desk.send(1, TEMPLATE);
+    let Err(Refusal::SendRefused(refused)) = desk.run(Command::ReserveSend(Box::new(command)))
+    else {
+        panic!("the pause of marketing to the United States")
+    };
+    let [(Reason::CountryBlocked, rule)] = &refused.verdict.grounds[..] else {
+        panic!("{:?}", refused.verdict)
+    };
+    assert!(rule.to_string().starts_with("whatsapp@"), "{rule}");
+}
+
+#[test]
+fn quiet_hours_are_those_of_the_recipients_clock_and_say_when_they_end() {
+    let mut desk = Desk::with_people(1);
+    desk.at_home(1, "SG");
+    let rule = json!({"id": "night", "countries": ["SG"], "categories": ["marketing"],
+        "why": "People sleep.", "quiet_hours": {"windows": [{"from": "21:00", "to": "09:00"}]}});
+    desk.choose(json!({"rules": [rule], "settings": {"frequency_caps": []}}));
+    // 2027-01-01T16:00Z is midnight in Singapore.
+    desk.now = 1_798_819_200_000;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::QuietHours]));
+    desk.now += 9 * HOUR_MS - 3;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::QuietHours]));
+    desk.reserve(1, TEMPLATE).expect("nine in the morning");
+}
+
+#[test]
+fn an_agreement_runs_out_by_a_rule_and_a_later_one_counts_again() {
+    let mut desk = Desk::with_people(1);
+    desk.at_home(1, "SG");
+    let rule = json!({"id": "old", "countries": ["*"], "categories": ["marketing"],
+        "why": "Old agreements prove little.", "consent_expiry": {"days": 10}});
+    desk.choose(json!({"rules": [rule], "settings": {"frequency_caps": []}}));
+    desk.now += 11 * DAY_MS;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Expired]));
+    desk.opt_in(1, "promotions", None).unwrap();
+    desk.reserve(1, TEMPLATE).unwrap();
+}
+
+#[test]
+fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
+    let mut desk = Desk::new();
+    desk.choose(json!({"packs": {"europe-practice": {"on": true}}}));
+    let berlin = Home { country: Country::parse("DE").ok(), zone: None };
+    let claim = |desk: &mut Desk, evidence: Evidence| {
+        let mut person = desk.person(1);
+        if let Some(number) = &mut person.number {
+            number.home = berlin;
+        }
+        let command = OptIn { evidence, ..super::opt_in_of(person, "promotions") };
+        desk.run(Command::OptIn(Box::new(command))).unwrap();
+        desk.status(1, "promotions")
+    };
+    assert_eq!(claim(&mut desk, Evidence::new()), ConsentStatus::Pending);
+    assert_eq!(claim(&mut desk, Evidence::new()), ConsentStatus::Pending, "the form again");
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Pending]));
+    let proof = Evidence::from([("mail".into(), "the link was followed".into())]);
+    assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
+    desk.opt_in(2, "promotions", None).unwrap();
+    assert_eq!(desk.status(2, "promotions"), ConsentStatus::Granted, "elsewhere nobody waits");
+}
+
+#[test]
+fn an_agreement_to_everything_covers_a_topic_where_policy_lets_it_and_a_withdrawal_beats_it() {
+    let mut desk = Desk::new();
+    desk.put(RegistryCommand::PutTopic {
+        id: topic_id("general"),
+        topic: crate::domain::registry::Topic {
+            name: "Everything".into(),
+            category: Category::Marketing,
+            description: None,
+            expires_after_days: None,
+        },
+    });
+    desk.opt_in(1, "general", None).unwrap();
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::NeverAsked]));
+    desk.choose(json!({"settings": {"frequency_caps": [], "general_topic": true}}));
+    desk.reserve(1, TEMPLATE).unwrap();
+    desk.opt_out(1, Some(&["promotions"])).unwrap();
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Withdrawn]));
+}
+
+impl Desk {
+    /// Makes a person known to be at home somewhere, as a linked number would.
+    fn at_home(&mut self, key: u128, country: &str) {
+        let home = Home { country: Country::parse(country).ok(), zone: None };
+        self.home_of(key, home);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_the_limit_holds_and_is_counted_as_a_list_would(
+        steps in prop::collection::vec((0_u8..6, 1_u128..8, 0_i64..20), 1..120),
+        limit in 0_u32..5,
+    ) {
+        let mut desk = Desk::with_people(7);
+        desk.limit(Some(limit));
+        let mut open: Vec<(u128, TicketId, i64)> = Vec::new();
+        for (step, key, hours) in steps {
+            desk.now += hours * HOUR_MS;
+            match step {
+                0..=2 => {
+                    if let Ok(ticket) = desk.reserve(key, TEMPLATE) {
+                        open.push((key, ticket, desk.now));
+                    }
+                }
+                3 => {
+                    if let Some(last) = open.pop()
+                        && desk.release(last.1).is_err()
+                    {
+                        open.push(last);
+                    }
+                }
+                4 => {
+                    let mine = open.iter().find(|(known, _, at)| *known == key && desk.now < at + 60_000);
+                    if let Some((_, ticket, _)) = mine {
+                        let _committed = desk.commit(*ticket, key + 1_000);
+                    }
+                }
+                _ => {
+                    desk.opt_out(key, None).unwrap();
+                    // What was open and good then was taken back.
+                    let is_back = |ticket| matches!(
+                        desk.state.ticket(ticket).map(|known| known.state),
+                        Some(TicketState::Voided { .. })
+                    );
+                    open.retain(|(_, ticket, _)| !is_back(*ticket));
+                    desk.opt_in(key, "promotions", None).unwrap();
+                }
+            }
+            let horizon = desk.now - DAY_MS;
+            let mut people: Vec<u128> =
+                open.iter().filter(|(_, _, at)| *at > horizon).map(|(key, ..)| *key).collect();
+            people.sort_unstable();
+            people.dedup();
+            prop_assert_eq!(desk.used(), u64::try_from(people.len()).unwrap());
+            prop_assert!(people.len() <= usize::try_from(limit).unwrap());
+        }
+        prop_assert!(desk.replayed() == desk.state);
+    }
+}

@@ -1,0 +1,36 @@
+//! What a question is resolved against: the durable state, or a draft on top of it.
+
+use crate::domain::{
+    pace::{Counted, UsageKey},
+    registry::Registry,
+    state::{Draft, State},
+};
+
+/// What is known of the business and of what it sent lately.
+pub trait Known {
+    /// Returns what was put and reported.
+    fn registry(&self) -> &Registry;
+
+    /// Returns what was counted lately for a limit.
+    fn counted(&self, key: &UsageKey) -> Counted<'_>;
+}
+
+impl Known for State {
+    fn registry(&self) -> &Registry {
+        self.registry()
+    }
+
+    fn counted(&self, key: &UsageKey) -> Counted<'_> {
+        self.counted(key)
+    }
+}
+
+impl Known for Draft<'_> {
+    fn registry(&self) -> &Registry {
+        self.registry()
+    }
+
+    fn counted(&self, key: &UsageKey) -> Counted<'_> {
+        self.counted(key)
+    }
+}

@@ -1,0 +1,560 @@
+//! May this sender send this message to this person now? The only place that says so.
+//!
+//! A question is resolved once against the registry and then judged for any number of contacts.
+//! Pure: time is an argument, and every failing reason is given, not only the first.
+
+mod known;
+mod pace;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+pub use self::{
+    known::Known,
+    pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until},
+};
+
+use crate::{
+    domain::{
+        consent::{ConsentStatus, Standing, TopicIx},
+        contact::{Contact, SenderIx},
+        entry::Seq,
+        key::ContactKey,
+        names::{Language, PortfolioId, SenderId, TemplateName, TopicId},
+        reason::Reason,
+        registry::{
+            Category, Hold, HoldScope, Registry, Template, TemplateRef, TemplateReport,
+            TemplateState,
+        },
+        ticket::MessageKind,
+        time::{HOUR_MS, Timestamp},
+    },
+    policy::Policy,
+};
+
+/// How long a person's message keeps the window open. Source: Meta, "Send messages".
+pub const SESSION_WINDOW_MS: i64 = 24 * HOUR_MS;
+
+/// The topic that covers every other where policy lets it.
+pub const GENERAL: &str = "general";
+
+/// What is asked, before anything is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// In which form.
+    pub kind: MessageKind,
+    /// Which template.
+    pub template: Option<TemplateName>,
+    /// In which language; may be left out where there is only one.
+    pub language: Option<Language>,
+    /// About what, where no template says so.
+    pub topic: Option<TopicId>,
+    /// From whom.
+    pub sender: Option<SenderId>,
+}
+
+/// A question that makes no sense, whoever it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionError {
+    /// A template message without a template or a topic.
+    #[error("a template message needs a template or a topic")]
+    TopicMissing,
+    /// A session message without a sender: the window belongs to a sender.
+    #[error("a session message needs a sender")]
+    SenderMissing,
+    /// A topic nobody put.
+    #[error("the topic is not known")]
+    TopicUnknown,
+    /// A template in several languages, and none was named.
+    #[error("the template exists in several languages; name one")]
+    LanguageMissing,
+    /// A session message with a template: what is sent as a template is judged as one.
+    #[error("a session message has no template")]
+    TemplateInSession,
+    /// A template and a topic that contradict each other.
+    #[error("the template belongs to another topic")]
+    TopicContradicts,
+}
+
+/// One reason against sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// Which.
+    pub reason: Reason,
+    /// Since when, if it began at a moment.
+    pub since: Option<Timestamp>,
+    /// The entry behind it.
+    pub seq: Option<Seq>,
+    /// When time alone cures it.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Reasons against sending, in the order of the table.
+pub type Hits = SmallVec<[Hit; 2]>;
+
+/// A question with everything looked up that does not depend on the person.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    kind: MessageKind,
+    topic: Option<(TopicId, TopicIx)>,
+    sender: Option<SenderIx>,
+    sender_id: Option<SenderId>,
+    template: Option<TemplateRef>,
+    account: Hits,
+    about_template: Hits,
+    is_marketing: bool,
+    is_utility: bool,
+    /// Since when WhatsApp files the template under marketing, against what was put.
+    marketing_since: Option<(Timestamp, Seq)>,
+    /// Whether people who agreed to the topic did not agree to marketing by it.
+    is_uncovered: bool,
+    /// The topic that covers every other, where policy says so.
+    general: Option<TopicIx>,
+    pace: pace::Pace,
+}
+
+/// What stands for and against one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// All reasons against, in the order of the table; none means yes.
+    pub hits: Hits,
+    /// Where the consent for the question's topic stands.
+    pub standing: Option<Standing>,
+    /// When the window with the question's sender closes, if one was ever opened.
+    pub window_closes_at: Option<Timestamp>,
+    /// Whether it is open, with the margin before its end already counted as closed.
+    pub window_is_open: bool,
+    /// The rules of policy behind reasons.
+    pub grounds: Grounds,
+}
+
+/// What judging needs to know beyond the facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// How long before its end the window is treated as closed, in milliseconds.
+    pub margin_ms: i64,
+}
+
+impl Hit {
+    /// A reason with nothing more to say.
+    pub const fn bare(reason: Reason) -> Self {
+        Self { reason, since: None, seq: None, retry_at: None }
+    }
+
+    const fn at(reason: Reason, since: Option<Timestamp>, seq: Option<Seq>) -> Self {
+        Self { reason, since, seq, retry_at: None }
+    }
+}
+
+impl Question {
+    /// Looks up everything that does not depend on the person.
+    ///
+    /// # Errors
+    ///
+    /// [`QuestionError`] for a question that makes no sense. A sender or template nobody put is a
+    /// reason against sending, not an error.
+    pub fn resolve(&self, known: &impl Known, now: Timestamp) -> Result<Resolved, QuestionError> {
+        self.resolve_under(&known.registry().policy().policy, known, now)
+    }
+
+    /// The same under another policy than the one that counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::resolve`].
+    pub fn resolve_under(
+        &self,
+        policy: &Arc<Policy>,
+        known: &impl Known,
+        now: Timestamp,
+    ) -> Result<Resolved, QuestionError> {
+        let registry = known.registry();
+        let mut resolved = Resolved {
+            kind: self.kind,
+            topic: None,
+            sender: None,
+            sender_id: self.sender.clone(),
+            template: None,
+            account: Hits::new(),
+            about_template: Hits::new(),
+            is_marketing: false,
+            is_utility: false,
+            marketing_since: None,
+            is_uncovered: false,
+            general: general(registry, policy),
+            pace: pace::Pace::of(policy),
+        };
+        if self.kind == MessageKind::Session {
+            if self.template.is_some() {
+                return Err(QuestionError::TemplateInSession);
+            }
+            if self.sender.is_none() {
+                return Err(QuestionError::SenderMissing);
+            }
+        }
+        if let Some(topic) = &self.topic {
+            let (ix, put) = registry.topic(topic).ok_or(QuestionError::TopicUnknown)?;
+            resolved.topic = Some((topic.clone(), ix));
+            resolved.is_marketing = put.value.category == Category::Marketing;
+            resolved.is_utility = put.value.category == Category::Utility;
+            resolved.pace.set_category(put.value.category);
+        }
+        if let Some(name) = &self.template {
+            self.resolve_template(name, registry, &mut resolved)?;
+        } else if self.kind == MessageKind::Template && resolved.topic.is_none() {
+            return Err(QuestionError::TopicMissing);
+        }
+        if let Some(sender) = &self.sender {
+            let scopes = resolved.scopes();
+            resolved.sender = resolve_sender(registry, sender, scopes, &mut resolved.account);
+            if let Some((_, put)) = registry.sender(sender) {
+                resolved.pace.judge_sender(known, (sender, &put.value), now);
+            }
+        }
+        Ok(resolved)
+    }
+
+    fn resolve_template(
+        &self,
+        name: &TemplateName,
+        registry: &Registry,
+        resolved: &mut Resolved,
+    ) -> Result<(), QuestionError> {
+        let mut languages = registry.template_languages(name);
+        let template = match &self.language {
+            Some(language) => TemplateRef { name: name.clone(), language: language.clone() },
+            None => match (languages.next(), languages.next()) {
+                (Some(only), None) => only.clone(),
+                (Some(_), Some(_)) => return Err(QuestionError::LanguageMissing),
+                (None, _) => {
+                    resolved.about_template.push(Hit::bare(Reason::TemplateUnknown));
+                    return Ok(());
+                }
+            },
+        };
+        let Some(put) = registry.template(&template) else {
+            resolved.about_template.push(Hit::bare(Reason::TemplateUnknown));
+            return Ok(());
+        };
+        if self.topic.as_ref().is_some_and(|topic| *topic != put.value.topic) {
+            return Err(QuestionError::TopicContradicts);
+        }
+        resolved.is_marketing = put.value.category == Category::Marketing;
+        resolved.is_utility = put.value.category == Category::Utility;
+        resolved.pace.set_category(put.value.category);
+        let report = registry.reported().template(&template);
+        if let Some(report) = report {
+            resolved.pace.judge_template(report);
+        }
+        let topic = registry.topic(&put.value.topic);
+        let is_for_marketing =
+            topic.is_some_and(|(_, topic)| topic.value.category == Category::Marketing);
+        resolved.marketing_since = report.and_then(|report| marketing_since(report, &put.value));
+        resolved.is_uncovered = !is_for_marketing && resolved.marketing_since.is_some();
+        if let Some((ix, _)) = topic {
+            resolved.topic = Some((put.value.topic.clone(), ix));
+        }
+        if let Some(reason) = template_reason(&put.value) {
+            let retry_at = report.and_then(|report| report.status_until);
+            let retry_at = retry_at.filter(|_| reason == Reason::TemplatePaused);
+            resolved.about_template.push(Hit { retry_at, ..Hit::at(reason, None, Some(put.seq)) });
+        }
+        resolved.template = Some(template);
+        Ok(())
+    }
+}
+
+/// Returns the topic whose consent covers every topic, where policy lets it.
+fn general(registry: &Registry, policy: &Policy) -> Option<TopicIx> {
+    let id = TopicId::parse(GENERAL).ok().filter(|_| policy.settings().general_topic)?;
+    registry.topic(&id).map(|(ix, _)| ix)
+}
+
+fn template_reason(template: &Template) -> Option<Reason> {
+    match template.state() {
+        TemplateState::Sendable => None,
+        TemplateState::Paused => Some(Reason::TemplatePaused),
+        TemplateState::Disabled => Some(Reason::TemplateDisabled),
+        TemplateState::NotApproved => Some(Reason::TemplateNotApproved),
+    }
+}
+
+/// Returns since when, by which entry, WhatsApp files a template under marketing against what was
+/// put.
+fn marketing_since(report: &TemplateReport, template: &Template) -> Option<(Timestamp, Seq)> {
+    let reported = report.category.filter(|_| template.category == Category::Marketing);
+    let impending = report.impending.filter(|(at, _, category, _)| {
+        *category == Category::Marketing && report.category.is_none_or(|(known, _)| known < *at)
+    });
+    let impending = impending.map(|(_, from, _, seq)| (from, seq));
+    reported.or_else(|| impending.filter(|_| template.category != Category::Marketing))
+}
+
+/// Adds what WhatsApp stopped: of the sender's account, or of any while nobody knows which it is.
+fn account_hit(registry: &Registry, id: &SenderId, scopes: &[HoldScope]) -> Option<Hit> {
+    let reported = registry.reported();
+    let found = if let Some(account) = registry.account_of(id) {
+        reported.account(account).and_then(|holds| holds.on(scopes))
+    } else {
+        let found = reported.accounts().filter_map(|holds| holds.on(scopes));
+        found.max_by_key(|hold| hold.until)
+    };
+    found.map(|hold| hold_hit(Reason::AccountRestricted, hold))
+}
+
+fn hold_hit(reason: Reason, hold: Hold) -> Hit {
+    Hit { retry_at: hold.ends_at(), ..Hit::at(reason, Some(hold.at), Some(hold.seq)) }
+}
+
+fn resolve_sender(
+    registry: &Registry,
+    id: &SenderId,
+    scopes: &[HoldScope],
+    account: &mut Hits,
+) -> Option<SenderIx> {
+    let Some((ix, put)) = registry.sender(id) else {
+        account.push(Hit::bare(Reason::SenderUnknown));
+        return None;
+    };
+    if let Some(portfolio) = registry.portfolio(&put.value.portfolio)
+        && portfolio.value.restricted
+    {
+        account.push(Hit::at(Reason::AccountRestricted, None, Some(portfolio.seq)));
+    } else {
+        account.extend(account_hit(registry, id, scopes));
+    }
+    if !put.value.is_connected() {
+        account.push(Hit::at(Reason::SenderNotConnected, None, Some(put.seq)));
+    }
+    if put.value.halted {
+        account.push(Hit::at(Reason::SenderHalted, None, Some(put.seq)));
+    } else {
+        let held = registry.reported().sender(id).and_then(|report| report.holds.on(scopes));
+        account.extend(held.map(|hold| hold_hit(Reason::SenderHalted, hold)));
+    }
+    Some(ix)
+}
+
+impl Resolved {
+    /// Returns in which form the message is.
+    pub const fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Returns the place of the sender, if it is known.
+    pub const fn sender(&self) -> Option<SenderIx> {
+        self.sender
+    }
+
+    /// Returns out of whose limit the message is, if the sender is known.
+    pub const fn portfolio(&self) -> Option<&PortfolioId> {
+        self.pace.portfolio()
+    }
+
+    /// Returns the topic whose consent counts, if one does.
+    pub fn topic(&self) -> Option<&TopicId> {
+        self.topic.as_ref().map(|(id, _)| id)
+    }
+
+    /// Returns the place of that topic.
+    pub fn topic_ix(&self) -> Option<TopicIx> {
+        self.topic.as_ref().map(|(_, ix)| *ix)
+    }
+
+    /// Returns the template, if it is known.
+    pub const fn template(&self) -> Option<&TemplateRef> {
+        self.template.as_ref()
+    }
+
+    /// Judges a number that is not one.
+    pub fn judge_invalid(&self) -> Verdict {
+        let mut hits = Hits::new();
+        hits.push(Hit::bare(Reason::InvalidNumber));
+        hits.extend(self.account.iter().copied());
+        hits.extend(self.about_template.iter().copied());
+        Verdict {
+            hits,
+            standing: None,
+            window_closes_at: None,
+            window_is_open: false,
+            grounds: Grounds::new(),
+        }
+    }
+
+    /// Judges one contact, asked about by `key` if by one, at `now`; `None` is a person nothing is
+    /// known of.
+    pub fn judge(
+        &self,
+        (contact, key): (Option<&Contact>, Option<ContactKey>),
+        policy: SessionPolicy,
+        now: Timestamp,
+    ) -> Verdict {
+        let in_force = |hit: &&Hit| hit.retry_at.is_none_or(|at| now < at);
+        let mut hits: Hits = self.account.iter().filter(in_force).copied().collect();
+        let mut grounds = Grounds::new();
+        let topic = self.topic_ix();
+        let mut standing;
+        let mut window_closes_at = None;
+        match contact {
+            Some(contact) => {
+                self.judge_contact(contact, key, &mut hits);
+                standing = topic.map(|topic| self.standing(contact, topic, now));
+                if let Some(known) = standing.as_mut().filter(|known| known.is_granted())
+                    && let Some((end, rule)) = self.outdated(contact.home, known.at, now)
+                {
+                    (known.status, known.expires_at) = (ConsentStatus::Expired, Some(end));
+                    grounds.push((Reason::Expired, rule.clone()));
+                }
+                window_closes_at = self.window_closes_at(contact);
+                if self.kind == MessageKind::Session
+                    && contact.consents.has_left()
+                    && let Some(stop) = contact.consents.full_stop()
+                {
+                    hits.push(Hit::at(Reason::Withdrawn, Some(stop.at), Some(stop.seq)));
+                }
+            }
+            None => standing = topic.map(|_| Standing::NEVER_ASKED),
+        }
+        if self.kind == MessageKind::Template
+            && let Some(standing) = &standing
+        {
+            hits.extend(self.uncovered_hit(now).or_else(|| consent_hit(standing)));
+        }
+        if self.is_marketing(now)
+            && let Some(stop) = contact.and_then(|known| known.details().told().marketing_stopped())
+        {
+            hits.push(Hit::at(Reason::MarketingStopped, Some(stop.at), Some(stop.seq)));
+        }
+        hits.extend(self.about_template.iter().filter(in_force).copied());
+        let window_is_open = window_closes_at.is_some_and(|at| now < at.plus_ms(-policy.margin_ms));
+        if self.kind == MessageKind::Session && !window_is_open {
+            let since = window_closes_at.filter(|at| *at <= now);
+            hits.push(Hit::at(Reason::SessionWindowClosed, since, None));
+        }
+        if let Some(contact) = contact {
+            self.judge_pace(contact, window_is_open, now, (&mut hits, &mut grounds));
+        }
+        Verdict { hits, standing, window_closes_at, window_is_open, grounds }
+    }
+
+    fn judge_contact(&self, contact: &Contact, key: Option<ContactKey>, hits: &mut Hits) {
+        let details = contact.details();
+        let barred = details.told().barred.map(|barred| (barred.mark.at, barred.mark.seq));
+        if let Some((at, seq)) = details.blocked.or(barred) {
+            hits.push(Hit::at(Reason::Blocked, Some(at), Some(seq)));
+        }
+        // An agreement later than the change is the new person's, in force or run out. A withdrawal
+        // later than the change proves nobody's identity, so both reasons stand beside it.
+        if let Some(change) = contact.identity_changed()
+            && !self.is_registered_since(contact, change.at)
+        {
+            hits.push(Hit::at(Reason::IdentityChanged, Some(change.at), Some(change.seq)));
+        }
+        let told = details.told();
+        let closed = key.or(contact.number_key).and_then(|key| told.closed(key));
+        let moved =
+            [told.moved, closed].into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
+        if let Some(moved) = moved
+            && !self.is_registered_since(contact, moved.at)
+        {
+            hits.push(Hit::at(Reason::NumberChanged, Some(moved.at), Some(moved.seq)));
+        }
+        if let Some((at, seq)) = details.traffic.unreachable() {
+            hits.push(Hit::at(Reason::Unreachable, Some(at), Some(seq)));
+        }
+    }
+}
+
+impl Resolved {
+    /// Returns whether whoever is behind the number now agreed since: to the topic asked about, or
+    /// to anything where none is.
+    fn is_registered_since(&self, contact: &Contact, since: Timestamp) -> bool {
+        match (self.kind, self.topic_ix()) {
+            (MessageKind::Template, Some(topic)) => contact.consents.has_agreed_to(topic, since),
+            (MessageKind::Template | MessageKind::Session, _) => {
+                contact.consents.has_agreed_since(since)
+            }
+        }
+    }
+
+    /// Returns where the consent to the topic stands, or to the one that covers it.
+    fn standing(&self, contact: &Contact, topic: TopicIx, now: Timestamp) -> Standing {
+        let own = contact.consents.standing(topic, now);
+        let is_open = own.status == ConsentStatus::NeverAsked;
+        let general = self.general.filter(|_| is_open);
+        let general = general.map(|general| contact.consents.standing(general, now));
+        general.filter(Standing::is_granted).unwrap_or(own)
+    }
+
+    /// Returns when the window closes: a day after the person wrote, unless WhatsApp said since
+    /// that it is closed.
+    fn window_closes_at(&self, contact: &Contact) -> Option<Timestamp> {
+        let details = contact.details();
+        let wrote_at = self.sender.and_then(|sender| details.traffic.last_inbound(sender))?;
+        let ended = self.sender_id.as_ref().and_then(|sender| details.told().window_ended(sender));
+        let ended = ended.filter(|ended| wrote_at <= *ended);
+        Some(ended.unwrap_or_else(|| wrote_at.plus_ms(SESSION_WINDOW_MS)))
+    }
+
+    /// Returns whether it is a marketing template that is to be sent.
+    fn is_marketing(&self, now: Timestamp) -> bool {
+        let is_filed_so = self.marketing_since.is_some_and(|(since, _)| since <= now);
+        self.kind == MessageKind::Template && (self.is_marketing || is_filed_so)
+    }
+
+    /// A template that turned marketing is not what people agreed to who agreed to its topic.
+    fn uncovered_hit(&self, now: Timestamp) -> Option<Hit> {
+        let (since, seq) = self.marketing_since.filter(|(since, _)| *since <= now)?;
+        self.is_uncovered.then(|| Hit::at(Reason::NeverAsked, Some(since), Some(seq)))
+    }
+
+    /// Returns which holds stop such a message.
+    const fn scopes(&self) -> &'static [HoldScope] {
+        let is_marketing = self.is_marketing || self.marketing_since.is_some();
+        match (self.kind, is_marketing, self.is_utility) {
+            (MessageKind::Session, ..) => &[HoldScope::All, HoldScope::Sessions],
+            (MessageKind::Template, false, false) => &[HoldScope::All, HoldScope::Templates],
+            (MessageKind::Template, false, true) => {
+                &[HoldScope::All, HoldScope::Templates, HoldScope::Utility]
+            }
+            (MessageKind::Template, true, _) => {
+                &[HoldScope::All, HoldScope::Templates, HoldScope::Marketing]
+            }
+        }
+    }
+}
+
+fn consent_hit(standing: &Standing) -> Option<Hit> {
+    let reason = match standing.status {
+        ConsentStatus::Granted => return None,
+        ConsentStatus::NeverAsked => Reason::NeverAsked,
+        ConsentStatus::Pending => Reason::Pending,
+        ConsentStatus::Expired => Reason::Expired,
+        ConsentStatus::Withdrawn => Reason::Withdrawn,
+    };
+    let since = match standing.status {
+        ConsentStatus::Expired => standing.expires_at,
+        ConsentStatus::Granted
+        | ConsentStatus::NeverAsked
+        | ConsentStatus::Pending
+        | ConsentStatus::Withdrawn => standing.at,
+    };
+    Some(Hit::at(reason, since, standing.seq))
+}
+
+impl Verdict {
+    /// Returns whether the message may be sent.
+    pub fn is_eligible(&self) -> bool {
+        self.hits.is_empty()
+    }
+
+    /// Returns when time alone makes it eligible: `None` if it is, or if something else is needed.
+    pub fn next_eligible_at(&self) -> Option<Timestamp> {
+        let mut latest = None;
+        for hit in &self.hits {
+            latest = latest.max(Some(hit.retry_at?));
+        }
+        latest
+    }
+}

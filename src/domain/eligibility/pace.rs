@@ -1,0 +1,301 @@
+//! How often, how fast, how many, at what hour: what is judged of a message beside agreement.
+
+use std::sync::Arc;
+
+use crate::{
+    domain::{
+        absorbed::Mark,
+        contact::Contact,
+        eligibility::{Hit, Hits, Known, Resolved, Verdict},
+        home::Home,
+        names::{PortfolioId, SenderId},
+        pace::{Counted, UsageKey, capped_until, is_counted},
+        reason::Reason,
+        registry::{Category, Quality, Sender, TemplateReport},
+        ticket::MessageKind,
+        time::{DAY_MS, SECOND_MS, Timestamp},
+    },
+    policy::{self, Policy, RuleRef, Rules},
+    zones,
+};
+
+/// The pace at which one sender may write to one person, in milliseconds between messages.
+/// Source: Meta, "Throughput" (pair rate limit: 1 message every 6 seconds).
+pub const PAIR_MS: i64 = 6 * SECOND_MS;
+
+/// So many messages at once are borrowed from what that pace allows later. Source: as above.
+pub const PAIR_BURST: i64 = 45;
+
+/// How long a word that somebody is in a group that gets no marketing is taken to hold: WhatsApp
+/// names no end, and tells again if it still is so.
+const EXPERIMENT_MS: i64 = 30 * DAY_MS;
+
+/// What a share of a limit is taken of where there is none.
+const UNLIMITED: u32 = 100_000;
+
+/// What the pace of a question's messages depends on, except the person.
+#[derive(Debug, Clone)]
+pub(super) struct Pace {
+    policy: Arc<Policy>,
+    /// What the message counts as.
+    category: Option<Category>,
+    /// Out of whose limit it is.
+    portfolio: Option<PortfolioId>,
+    /// Whether the limit is used up.
+    full: Full,
+    /// Whether marketing is held back for its quality.
+    brake: Full,
+    /// The countries WhatsApp said the sender may not write to.
+    countries: Vec<(policy::Country, Mark)>,
+}
+
+/// Whether something has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// It has.
+    No,
+    /// It has none until then.
+    Until(Timestamp),
+    /// It has none, and time alone does not change that.
+    Stopped,
+}
+
+/// Rules of policy that a verdict rests on.
+pub type Grounds = Vec<(Reason, RuleRef)>;
+
+impl Pace {
+    pub(super) fn of(policy: &Arc<Policy>) -> Self {
+        Self {
+            policy: Arc::clone(policy),
+            category: None,
+            portfolio: None,
+            full: Full::No,
+            brake: Full::No,
+            countries: Vec::new(),
+        }
+    }
+
+    pub(super) const fn set_category(&mut self, category: Category) {
+        self.category = Some(category);
+    }
+
+    pub(super) const fn portfolio(&self) -> Option<&PortfolioId> {
+        self.portfolio.as_ref()
+    }
+
+    /// A template that is received badly is marketing nobody wants.
+    pub(super) fn judge_template(&mut self, report: &TemplateReport) {
+        if report.quality.is_some_and(|(_, quality)| quality == Quality::Red) {
+            self.brake = Full::Stopped;
+        }
+    }
+
+    pub(super) fn judge_sender(
+        &mut self,
+        known: &impl Known,
+        (id, sender): (&SenderId, &Sender),
+        now: Timestamp,
+    ) {
+        self.portfolio = Some(sender.portfolio.clone());
+        let registry = known.registry();
+        let limit = registry.portfolio(&sender.portfolio).and_then(|put| put.value.messaging_limit);
+        if let Some(limit) = limit {
+            let counted = known.counted(&UsageKey::Portfolio(sender.portfolio.clone()));
+            self.full = freed(counted, limit.into(), now);
+        }
+        let brake = match sender.quality {
+            Quality::Red => Full::Stopped,
+            Quality::Yellow => {
+                let percent = self.policy.settings().yellow_marketing_percent;
+                let share = u64::from(limit.unwrap_or(UNLIMITED)) * u64::from(percent) / 100;
+                freed(known.counted(&UsageKey::Marketing(id.clone())), share, now)
+            }
+            Quality::Green | Quality::Unknown => Full::No,
+        };
+        // Of two the one that does not end by itself.
+        self.brake = match (self.brake, brake) {
+            (Full::Stopped, _) | (_, Full::Stopped) => Full::Stopped,
+            (Full::No, other) => other,
+            (one @ Full::Until(_), _) => one,
+        };
+        self.countries = registry.reported().countries(id).collect();
+    }
+}
+
+/// Returns whether a limit is used up, and when it is not any more.
+fn freed(counted: Counted<'_>, limit: u64, now: Timestamp) -> Full {
+    let used = counted.within(now);
+    if used < limit {
+        return Full::No;
+    }
+    let freed_at = counted.freed_at(used.saturating_sub(limit).saturating_add(1), now);
+    freed_at.map_or(Full::Stopped, Full::Until)
+}
+
+impl Full {
+    /// Returns the reason it is, if it is one.
+    const fn hit(self, reason: Reason) -> Option<Hit> {
+        let retry_at = match self {
+            Self::No => return None,
+            Self::Until(at) => Some(at),
+            Self::Stopped => None,
+        };
+        Some(Hit { retry_at, ..Hit::bare(reason) })
+    }
+}
+
+impl Resolved {
+    /// Returns what the message counts as for caps, by what WhatsApp files the template under.
+    pub fn category(&self, now: Timestamp) -> Option<Category> {
+        let category = self.pace.category.filter(|_| self.kind == MessageKind::Template)?;
+        Some(if self.is_marketing(now) { Category::Marketing } else { category })
+    }
+
+    /// Returns what policy asks for about a message to somebody at home there.
+    pub(super) fn rules(&self, home: Home, now: Timestamp) -> &Rules {
+        let category = self.category(now).map_or(policy::Category::Session, Into::into);
+        self.pace.policy.rules(home.country, category)
+    }
+
+    /// Returns by which rule, and since when, an agreement is too old.
+    pub(super) fn outdated(
+        &self,
+        home: Home,
+        agreed_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, &RuleRef)> {
+        let limit = self.rules(home, now).consent_expiry_days.as_ref()?;
+        let end = agreed_at?.plus_ms(i64::from(limit.amount).saturating_mul(DAY_MS));
+        (end <= now).then_some((end, &limit.rule))
+    }
+
+    /// Returns whether the message would take room of the portfolio's limit.
+    pub fn takes_room(&self, contact: Option<&Contact>, verdict: &Verdict, now: Timestamp) -> bool {
+        let Some(portfolio) = &self.pace.portfolio else { return false };
+        let is_known =
+            contact.is_some_and(|known| is_counted(&known.details().sent, portfolio, now));
+        self.kind == MessageKind::Template && !verdict.window_is_open && !is_known
+    }
+
+    /// Judges country, caps, hours, quality, pair and limit, in this order.
+    pub(super) fn judge_pace(
+        &self,
+        contact: &Contact,
+        is_open: bool,
+        now: Timestamp,
+        (hits, grounds): (&mut Hits, &mut Grounds),
+    ) {
+        let rules = self.rules(contact.home, now);
+        self.judge_country(contact, rules, (hits, grounds));
+        self.judge_held_back(contact, is_open, now, hits);
+        self.judge_caps(contact, rules, now, (hits, grounds));
+        judge_hours(contact, rules, now, (hits, grounds));
+        hits.extend(self.pace.brake.hit(Reason::QualityBrake).filter(|_| self.is_marketing(now)));
+        self.judge_pair(contact, now, hits);
+        if self.kind == MessageKind::Template
+            && !is_open
+            && let Some(hit) = self.pace.full.hit(Reason::MessagingLimit)
+            && let Some(portfolio) = &self.pace.portfolio
+            && !is_counted(&contact.details().sent, portfolio, now)
+        {
+            hits.push(hit);
+        }
+    }
+
+    /// A rule comes before what WhatsApp said: it says why.
+    fn judge_country(
+        &self,
+        contact: &Contact,
+        rules: &Rules,
+        (hits, grounds): (&mut Hits, &mut Grounds),
+    ) {
+        if let Some(rule) = &rules.pause {
+            hits.push(Hit::bare(Reason::CountryBlocked));
+            grounds.push((Reason::CountryBlocked, rule.clone()));
+            return;
+        }
+        let details = contact.details();
+        let is_answered = |at: Timestamp| details.traffic.reached_at.is_some_and(|seen| at < seen);
+        let told = details.told().country_blocked.filter(|mark| !is_answered(mark.at));
+        let country = contact.home.country;
+        let of_country = self.pace.countries.iter().find(|(known, _)| Some(*known) == country);
+        if let Some(mark) = told.or(of_country.map(|(_, mark)| *mark)) {
+            hits.push(Hit::at(Reason::CountryBlocked, Some(mark.at), Some(mark.seq)));
+        }
+    }
+
+    fn judge_held_back(&self, contact: &Contact, is_open: bool, now: Timestamp, hits: &mut Hits) {
+        let told = contact.details().told();
+        if let Some(held) = told.held_back.filter(|held| self.is_marketing(now) && now < held.until)
+        {
+            let retry_at = (held.until != Timestamp::NEVER).then_some(held.until);
+            let hit = Hit::at(Reason::MarketingCooldown, Some(held.mark.at), Some(held.mark.seq));
+            hits.push(Hit { retry_at, ..hit });
+        }
+        if let Some(mark) = told.experiment.filter(|_| self.is_marketing(now) && !is_open) {
+            let ends_at = mark.at.plus_ms(EXPERIMENT_MS);
+            if now < ends_at {
+                let hit = Hit::at(Reason::ExperimentGroup, Some(mark.at), Some(mark.seq));
+                hits.push(Hit { retry_at: Some(ends_at), ..hit });
+            }
+        }
+    }
+
+    /// Every cap holds; the one that ends last says when.
+    fn judge_caps(
+        &self,
+        contact: &Contact,
+        rules: &Rules,
+        now: Timestamp,
+        (hits, grounds): (&mut Hits, &mut Grounds),
+    ) {
+        let sent = &contact.details().sent;
+        let Some(category) = self.category(now).filter(|_| !sent.is_empty()) else { return };
+        let full = rules.frequency_caps.iter().filter_map(|one| {
+            let cap = (one.cap.count.get(), one.cap.days.get());
+            Some((capped_until(sent, category, cap, now)?, &one.rule))
+        });
+        if let Some((until, rule)) = full.max_by_key(|(until, _)| *until) {
+            hits.push(Hit { retry_at: Some(until), ..Hit::bare(Reason::FrequencyCap) });
+            grounds.push((Reason::FrequencyCap, rule.clone()));
+        }
+    }
+
+    /// What WhatsApp refused for its pace, and what would be faster than the pace allows.
+    fn judge_pair(&self, contact: &Contact, now: Timestamp, hits: &mut Hits) {
+        let rest = self.sender_id.as_ref().and_then(|id| contact.details().told().rest(id));
+        let rest = rest.filter(|rest| now < rest.until);
+        let paced = self.sender.and_then(|sender| contact.details().paced(sender));
+        let paced = paced.map(|until| until.plus_ms(-(PAIR_BURST - 1) * PAIR_MS));
+        let paced = paced.filter(|at| now < *at);
+        if rest.is_some() || paced.is_some() {
+            let retry_at = rest.map(|rest| rest.until).max(paced);
+            let hit = Hit::at(Reason::PairRate, None, rest.map(|rest| rest.seq));
+            hits.push(Hit { retry_at, ..hit });
+        }
+    }
+}
+
+/// Judges the hours of the recipient, whose clock may be one of several.
+fn judge_hours(
+    contact: &Contact,
+    rules: &Rules,
+    now: Timestamp,
+    (hits, grounds): (&mut Hits, &mut Grounds),
+) {
+    if rules.quiet_hours.is_empty() {
+        return;
+    }
+    let quiet = zones::quiet(contact.home.zones(), &rules.quiet_hours, now.unix_ms());
+    let Some(quiet) = quiet else { return };
+    let retry_at =
+        (quiet.until != zones::Until::NoneOpen).then(|| Timestamp::from_unix_ms(quiet.until_ms));
+    hits.push(Hit { retry_at, ..Hit::bare(Reason::QuietHours) });
+    grounds.extend(rules.quiet_hours.iter().map(|quiet| (Reason::QuietHours, quiet.rule.clone())));
+}
+
+/// Returns when the messages of a sender to a person will all have gone out at the pace of a pair,
+/// if one more is sent now.
+pub fn paced_until(known: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    known.map_or(now, |known| known.max(now)).plus_ms(PAIR_MS)
+}

@@ -1,0 +1,205 @@
+//! What events say, where they say much.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    consent::ConsentStatus,
+    entry::Seq,
+    ids::TicketId,
+    key::ContactKey,
+    names::{Language, PortfolioId, SenderId, StatementId, TopicId},
+    phone::PhoneNumber,
+    registry::{Category, TemplateRef},
+    ticket::MessageKind,
+    time::Timestamp,
+};
+
+/// Where an act came from, as the caller tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The kind of place: `web_form`, `qr`, `keyword`, `in_store`, …
+    #[serde(rename = "type")]
+    pub kind: Box<str>,
+    /// Which poster, counter or form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_point: Option<Box<str>>,
+    /// Which page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Box<str>>,
+    /// The caller's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Box<str>>,
+}
+
+/// How we know: whatever the caller recorded beside the act.
+pub type Evidence = BTreeMap<Box<str>, Box<str>>;
+
+/// The version of a statement that was in force when a person agreed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementShown {
+    /// Which statement.
+    pub id: StatementId,
+    /// Its content.
+    pub digest: Box<str>,
+    /// In which language, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+}
+
+/// What an act left one topic at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicOutcome {
+    /// Which topic.
+    pub topic: TopicId,
+    /// Where the consent stands after the act.
+    pub status: ConsentStatus,
+    /// When the deciding act happened; for an older act that changed nothing, that of another.
+    pub at: Timestamp,
+    /// When the agreement runs out, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The entry of the deciding act; `None` is this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+}
+
+/// What traffic showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrafficKind {
+    /// The person wrote to a sender.
+    Inbound,
+    /// A message was delivered to the person.
+    Delivered,
+    /// A message was read by the person.
+    Read,
+    /// WhatsApp could not deliver to the number.
+    Undeliverable,
+}
+
+/// A person agreed, or was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptedIn {
+    /// The number the person gave, canonical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PhoneNumber>,
+    /// The number as it was written, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Box<str>>,
+    /// What it left each topic at.
+    pub topics: Vec<TopicOutcome>,
+    /// When the person did it.
+    pub captured_at: Timestamp,
+    /// Whether it only counts once the person confirms.
+    #[serde(default)]
+    pub awaits_confirmation: bool,
+    /// Where it came from.
+    pub source: Source,
+    /// What was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<StatementShown>,
+    /// How we know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: Evidence,
+}
+
+/// A person withdrew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptedOut {
+    /// The number the person gave, canonical.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<PhoneNumber>,
+    /// The number as it was written, where that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Box<str>>,
+    /// Whether the person withdrew from everything, present and future topics alike.
+    pub everything: bool,
+    /// What it left each topic at.
+    pub topics: Vec<TopicOutcome>,
+    /// When the person did it.
+    pub captured_at: Timestamp,
+    /// Where it came from.
+    pub source: Source,
+    /// Why, in the person's or the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+    /// Weak spellings of the number that nobody is known by yet: whoever turns up under one of
+    /// them has withdrawn too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weak_keys: Vec<ContactKey>,
+    /// Set where the person withdrew under another spelling of the number: the entry of that act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<Seq>,
+    /// How we know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: Evidence,
+}
+
+/// A right to send was reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketReserved {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// From whom.
+    pub sender: SenderId,
+    /// In which form.
+    pub kind: MessageKind,
+    /// Which template, for a template message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateRef>,
+    /// About what, for a template message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<TopicId>,
+    /// The number to send to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<PhoneNumber>,
+    /// The business-scoped user id to send to, where the sender named that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Box<str>>,
+    /// The identity hash to send along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_hash: Option<Box<str>>,
+    /// Until when sending may start.
+    pub expires_at: Timestamp,
+    /// What it counts as for caps, for a template message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// Out of whose limit it is; absent for one into an open window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts_for: Option<PortfolioId>,
+    /// How far ahead of the pace of the pair it is: when all the messages to this person so far
+    /// would have gone out at that pace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paced_until: Option<Timestamp>,
+    /// When sending should start, so that the sender keeps to its throughput; at once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_at: Option<Timestamp>,
+    /// When the sender's messages so far will all have gone out at its throughput, in
+    /// microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_paced_us: Option<i64>,
+}
+
+/// Something came up that people must look at. The text of a message is no part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewOpened {
+    /// Why: a stable word.
+    pub why: Box<str>,
+    /// The word of the lists it is close to; the payload, or the entry points, that may mean one
+    /// thing or another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<Box<str>>,
+    /// What that word would mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Box<str>>,
+    /// When the message was written.
+    pub happened_at: Timestamp,
+    /// The message, as WhatsApp named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Box<str>>,
+    /// The sender it was written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderId>,
+}

@@ -1,0 +1,13 @@
+//! What WhatsApp says: facts to be decided about, and what they leave behind of one contact.
+//!
+//! Every fact carries its own moment, and that moment rules: what is kept is the latest, the
+//! earliest or the highest of what was said, so that facts may come late, twice and in any order.
+
+mod command;
+mod told;
+
+pub use command::{
+    AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect, Heard,
+    HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
+};
+pub use told::{Barred, Closed, HeldBack, Preference, Rest, Review, Spared, Told, WindowEnd};

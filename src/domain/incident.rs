@@ -1,0 +1,345 @@
+//! Failures that an unusual share of a sender's messages has in common: an incident of the sender's,
+//! which says nothing about the people the messages were meant for.
+//!
+//! Counted by the events' own time, to the minute, from what the ledger records. Only failures that
+//! would mark a person until something else happens are looked at; what ends by itself, and what
+//! the person did, always counts.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    absorbed::Mark,
+    contact::SenderIx,
+    entry::{Seq, Subject},
+    time::{MINUTE_MS, Timestamp},
+};
+
+/// Over how many minutes failures are counted.
+pub const WINDOW_MINUTES: i64 = 60;
+
+/// So many failures of one kind at least are an incident: fewer are a few people.
+pub const FAILED_MIN: u32 = 20;
+
+/// And so many of a hundred outcomes; exactly as many are none yet.
+pub const SHARE_PERCENT: u32 = 30;
+
+/// So many people at most are absolved when an incident is found.
+pub const ABSOLVED_MAX: usize = 1_000;
+
+/// What failures have in common. Stable names: they are stored and part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentKind {
+    /// WhatsApp could not deliver.
+    Unreachable,
+    /// The people are in a group that gets no marketing.
+    Experiment,
+    /// WhatsApp takes no message to the people from this business.
+    Barred,
+    /// The business may not write to their country.
+    CountryBlocked,
+}
+
+const KINDS: usize = 4;
+
+/// An incident that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incident {
+    /// When it was found.
+    pub at: Timestamp,
+    /// The entry that recorded it.
+    pub seq: Seq,
+    /// Failures of its kind within the hour before.
+    pub failed: u32,
+    /// All outcomes within that hour.
+    pub outcomes: u32,
+}
+
+/// A failure that marked a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Blamed {
+    kind: IncidentKind,
+    at: Timestamp,
+    subject: Subject,
+    seq: Seq,
+    before: Option<Before>,
+}
+
+/// A mark that a person had before another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Since when, and the entry that recorded it.
+    pub mark: Mark,
+    /// WhatsApp's code, where the mark has one; 0 otherwise.
+    pub code: i64,
+}
+
+/// How often something came out, within one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Failures of one kind.
+    pub failed: u32,
+    /// All outcomes.
+    pub outcomes: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Minute {
+    /// Which, since 1970.
+    place: i64,
+    reached: u32,
+    failed: [u32; KINDS],
+}
+
+/// What came of the messages of one sender within the last hour.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    /// In the order of time, none twice.
+    minutes: VecDeque<Minute>,
+    blamed: VecDeque<Blamed>,
+    open: BTreeMap<IncidentKind, Incident>,
+}
+
+/// The same of all senders. A fold of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Incidents {
+    by_sender: BTreeMap<SenderIx, Arc<Outcomes>>,
+}
+
+impl IncidentKind {
+    const fn place(self) -> usize {
+        match self {
+            Self::Unreachable => 0,
+            Self::Experiment => 1,
+            Self::Barred => 2,
+            Self::CountryBlocked => 3,
+        }
+    }
+}
+
+impl Tally {
+    /// Returns whether so many failures are more than chance.
+    pub fn is_unusual(self) -> bool {
+        let (failed, outcomes) = (u64::from(self.failed), u64::from(self.outcomes));
+        self.failed >= FAILED_MIN && failed * 100 > outcomes * u64::from(SHARE_PERCENT)
+    }
+}
+
+impl Outcomes {
+    /// Returns the incident of a kind that goes on.
+    pub fn open(&self, kind: IncidentKind) -> Option<Incident> {
+        self.open.get(&kind).copied()
+    }
+
+    /// Returns what would be counted if a message to `subject` failed at `at`, which counts once for
+    /// each person; `None` where that is too long ago to be counted.
+    pub fn tally_with(&self, kind: IncidentKind, at: Timestamp, subject: Subject) -> Option<Tally> {
+        let minute = minute_of(at);
+        let last = self.minutes.back().map_or(minute, |last| last.place.max(minute));
+        let more = u32::from(!self.is_blamed(kind, at, subject));
+        (minute > last - WINDOW_MINUTES).then(|| {
+            let Tally { failed, outcomes } = self.tally(kind, last);
+            let (failed, outcomes) = (failed.saturating_add(more), outcomes.saturating_add(more));
+            Tally { failed, outcomes }
+        })
+    }
+
+    fn is_blamed(&self, kind: IncidentKind, at: Timestamp, subject: Subject) -> bool {
+        let is_near = |one: &Blamed| (minute_of(one.at) - minute_of(at)).abs() < WINDOW_MINUTES;
+        let is_it = |one: &Blamed| one.kind == kind && one.subject == subject && is_near(one);
+        self.blamed.iter().any(is_it)
+    }
+
+    /// Returns what is counted at `now`.
+    pub fn tally_at(&self, kind: IncidentKind, now: Timestamp) -> Tally {
+        self.tally(kind, minute_of(now))
+    }
+
+    fn tally(&self, kind: IncidentKind, last: i64) -> Tally {
+        let mut tally = Tally { failed: 0, outcomes: 0 };
+        for counted in self.minutes.iter().filter(|one| one.place > last - WINDOW_MINUTES) {
+            let all = counted.failed.iter().fold(counted.reached, |sum, n| sum.saturating_add(*n));
+            tally.outcomes = tally.outcomes.saturating_add(all);
+            let failed = counted.failed.get(kind.place()).copied().unwrap_or_default();
+            tally.failed = tally.failed.saturating_add(failed);
+        }
+        tally
+    }
+
+    /// Returns whom failures of a kind marked within the hour before `at`, and by which entries.
+    pub fn blamed(&self, kind: IncidentKind, at: Timestamp) -> Vec<(Subject, Seq)> {
+        let since = minute_of(at) - WINDOW_MINUTES;
+        let blamed = self.blamed.iter().filter(|one| one.kind == kind && minute_of(one.at) > since);
+        blamed.map(|one| (one.subject, one.seq)).collect()
+    }
+
+    /// Returns the mark that was there before the one a failure made.
+    pub fn before(&self, kind: IncidentKind, (subject, seq): (Subject, Seq)) -> Option<Before> {
+        let is_it = |one: &&Blamed| one.kind == kind && one.subject == subject && one.seq == seq;
+        self.blamed.iter().find(is_it)?.before
+    }
+
+    fn minute(&mut self, at: Timestamp) -> Option<&mut Minute> {
+        let minute = minute_of(at);
+        let last = self.minutes.back().map_or(minute, |last| last.place.max(minute));
+        let first = last - WINDOW_MINUTES;
+        while self.minutes.front().is_some_and(|oldest| oldest.place <= first) {
+            self.minutes.pop_front();
+        }
+        self.blamed.retain(|one| minute_of(one.at) > first);
+        if minute <= first {
+            return None;
+        }
+        let place = match self.minutes.binary_search_by_key(&minute, |one| one.place) {
+            Ok(place) => place,
+            Err(place) => {
+                let new = Minute { place: minute, reached: 0, failed: [0; KINDS] };
+                self.minutes.insert(place, new);
+                place
+            }
+        };
+        self.minutes.get_mut(place)
+    }
+
+    fn fold_failed(&mut self, kind: IncidentKind, at: Timestamp) {
+        let minute = self.minute(at);
+        if let Some(count) = minute.and_then(|minute| minute.failed.get_mut(kind.place())) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+fn minute_of(at: Timestamp) -> i64 {
+    at.unix_ms().div_euclid(MINUTE_MS)
+}
+
+impl Incidents {
+    /// Returns what came of a sender's messages.
+    pub fn of(&self, sender: SenderIx) -> Option<&Outcomes> {
+        self.by_sender.get(&sender).map(Arc::as_ref)
+    }
+
+    /// Returns the incidents that go on at `now`: over is what the last hour shows no more.
+    pub fn open_at(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (SenderIx, IncidentKind, Incident)> {
+        self.by_sender.iter().flat_map(move |(sender, outcomes)| {
+            let goes_on = move |kind: &IncidentKind| outcomes.tally_at(*kind, now).is_unusual();
+            let open = outcomes.open.iter().filter(move |(kind, _)| goes_on(kind));
+            open.map(|(kind, incident)| (*sender, *kind, *incident))
+        })
+    }
+
+    fn of_mut(&mut self, sender: SenderIx) -> &mut Outcomes {
+        Arc::make_mut(self.by_sender.entry(sender).or_default())
+    }
+
+    /// Folds in that a message arrived.
+    pub(crate) fn fold_reached(&mut self, sender: SenderIx, at: Timestamp) {
+        if let Some(minute) = self.of_mut(sender).minute(at) {
+            minute.reached = minute.reached.saturating_add(1);
+        }
+    }
+
+    /// Folds in a failure that marked a person.
+    pub(crate) fn fold_blamed(
+        &mut self,
+        sender: SenderIx,
+        kind: IncidentKind,
+        (subject, at, seq): (Subject, Timestamp, Seq),
+        before: Option<Before>,
+    ) {
+        let outcomes = self.of_mut(sender);
+        if !outcomes.is_blamed(kind, at, subject) {
+            outcomes.fold_failed(kind, at);
+        }
+        if outcomes.blamed.len() == ABSOLVED_MAX {
+            outcomes.blamed.pop_front();
+        }
+        outcomes.blamed.push_back(Blamed { kind, at, subject, seq, before });
+    }
+
+    /// Folds in a failure that the incident explains.
+    pub(crate) fn fold_spared(&mut self, sender: SenderIx, kind: IncidentKind, at: Timestamp) {
+        self.of_mut(sender).fold_failed(kind, at);
+    }
+
+    /// Folds in that an incident was found: nobody is to blame any more.
+    pub(crate) fn fold_opened(&mut self, sender: SenderIx, kind: IncidentKind, incident: Incident) {
+        let outcomes = self.of_mut(sender);
+        outcomes.blamed.retain(|one| one.kind != kind);
+        outcomes.open.insert(kind, incident);
+    }
+
+    /// Folds in that it is over.
+    pub(crate) fn fold_closed(&mut self, sender: SenderIx, kind: IncidentKind) {
+        self.of_mut(sender).open.remove(&kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENDER: SenderIx = SenderIx(0);
+    const KIND: IncidentKind = IncidentKind::Unreachable;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_unix_ms(minute * MINUTE_MS)
+    }
+
+    fn counted(reached: u32, failed: u32) -> Incidents {
+        let mut incidents = Incidents::default();
+        for _ in 0..reached {
+            incidents.fold_reached(SENDER, at(100));
+        }
+        for place in 0..failed {
+            incidents.fold_blamed(SENDER, KIND, (Subject(place), at(100), Seq(place.into())), None);
+        }
+        incidents
+    }
+
+    fn is_unusual(incidents: &Incidents, minute: i64) -> Option<bool> {
+        let tally = incidents.of(SENDER)?.tally_with(KIND, at(minute), Subject(999))?;
+        Some(tally.is_unusual())
+    }
+
+    #[test]
+    fn an_incident_takes_twenty_failures_and_more_than_three_of_ten() {
+        assert_eq!(is_unusual(&counted(0, 18), 100), Some(false), "19 of 19");
+        assert_eq!(is_unusual(&counted(0, 19), 100), Some(true), "20 of 20");
+        assert_eq!(is_unusual(&counted(70, 29), 100), Some(false), "30 of 100");
+        assert_eq!(is_unusual(&counted(69, 29), 100), Some(true), "30 of 99");
+    }
+
+    #[test]
+    fn what_is_an_hour_old_counts_no_more_and_what_comes_an_hour_late_is_not_counted() {
+        let mut incidents = counted(0, 19);
+        assert_eq!(is_unusual(&incidents, 159), Some(true));
+        assert_eq!(is_unusual(&incidents, 160), Some(false));
+        incidents.fold_reached(SENDER, at(160));
+        assert_eq!(is_unusual(&incidents, 100), None);
+        let outcomes = incidents.of(SENDER).unwrap();
+        assert_eq!(outcomes.minutes.len(), 1);
+        assert!(outcomes.blamed(KIND, at(160)).is_empty());
+    }
+
+    #[test]
+    fn an_incident_absolves_those_it_explains_and_shows_until_its_hour_is_over() {
+        let mut incidents = counted(0, 20);
+        assert_eq!(incidents.of(SENDER).unwrap().blamed(KIND, at(100)).len(), 20);
+        let found = Incident { at: at(100), seq: Seq(30), failed: 20, outcomes: 20 };
+        incidents.fold_opened(SENDER, KIND, found);
+        assert!(incidents.of(SENDER).unwrap().blamed(KIND, at(100)).is_empty());
+        assert_eq!(incidents.open_at(at(159)).count(), 1);
+        assert_eq!(incidents.open_at(at(160)).count(), 0);
+        incidents.fold_closed(SENDER, KIND);
+        assert_eq!(incidents.open_at(at(100)).count(), 0);
+    }
+}

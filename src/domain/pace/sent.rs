@@ -1,0 +1,128 @@
+//! What was sent to one person lately.
+
+use crate::domain::{
+    ids::TicketId,
+    names::PortfolioId,
+    pace::moments::COUNTED_MS,
+    registry::Category,
+    time::{DAY_MS, Timestamp},
+};
+
+/// How long a template that was sent is remembered, in milliseconds: no cap looks back further.
+pub const SENT_KEPT_MS: i64 = 366 * DAY_MS;
+
+/// So many of them at most, the latest: no cap allows more.
+pub const SENT_MAX: usize = 100;
+
+/// A template that was sent to a person, or may be: its ticket is reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// By which ticket.
+    pub ticket: TicketId,
+    /// When that was reserved.
+    pub at: Timestamp,
+    /// What it counts as for caps.
+    pub category: Category,
+    /// Out of whose limit it was, if out of one: it did not go into an open window.
+    pub portfolio: Option<PortfolioId>,
+}
+
+/// Adds a template to those a person was sent.
+pub(crate) fn add(sent: &mut Vec<Sent>, new: Sent) {
+    let horizon = new.at.plus_ms(-SENT_KEPT_MS);
+    sent.retain(|known| known.at > horizon && known.ticket != new.ticket);
+    let place = sent.partition_point(|known| (known.at, known.ticket) < (new.at, new.ticket));
+    sent.insert(place, new);
+    if sent.len() > SENT_MAX {
+        sent.remove(0);
+    }
+}
+
+/// Returns when a person was last sent something out of a portfolio's limit.
+pub(crate) fn last_of(sent: &[Sent], portfolio: &PortfolioId) -> Option<Timestamp> {
+    let counted = sent.iter().filter(|known| known.portfolio.as_ref() == Some(portfolio));
+    counted.map(|known| known.at).max()
+}
+
+/// Returns whether a person counts for a portfolio's limit at `now`, so that one more message costs
+/// nothing of it.
+pub(crate) fn is_counted(sent: &[Sent], portfolio: &PortfolioId, now: Timestamp) -> bool {
+    last_of(sent, portfolio).is_some_and(|at| now < at.plus_ms(COUNTED_MS))
+}
+
+/// Returns when one more template of a category is allowed under a cap of `count` in `days`;
+/// `None` if it is now.
+pub(crate) fn capped_until(
+    sent: &[Sent],
+    category: Category,
+    (count, days): (u32, u32),
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let span_ms = i64::from(days).saturating_mul(DAY_MS);
+    let since = now.plus_ms(-span_ms);
+    let of_category = sent.iter().rev().filter(|known| known.category == category);
+    let nth = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+    let oldest = of_category.take_while(|known| known.at > since).nth(nth)?;
+    Some(oldest.at.plus_ms(span_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MARKETING: Category = Category::Marketing;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    fn sent(days: &[i64], portfolio: Option<&str>) -> Vec<Sent> {
+        let mut all = Vec::new();
+        for day in days {
+            let ticket = TicketId::from_uuid(Uuid::from_u128(day.unsigned_abs().into()));
+            let portfolio = portfolio.map(|id| PortfolioId::parse(id).unwrap());
+            add(&mut all, Sent { ticket, at: at(day * DAY_MS), category: MARKETING, portfolio });
+        }
+        all
+    }
+
+    #[test]
+    fn one_in_fourteen_days_is_free_again_after_exactly_fourteen_days() {
+        let known = sent(&[1], None);
+        let free_at = at(15 * DAY_MS);
+        assert_eq!(capped_until(&known, MARKETING, (1, 14), free_at.plus_ms(-1)), Some(free_at));
+        assert_eq!(capped_until(&known, MARKETING, (1, 14), free_at), None);
+        assert_eq!(capped_until(&known, Category::Utility, (1, 14), at(2 * DAY_MS)), None);
+    }
+
+    #[test]
+    fn of_several_the_one_that_must_leave_first_says_when() {
+        let known = sent(&[5, 1, 3], None);
+        let now = at(5 * DAY_MS);
+        assert_eq!(capped_until(&known, MARKETING, (3, 10), now), Some(at(11 * DAY_MS)));
+        assert_eq!(capped_until(&known, MARKETING, (2, 10), now), Some(at(13 * DAY_MS)));
+        assert_eq!(capped_until(&known, MARKETING, (4, 10), now), None);
+    }
+
+    #[test]
+    fn a_person_counts_for_a_day_after_the_last_message_and_for_no_other_portfolio() {
+        let known = sent(&[1, 2], Some("p1"));
+        let [one, other] = ["p1", "p2"].map(|id| PortfolioId::parse(id).unwrap());
+        assert!(is_counted(&known, &one, at(3 * DAY_MS - 1)));
+        assert!(!is_counted(&known, &one, at(3 * DAY_MS)));
+        assert!(!is_counted(&known, &other, at(2 * DAY_MS)));
+    }
+
+    #[test]
+    fn no_more_are_kept_than_any_cap_looks_at() {
+        let days: Vec<i64> = (0..500).collect();
+        let known = sent(&days, None);
+        assert_eq!(known.len(), SENT_MAX);
+        let ticket = known[0].ticket;
+        let mut twice = known.clone();
+        add(&mut twice, Sent { ticket, ..known[0].clone() });
+        assert_eq!(twice, known);
+    }
+}

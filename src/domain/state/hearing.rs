@@ -1,0 +1,114 @@
+//! Folding what WhatsApp told about a contact.
+
+use crate::{
+    domain::{
+        absorbed::Mark,
+        entry::{Seq, Subject},
+        event::Event,
+        hearing::Review,
+        registry::{Hold, HoldCause, HoldKey, Registry},
+        state::Draft,
+        time::Timestamp,
+    },
+    policy::Country,
+};
+
+/// The review that stands for identifiers of two contacts that came together.
+pub(in crate::domain) const IDENTIFIERS_CONFLICT: &str = "identifiers_conflict";
+
+impl Draft<'_> {
+    /// Folds an entry in that only what WhatsApp says makes.
+    pub(super) fn fold_told(&mut self, seq: Seq, subject: Subject, event: &Event) {
+        if let Event::ReviewOpened(opened) = event {
+            let review = Review {
+                contact: subject,
+                why: opened.why.clone(),
+                word: opened.word.clone(),
+                scope: opened.scope.clone(),
+                at: opened.happened_at,
+            };
+            self.changes.reviews.insert(seq, Some(review));
+        } else if let Event::ReviewDecided { review, .. } = event {
+            self.changes.reviews.insert(*review, None);
+        }
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let details = contact.details_mut();
+        if let Event::IdentityPredated { observed_at, .. } = event {
+            if let Some(identity) = &mut details.identity {
+                identity.fold_before(*observed_at, seq);
+            }
+        } else if let Event::IdentityDoubted { happened_at } = event {
+            Mark::fold(&mut details.told_mut().doubted, *happened_at, seq);
+        } else if let Event::MarketingPreferenceSeen { is_stopped, happened_at } = event {
+            let mark = Mark { at: *happened_at, seq };
+            details.told_mut().fold_preference(*is_stopped, mark);
+        } else if let Event::NumberMoved { happened_at, closed_key, .. }
+        | Event::UserMoved { happened_at, closed_key, .. } = event
+        {
+            let told = details.told_mut();
+            match closed_key {
+                Some(key) => told.fold_closed(*key, Mark { at: *happened_at, seq }),
+                None => Mark::fold(&mut told.moved, *happened_at, seq),
+            }
+        } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {
+            let mark = Mark { at: *happened_at, seq };
+            details.told_mut().fold_hold(until.unwrap_or(Timestamp::NEVER), mark);
+        } else if let Event::ExperimentSeen { happened_at, .. } = event {
+            Mark::fold(&mut details.told_mut().experiment, *happened_at, seq);
+        } else if let Event::FailureSpared { sender, kind, happened_at, .. } = event {
+            details.told_mut().fold_spared(sender, *kind, Mark { at: *happened_at, seq });
+        } else if let Event::PairSlowed { sender, until, happened_at } = event {
+            details.told_mut().fold_rest(sender, (*until, Some(*happened_at)), seq);
+        } else if let Event::Barred { code, happened_at, .. } = event {
+            details.told_mut().fold_barred(*code, Mark { at: *happened_at, seq });
+        } else if let Event::WindowEnded { sender, happened_at } = event {
+            details.told_mut().fold_window_end(sender, *happened_at);
+        } else if let Event::CountryBlocked { happened_at, .. } = event {
+            Mark::fold(&mut details.told_mut().country_blocked, *happened_at, seq);
+        } else if let Event::ReviewOpened(opened) = event {
+            let told = details.told_mut();
+            if &*opened.why == IDENTIFIERS_CONFLICT {
+                told.conflict = Some(seq);
+            } else {
+                told.reviews.push(seq);
+            }
+        } else if let Event::ReviewDecided { review, .. } = event {
+            let told = details.told_mut();
+            told.reviews.retain(|open| open != review);
+            told.conflict.take_if(|open| *open == *review);
+        }
+    }
+}
+
+/// Folds an entry in that reports something about the business itself.
+pub(super) fn fold_reported(registry: &mut Registry, seq: Seq, event: &Event) {
+    if let Event::SenderLearned { sender, account, happened_at } = event {
+        registry.fold_sender_account(sender, account.clone(), *happened_at);
+    } else if let Event::AccountHeld { account, scope, cause, code, until, happened_at } = event {
+        let hold = hold(*happened_at, *until, seq);
+        registry.fold_account_hold(account, HoldKey::stored(*scope, *cause, *code), hold);
+    } else if let Event::AccountLifted { account, causes, happened_at } = event {
+        registry.fold_account_lift(account, causes.as_deref(), *happened_at);
+    } else if let Event::SenderHalted { sender, scope, code, until, happened_at } = event {
+        let key = HoldKey::stored(*scope, Some(HoldCause::Failed), Some(*code));
+        registry.fold_sender_hold(sender, key, hold(*happened_at, *until, seq));
+    } else if let Event::SenderReported { sender, change, happened_at } = event {
+        registry.fold_sender_report(sender, change, *happened_at, seq);
+    } else if let Event::TemplateReported { template, change, happened_at } = event {
+        registry.fold_template_report(template, change, *happened_at, seq);
+    } else if let Event::CountryBlocked {
+        country: Some(country),
+        sender: Some(sender),
+        happened_at,
+    } = event
+        && let Ok(country) = Country::parse(country)
+    {
+        registry.fold_country(sender, country, Mark { at: *happened_at, seq });
+    } else if let Event::LimitReported { portfolio, limit, happened_at } = event {
+        registry.fold_limit(portfolio, *limit, *happened_at, seq);
+    }
+}
+
+fn hold(at: Timestamp, until: Option<Timestamp>, seq: Seq) -> Hold {
+    Hold { at, until: until.unwrap_or(Timestamp::NEVER), seq }
+}

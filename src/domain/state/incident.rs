@@ -1,0 +1,160 @@
+//! Folding what came of messages, and the incidents that shows.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    absorbed::Mark,
+    contact::{Details, SenderIx},
+    entry::{Seq, Subject},
+    event::{Event, TrafficKind},
+    hearing::Barred,
+    incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES},
+    names::SenderId,
+    state::Draft,
+    time::{MINUTE_MS, Timestamp},
+};
+
+impl Draft<'_> {
+    /// Counts an entry that says what became of a sender's message.
+    pub(super) fn fold_outcome(&mut self, seq: Seq, subject: Subject, event: &Event) {
+        if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, .. } = event {
+            match kind {
+                TrafficKind::Inbound => {}
+                // What was read was delivered, and is counted so, unless it just was.
+                TrafficKind::Read if self.is_reached_lately(subject, *happened_at) => {}
+                TrafficKind::Read | TrafficKind::Delivered => {
+                    self.fold_country_open(subject, sender, *happened_at);
+                    self.count(sender, |incidents, sender| {
+                        incidents.fold_reached(sender, *happened_at);
+                    });
+                }
+                TrafficKind::Undeliverable => {
+                    let kind = IncidentKind::Unreachable;
+                    self.fold_blamed(sender, kind, (subject, *happened_at, seq));
+                }
+            }
+        } else if let Event::ExperimentSeen { sender: Some(sender), happened_at } = event {
+            self.fold_blamed(sender, IncidentKind::Experiment, (subject, *happened_at, seq));
+        } else if let Event::Barred { sender: Some(sender), happened_at, .. } = event {
+            self.fold_blamed(sender, IncidentKind::Barred, (subject, *happened_at, seq));
+        } else if let Event::CountryBlocked { sender: Some(sender), happened_at, .. } = event
+            && subject.is_contact()
+        {
+            self.fold_blamed(sender, IncidentKind::CountryBlocked, (subject, *happened_at, seq));
+        } else if let Event::FailureSpared { sender, kind, happened_at, .. } = event {
+            let told = self.contact(subject).map(|known| known.details().told());
+            let counted = told.and_then(|told| told.spared(sender, *kind));
+            // One person whose messages fail again and again is one person.
+            if counted.is_none_or(|mark| !is_lately(mark.at, *happened_at)) {
+                self.count(sender, |incidents, sender| {
+                    incidents.fold_spared(sender, *kind, *happened_at);
+                });
+            }
+        } else if let Event::IncidentOpened {
+            sender,
+            kind,
+            happened_at,
+            failed,
+            outcomes,
+            absolved,
+        } = event
+        {
+            let found = Incident { at: *happened_at, seq, failed: *failed, outcomes: *outcomes };
+            let place = self.registry().sender(sender).map(|(place, _)| place);
+            let outcomes = place.and_then(|place| self.incidents().of(place));
+            let before = |at: &(Subject, Seq)| outcomes.and_then(|known| known.before(*kind, *at));
+            let absolved: Vec<_> = absolved.iter().map(|one| (*one, before(one))).collect();
+            self.count(sender, |incidents, sender| incidents.fold_opened(sender, *kind, found));
+            // Of two marks of one person the earlier is what was before the later.
+            for (marked, before) in absolved.into_iter().rev() {
+                self.fold_absolved((sender, *kind), marked, before);
+            }
+        } else if let Event::IncidentClosed { sender, kind, .. } = event {
+            self.count(sender, |incidents, sender| incidents.fold_closed(sender, *kind));
+        }
+    }
+
+    /// A message that arrived shows that the sender may write to its country.
+    fn fold_country_open(&mut self, subject: Subject, sender: &SenderId, at: Timestamp) {
+        let Some(country) = self.contact(subject).and_then(|known| known.home.country) else {
+            return;
+        };
+        let known = self.registry().reported().country(sender, country);
+        if known.is_some_and(|known| known.at < at) {
+            let registry = Arc::make_mut(&mut self.changes.registry);
+            registry.fold_country_open(sender, country, at);
+        }
+    }
+
+    fn count(&mut self, sender: &SenderId, fold: impl FnOnce(&mut Incidents, SenderIx)) {
+        if let Some((sender, _)) = self.registry().sender(sender) {
+            fold(Arc::make_mut(&mut self.changes.incidents), sender);
+        }
+    }
+
+    fn is_reached_lately(&self, subject: Subject, at: Timestamp) -> bool {
+        let known = self.contact(subject).and_then(|known| known.details().traffic.reached_at);
+        known.is_some_and(|known| is_lately(known, at))
+    }
+
+    /// Counts a failure that marks a person, and keeps the mark that was there before it.
+    fn fold_blamed(
+        &mut self,
+        sender: &SenderId,
+        kind: IncidentKind,
+        failure: (Subject, Timestamp, Seq),
+    ) {
+        let known = self.contact(failure.0);
+        let before = known.and_then(|known| mark_of(known.details(), kind));
+        self.count(sender, |incidents, sender| {
+            incidents.fold_blamed(sender, kind, failure, before);
+        });
+    }
+
+    /// Takes a mark off a contact, if it still is the one that this entry made: what was there
+    /// before it is there again.
+    fn fold_absolved(
+        &mut self,
+        (sender, kind): (&SenderId, IncidentKind),
+        (subject, seq): (Subject, Seq),
+        before: Option<Before>,
+    ) {
+        let subject = self.resolve(subject);
+        let marked = self.contact(subject).and_then(|known| mark_of(known.details(), kind));
+        let Some(Before { mark, .. }) = marked.filter(|marked| marked.mark.seq == seq) else {
+            return;
+        };
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let details = contact.details_mut();
+        let known = before.map(|before| before.mark);
+        match kind {
+            IncidentKind::Unreachable => {
+                details.traffic.failed = known.map(|mark| (mark.at, mark.seq));
+            }
+            IncidentKind::Experiment => details.told_mut().experiment = known,
+            IncidentKind::Barred => {
+                let barred = before.map(|Before { mark, code }| Barred { code, mark });
+                details.told_mut().barred = barred;
+            }
+            IncidentKind::CountryBlocked => details.told_mut().country_blocked = known,
+        }
+        details.told_mut().fold_spared(sender, kind, mark);
+    }
+}
+
+/// Returns whether two moments lie within the time failures are counted over.
+fn is_lately(one: Timestamp, other: Timestamp) -> bool {
+    one.ms_since(other).abs() < WINDOW_MINUTES * MINUTE_MS
+}
+
+fn mark_of(details: &Details, kind: IncidentKind) -> Option<Before> {
+    let bare = |mark| Before { mark, code: 0 };
+    match kind {
+        IncidentKind::Unreachable => details.traffic.failed.map(|(at, seq)| bare(Mark { at, seq })),
+        IncidentKind::Experiment => details.told().experiment.map(bare),
+        IncidentKind::Barred => {
+            details.told().barred.map(|Barred { code, mark }| Before { mark, code })
+        }
+        IncidentKind::CountryBlocked => details.told().country_blocked.map(bare),
+    }
+}

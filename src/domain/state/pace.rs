@@ -1,0 +1,141 @@
+//! Folding what was sent: by whom, to whom, and out of whose limit.
+
+use crate::domain::{
+    entry::Subject,
+    hearing::Step,
+    names::{PortfolioId, SenderId},
+    pace::{Counted, MomentsDelta, PacedUs, Sent, UsageKey, last_of, remember},
+    registry::Category,
+    state::{Draft, State},
+    ticket::{Ticket, TicketState},
+    time::Timestamp,
+};
+
+impl State {
+    /// Returns what was counted lately for a limit.
+    pub fn counted(&self, key: &UsageKey) -> Counted<'_> {
+        Counted::new(self.usage.get(key), None)
+    }
+}
+
+impl Draft<'_> {
+    /// Returns what was counted lately for a limit.
+    pub fn counted(&self, key: &UsageKey) -> Counted<'_> {
+        Counted::new(self.base.usage.get(key), self.changes.usage.get(key))
+    }
+
+    /// Returns when the messages of a sender so far will all have gone out.
+    pub fn sender_paced(&self, sender: &SenderId) -> PacedUs {
+        let changed = self.changes.paces.get(sender);
+        changed.or_else(|| self.base.paces.get(sender)).copied().unwrap_or_default()
+    }
+
+    /// Folds in when they will.
+    pub(super) fn fold_sender_paced(&mut self, sender: &SenderId, until: PacedUs) {
+        self.changes.paces.insert(sender.clone(), until);
+    }
+
+    /// Counts what a ticket is for, from the moment it is reserved, unless it is counted.
+    pub(super) fn fold_sent(&mut self, subject: Subject, ticket: &Ticket) {
+        let Some(category) = ticket.category else { return };
+        let at = ticket.reserved_at;
+        let sent = Sent { ticket: ticket.id, at, category, portfolio: ticket.counts_for.clone() };
+        let is_new = |sent: &[Sent]| sent.iter().all(|known| known.ticket != ticket.id);
+        let is_known = self.contact(subject).is_some_and(|known| !is_new(&known.details().sent));
+        if is_known {
+            return;
+        }
+        self.recount(subject, ticket, |all| remember(all, sent));
+        if category == Category::Marketing {
+            self.usage_mut(UsageKey::Marketing(ticket.sender.clone())).add(at, 1);
+        }
+    }
+
+    /// Takes back what a ticket was counted for: nothing was sent on it.
+    pub(super) fn fold_unsent(&mut self, subject: Subject, ticket: &Ticket) {
+        let is_it = |known: &Sent| known.ticket == ticket.id;
+        let Some(known) = self.contact(subject) else { return };
+        if !known.details().sent.iter().any(is_it) {
+            return;
+        }
+        self.recount(subject, ticket, |all| all.retain(|known| !is_it(known)));
+        if ticket.category == Some(Category::Marketing) {
+            self.usage_mut(UsageKey::Marketing(ticket.sender.clone())).add(ticket.reserved_at, -1);
+        }
+    }
+
+    /// Folds in how far a message got: one that failed was none, and one that was sent was one
+    /// although its ticket had been given or taken back.
+    pub(super) fn fold_step(&mut self, subject: Subject, ticket: &Ticket, step: Step) {
+        match (step, ticket.state) {
+            (Step::Failed, _) => self.fold_unsent(subject, ticket),
+            (
+                Step::Sent | Step::Delivered | Step::Read,
+                TicketState::Released | TicketState::Voided { .. } | TicketState::Committed { .. },
+            ) => self.fold_sent(subject, ticket),
+            (Step::Sent | Step::Delivered | Step::Read, TicketState::Reserved) => {}
+        }
+    }
+
+    /// Changes what a person was sent, and what that means for the limit it was out of.
+    fn recount(&mut self, subject: Subject, ticket: &Ticket, change: impl FnOnce(&mut Vec<Sent>)) {
+        let portfolio = ticket.counts_for.clone();
+        let Some(contact) = self.contact_mut(subject) else { return };
+        let sent = &mut contact.details_mut().sent;
+        let last = |sent: &[Sent]| portfolio.as_ref().and_then(|id| last_of(sent, id));
+        let before = last(sent);
+        change(sent);
+        let after = last(sent);
+        if let Some(id) = portfolio
+            && before != after
+        {
+            let usage = self.usage_mut(UsageKey::Portfolio(id));
+            if let Some(at) = before {
+                usage.add(at, -1);
+            }
+            if let Some(at) = after {
+                usage.add(at, 1);
+            }
+        }
+    }
+
+    /// What was sent to a person was sent to the one they are part of now, who counts once.
+    pub(super) fn fold_sent_of(&mut self, from: Subject, into: Subject) {
+        let Some(contact) = self.contact_mut(from) else { return };
+        let (theirs, paced, home) = {
+            let home = contact.home;
+            let details = contact.details_mut();
+            (std::mem::take(&mut details.sent), std::mem::take(&mut details.paced), home)
+        };
+        let Some(contact) = self.contact_mut(into) else { return };
+        if contact.home.country.is_none() {
+            contact.home = home;
+        }
+        let details = contact.details_mut();
+        for (sender, until) in paced {
+            details.fold_paced(sender, until);
+        }
+        let mut portfolios: Vec<PortfolioId> =
+            theirs.iter().filter_map(|sent| sent.portfolio.clone()).collect();
+        portfolios.sort_unstable();
+        portfolios.dedup();
+        let twice: Vec<(PortfolioId, Timestamp)> = portfolios
+            .into_iter()
+            .filter_map(|id| {
+                let one = last_of(&details.sent, &id)?;
+                let other = last_of(&theirs, &id)?;
+                Some((id, one.min(other)))
+            })
+            .collect();
+        for sent in theirs {
+            remember(&mut details.sent, sent);
+        }
+        for (id, at) in twice {
+            self.usage_mut(UsageKey::Portfolio(id)).add(at, -1);
+        }
+    }
+
+    fn usage_mut(&mut self, key: UsageKey) -> &mut MomentsDelta {
+        self.changes.usage.entry(key).or_default()
+    }
+}

@@ -1,0 +1,68 @@
+//! What of WhatsApp's answers the registry does not say yet, as facts for the rules.
+//!
+//! An answer tells how things stand, mostly as they stood before, and a fact of its own moment
+//! would make an entry each time. Whether what is new is also the latest is for the rules.
+
+use crate::{
+    domain::{
+        hearing::{HeardFact, SenderFact, TemplateFact},
+        names::SenderId,
+        registry::{Quality, Registry},
+    },
+    whatsapp::{MessagingLimit, NumberRead, TemplateRead},
+};
+
+/// Words for a template that is sent all the same: warnings, as in webhooks.
+const WARNINGS: [&str; 2] = ["FLAGGED", "LIMIT_EXCEEDED"];
+
+/// Returns what is new of a sender and of its portfolio.
+pub(super) fn of_sender(
+    registry: &Registry,
+    sender: &SenderId,
+    read: &NumberRead,
+) -> Vec<HeardFact> {
+    let Some((_, put)) = registry.sender(sender) else { return Vec::new() };
+    let mut news = Vec::new();
+    if let Some(quality) = read.quality.filter(|quality| *quality != put.value.quality) {
+        news.push(HeardFact::SenderNumber(SenderFact::Quality(quality)));
+    }
+    if let Some(status) = read.status.as_ref().filter(|status| **status != put.value.status) {
+        news.push(HeardFact::SenderNumber(SenderFact::Status(status.clone())));
+    }
+    let limit = match read.limit {
+        Some(MessagingLimit::People(people)) => Some(Some(people)),
+        Some(MessagingLimit::Unlimited) => Some(None),
+        Some(MessagingLimit::NotSet) | None => None,
+    };
+    let known = registry.portfolio(&put.value.portfolio).map(|put| put.value.messaging_limit);
+    if let (Some(limit), Some(known)) = (limit, known)
+        && limit != known
+    {
+        news.push(HeardFact::Limit { limit });
+    }
+    news
+}
+
+/// Returns what is new of a template; nothing for one that nobody put.
+pub(super) fn of_template(registry: &Registry, read: &TemplateRead) -> Vec<HeardFact> {
+    let TemplateRead { template, status, category, quality } = read;
+    let Some(put) = registry.template(template) else { return Vec::new() };
+    let mut news = Vec::new();
+    let status = status.as_ref().filter(|status| {
+        let status: &str = status;
+        status != &*put.value.status && !WARNINGS.contains(&status)
+    });
+    if let Some(status) = status {
+        let (template, status) = (template.clone(), status.clone());
+        news.push(TemplateFact::Status { template, status, pause_ms: None });
+    }
+    if let Some(category) = category.filter(|category| *category != put.value.category) {
+        news.push(TemplateFact::Category { template: template.clone(), category });
+    }
+    let reported = registry.reported().template(template).and_then(|report| report.quality);
+    let known = reported.map_or(Quality::Unknown, |(_, quality)| quality);
+    if let Some(quality) = quality.filter(|quality| *quality != known) {
+        news.push(TemplateFact::Quality { template: template.clone(), quality });
+    }
+    news.into_iter().map(HeardFact::Template).collect()
+}

@@ -1,0 +1,402 @@
+//! `POST /v1/eligibility/preview`: a campaign before it is one. Who could be written to, over how
+//! many days the limit lets it go out, and who could be written to later. Nothing is recorded.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use actix_web::{HttpResponse, web::Bytes};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        consent::ConsentStatus,
+        contact::Contact,
+        eligibility::{Question, Resolved, Verdict},
+        entry::{Seq, Subject},
+        names::TopicId,
+        pace::{Counted, UsageKey},
+        reason::Reason,
+        state::State,
+        time::{DAY_MS, HOUR_MS, Timestamp},
+    },
+    http::{
+        body,
+        edge::{Ask, Edge},
+        person,
+        problem::{BODY_INVALID, Problem, REQUEST_TIMEOUT},
+        v1::{
+            batch::{MessageKindBody, Recipient, Tally, Totals, question},
+            eligibility::{judge, read},
+            stream::Lines,
+        },
+        wire::{self, Moment},
+    },
+    limits::{DECISIONS_AT_ONCE, RECIPIENTS_MAX},
+    numbers::Region,
+};
+
+/// How far a plan looks ahead, in days: a campaign that takes longer needs another limit.
+const PLAN_DAYS: i64 = 31;
+
+/// A campaign.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewBody<'a> {
+    /// Whom: numbers, or objects with a `number`. At most 10,000; stream NDJSON for more.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    recipients: Option<Vec<Recipient<'a>>>,
+    /// Whom: everybody whose consent to a topic stands like this.
+    audience: Option<AudienceBody<'a>>,
+    /// The region of numbers without `+`.
+    region: Option<Cow<'a, str>>,
+    /// The template's name.
+    template: Option<Cow<'a, str>>,
+    /// Its language, if it has several.
+    language: Option<Cow<'a, str>>,
+    /// The topic, where no template says it.
+    topic: Option<Cow<'a, str>>,
+    /// The sender's `phone_number_id`; without one there is no limit to plan by.
+    sender: Option<Cow<'a, str>>,
+    /// The form of the message: `template`, the default, or `session`.
+    kind: Option<MessageKindBody>,
+}
+
+/// Everybody whose consent to a topic stands in one way.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AudienceBody<'a> {
+    /// The topic.
+    topic: Cow<'a, str>,
+    /// Where their consent stands: `granted`, if left out.
+    #[schema(value_type = Option<String>)]
+    status: Option<ConsentStatus>,
+}
+
+/// What would come of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PreviewAnswer {
+    /// The ledger's last entry when counting began.
+    #[schema(value_type = u64)]
+    as_of: Seq,
+    /// How many could be written to, how many not, and why. The messaging limit is no reason here:
+    /// the plan says how long it takes.
+    totals: Totals,
+    /// Of those who could, how many take room of the messaging limit.
+    new_recipients: u64,
+    /// How the rest of the limit is used; `null` without a limit.
+    plan: Option<PlanBody>,
+    /// Those who could not now and could later by waiting alone, by the day (UTC) on which they
+    /// could.
+    later: Vec<LaterBody>,
+}
+
+/// A campaign over days.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlanBody {
+    /// The limit it is planned under.
+    limit: u32,
+    /// What may go out on each day, beginning now.
+    days: Vec<DayBody>,
+    /// How many do not fit into a month.
+    unplanned: u64,
+}
+
+/// One day of a plan.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DayBody {
+    /// When it begins: 24 hours after the one before.
+    from: Moment,
+    /// How many people may be written to on it, everybody who takes no room among them on the
+    /// first one.
+    recipients: u64,
+}
+
+/// People who could be written to later.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LaterBody {
+    /// The first moment of the day.
+    day: Moment,
+    /// How many.
+    count: u64,
+}
+
+/// What was counted so far.
+#[derive(Debug, Default)]
+struct Preview {
+    tally: Tally,
+    new_recipients: u64,
+    free: u64,
+    later: BTreeMap<i64, u64>,
+}
+
+/// A question, ready to be asked about many.
+struct Asked {
+    question: Question,
+    region: Option<Region>,
+}
+
+/// Counts whom a campaign would reach, and when.
+#[utoipa::path(post, path = "/v1/eligibility/preview", tag = "eligibility",
+    request_body(content((PreviewBody<'static> = "application/json"),
+    (String = "application/x-ndjson")), description = "JSON with recipients or an audience. With \
+    Content-Type application/x-ndjson: the question as the first line, then one recipient per \
+    line, any number of them."),
+    responses((status = 200, body = PreviewAnswer)))]
+pub(crate) async fn preview(mut ask: Ask) -> Result<HttpResponse, Problem> {
+    let as_of = ask.edge.views().state().last();
+    let edge = Arc::clone(&ask.edge);
+    let (asked, counted) = if body::is_media(&ask.req, "application/x-ndjson") {
+        stream(&mut ask).await?
+    } else {
+        body::expect_media(&ask.req, "application/json")?;
+        let bytes = ask.body(ask.edge.settings.batch_bytes_max).await?;
+        ask.edge.blocking.run(move || whole(&edge, &bytes)).await??
+    };
+    let edge = Arc::clone(&ask.edge);
+    let answer = ask.edge.blocking.run(move || answer(&edge, &asked, &counted, as_of)).await??;
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn whole(edge: &Edge, bytes: &[u8]) -> Result<(Asked, Preview), Problem> {
+    let body: PreviewBody<'_> = body::parse(bytes)?;
+    let asked = asked(edge, &body)?;
+    let mut preview = Preview::default();
+    match (&body.recipients, &body.audience) {
+        (Some(recipients), None) => {
+            if recipients.len() > RECIPIENTS_MAX {
+                let detail = format!("at most {RECIPIENTS_MAX} recipients; stream NDJSON for more");
+                return Err(Problem::at(BODY_INVALID, "/recipients", detail));
+            }
+            for run in recipients.chunks(DECISIONS_AT_ONCE) {
+                preview.count_named(edge, &asked, run)?;
+            }
+        }
+        (None, Some(audience)) => {
+            let topic = wire::name(&audience.topic, "/audience/topic", TopicId::parse)?;
+            let status = audience.status.unwrap_or(ConsentStatus::Granted);
+            preview.count_audience(edge, &asked, &topic, status)?;
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let detail = "name recipients or an audience, and not both";
+            return Err(Problem::at(BODY_INVALID, "/recipients", detail));
+        }
+    }
+    Ok((asked, preview))
+}
+
+fn asked(edge: &Edge, body: &PreviewBody<'_>) -> Result<Asked, Problem> {
+    let region = person::region(edge, body.region.as_deref(), "/region")?;
+    let question = question(
+        body.kind,
+        body.template.as_deref(),
+        body.language.as_deref(),
+        body.topic.as_deref(),
+        body.sender.as_deref(),
+    )?;
+    question.resolve(&*edge.views().state(), edge.clock.now())?;
+    Ok(Asked { question, region })
+}
+
+/// Reads lines, as many at a time as one run decides.
+async fn stream(ask: &mut Ask) -> Result<(Asked, Preview), Problem> {
+    let payload = ask.stream();
+    let payload = payload.ok_or_else(|| Problem::new(BODY_INVALID, "the body was read already"))?;
+    let deadline = ask.edge.settings.request_deadline;
+    let late = |_| Problem::new(REQUEST_TIMEOUT, "the next line did not arrive");
+    let mut lines = Lines::of(payload);
+    let first = tokio::time::timeout(deadline, lines.next()).await.map_err(late)??;
+    let first = first.map_or(Ok(Bytes::new()), |line| line.content)?;
+    let mut asked = asked(&ask.edge, &body::parse::<PreviewBody<'_>>(&first)?)?;
+    let mut preview = Preview::default();
+    loop {
+        let mut run = Vec::with_capacity(DECISIONS_AT_ONCE);
+        let mut is_last = false;
+        while !is_last && run.len() < DECISIONS_AT_ONCE {
+            match tokio::time::timeout(deadline, lines.next()).await.map_err(late)?? {
+                Some(line) => run.push(line.content.unwrap_or_default()),
+                None => is_last = true,
+            }
+        }
+        let edge = Arc::clone(&ask.edge);
+        let work = move || {
+            let recipients: Vec<Option<Recipient<'_>>> =
+                run.iter().map(|line| serde_json::from_slice(line).ok()).collect();
+            let unreadable = recipients.iter().filter(|recipient| recipient.is_none()).count();
+            (0..unreadable).for_each(|_| preview.tally.count_unreadable());
+            let named: Vec<_> = recipients.into_iter().flatten().collect();
+            preview.count_named(&edge, &asked, &named)?;
+            Ok::<_, Problem>((asked, preview))
+        };
+        (asked, preview) = ask.edge.blocking.run(work).await??;
+        if is_last {
+            return Ok((asked, preview));
+        }
+    }
+}
+
+impl Preview {
+    /// Counts people named by their numbers.
+    fn count_named(
+        &mut self,
+        edge: &Edge,
+        asked: &Asked,
+        recipients: &[Recipient<'_>],
+    ) -> Result<(), Problem> {
+        let read = |one: &Recipient<'_>| read(edge, &one.number, asked.region).1;
+        let whom: Vec<_> = recipients.iter().map(read).collect();
+        let now = edge.clock.now();
+        let state = edge.views().state();
+        let resolved = asked.question.resolve(&*state, now)?;
+        for whom in &whom {
+            let judged = judge(edge, &state, &resolved, whom, now);
+            self.count(&resolved, judged.contact(), &judged.verdict, now);
+        }
+        Ok(())
+    }
+
+    /// Counts everybody whose consent stands like this, in runs.
+    fn count_audience(
+        &mut self,
+        edge: &Edge,
+        asked: &Asked,
+        topic: &TopicId,
+        status: ConsentStatus,
+    ) -> Result<(), Problem> {
+        let mut next = Subject(0);
+        loop {
+            let now = edge.clock.now();
+            let state = edge.views().state();
+            let unknown = crate::domain::eligibility::QuestionError::TopicUnknown;
+            let (ix, _) = state.registry().topic(topic).ok_or(unknown)?;
+            let resolved = asked.question.resolve(&*state, now)?;
+            let mut last = None;
+            for (subject, contact) in state.contacts().from(next).take(DECISIONS_AT_ONCE) {
+                last = Some(subject);
+                let is_part = contact.details().merged_into.is_some();
+                if !is_part && contact.consents.standing(ix, now).status == status {
+                    let verdict = resolved.judge(
+                        (Some(contact), contact.number_key),
+                        edge.rules.session,
+                        now,
+                    );
+                    self.count(&resolved, Some(contact), &verdict, now);
+                }
+            }
+            let Some(last) = last else { return Ok(()) };
+            next = Subject(last.0.saturating_add(1));
+        }
+    }
+
+    fn count(
+        &mut self,
+        resolved: &Resolved,
+        contact: Option<&Contact>,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) {
+        let others = || verdict.hits.iter().filter(|hit| hit.reason != Reason::MessagingLimit);
+        self.tally.count(others().map(|hit| hit.reason));
+        if others().next().is_none() {
+            if resolved.takes_room(contact, verdict, now) {
+                self.new_recipients += 1;
+            } else {
+                self.free += 1;
+            }
+        } else if let Some(at) = others().map(|hit| hit.retry_at).collect::<Option<Vec<_>>>()
+            && let Some(at) = at.into_iter().max()
+        {
+            *self.later.entry(at.unix_ms().div_euclid(DAY_MS)).or_default() += 1;
+        }
+    }
+}
+
+fn answer(
+    edge: &Edge,
+    asked: &Asked,
+    counted: &Preview,
+    as_of: Seq,
+) -> Result<PreviewAnswer, Problem> {
+    let now = edge.clock.now();
+    let state = edge.views().state();
+    let resolved = asked.question.resolve(&*state, now)?;
+    let later = counted.later.iter().map(|(day, count)| LaterBody {
+        day: Moment(Timestamp::from_unix_ms(day.saturating_mul(DAY_MS))),
+        count: *count,
+    });
+    Ok(PreviewAnswer {
+        as_of,
+        totals: counted.tally.totals(),
+        new_recipients: counted.new_recipients,
+        plan: plan_of(&state, &resolved, counted, now),
+        later: later.collect(),
+    })
+}
+
+fn plan_of(
+    state: &State,
+    resolved: &Resolved,
+    counted: &Preview,
+    now: Timestamp,
+) -> Option<PlanBody> {
+    let id = resolved.portfolio()?;
+    let limit = state.registry().portfolio(id)?.value.messaging_limit?;
+    let usage = state.counted(&UsageKey::Portfolio(id.clone()));
+    Some(plan(limit, usage, (counted.new_recipients, counted.free), now))
+}
+
+/// Goes through the hours: each lets out as many as the limit has room for, and they take that room
+/// for a day.
+fn plan(limit: u32, usage: Counted<'_>, (new, free): (u64, u64), now: Timestamp) -> PlanBody {
+    let hours = usize::try_from(PLAN_DAYS * 24).unwrap_or(usize::MAX);
+    let leaving = usage.leaving(now, HOUR_MS, 24);
+    let (mut used, mut left) = (usage.within(now), new);
+    let mut out: Vec<u64> = Vec::new();
+    for hour in 0..hours {
+        // What left within the hour before makes room at the start of this one.
+        let freed = hour.checked_sub(1).and_then(|before| leaving.get(before)).unwrap_or(&0);
+        let own = hour.checked_sub(24).and_then(|day| out.get(day)).unwrap_or(&0);
+        used = used.saturating_sub(*freed).saturating_sub(*own);
+        let sent = left.min(u64::from(limit).saturating_sub(used));
+        used = used.saturating_add(sent);
+        left = left.saturating_sub(sent);
+        out.push(sent);
+        if left == 0 {
+            break;
+        }
+    }
+    let mut from = now;
+    let mut days = Vec::new();
+    for (place, day) in out.chunks(24).enumerate() {
+        let unlimited = if place == 0 { free } else { 0 };
+        let recipients = day.iter().sum::<u64>().saturating_add(unlimited);
+        days.push(DayBody { from: Moment(from), recipients });
+        from = from.plus_ms(DAY_MS);
+    }
+    PlanBody { limit, days, unplanned: left }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(limit: u32, new: u64, free: u64) -> (Vec<u64>, u64) {
+        let now = Timestamp::from_unix_ms(DAY_MS);
+        let plan = plan(limit, Counted::new(None, None), (new, free), now);
+        (plan.days.iter().map(|day| day.recipients).collect(), plan.unplanned)
+    }
+
+    #[test]
+    fn each_day_takes_as_many_as_the_limit_and_those_without_room_go_first() {
+        assert_eq!(days(250, 600, 40), (vec![290, 250, 100], 0));
+        assert_eq!(days(250, 0, 7), (vec![7], 0));
+        assert_eq!(days(250, 250, 0), (vec![250], 0));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_month_is_said() {
+        let (planned, unplanned) = days(250, 250 * 31 + 5, 0);
+        assert_eq!((planned.len(), unplanned), (31, 5));
+        assert!(planned.iter().all(|day| *day == 250));
+    }
+}

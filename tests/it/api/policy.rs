@@ -1,0 +1,112 @@
+//! `/v1/policy`: packs that are switched on count, say so, and can be tried before.
+
+use serde_json::json;
+
+use crate::app::TestApp;
+
+const US: &str = "+12025550144";
+
+/// Somebody in the United States who agreed to marketing.
+async fn agreed() -> TestApp {
+    let app = TestApp::with_registry().await;
+    app.opt_in(US, "promotions").await;
+    app
+}
+
+#[tokio::test]
+async fn a_pack_counts_once_it_is_put_and_each_refusal_names_its_rule() {
+    let app = agreed().await;
+    let before = app.get("/v1/policy").expect(200).await;
+    assert_eq!((before["rules"].as_array().unwrap().len(), &before["seq"]), (0, &json!(null)));
+    assert!(before["packs"].as_array().unwrap().iter().all(|pack| pack["on"] == false));
+    assert_eq!(app.ask(US, "promotions").await["eligible"], true);
+    let whatsapp = json!({"packs": {"whatsapp": {"on": true}}});
+    let tried = app.post("/v1/policy/simulate").json(&whatsapp).expect(200).await;
+    assert_eq!(tried["contacts_affected"], 1, "{tried}");
+    let topics = tried["topics"].as_array().unwrap();
+    let promotions = topics.iter().find(|topic| topic["topic"] == "promotions").unwrap();
+    assert_eq!(promotions["newly_refused"], 1);
+    assert_eq!(promotions["by_reason"]["country_blocked"], 1);
+    assert_eq!(app.ask(US, "promotions").await["eligible"], true, "trying changes nothing");
+    let put = app.put("/v1/policy").json(&whatsapp).expect(200).await;
+    assert!(put["receipt"]["seq"].is_u64(), "a change is an entry: {put}");
+    let decision = app.ask(US, "promotions").await;
+    let reason = &decision["reasons"][0];
+    assert_eq!(reason["code"], "country_blocked");
+    assert_eq!(reason["rules"], json!(["whatsapp@1/us-marketing-pause"]));
+    assert_eq!(app.ask(US, "orders").await["reasons"][0]["code"], "never_asked");
+    let again = app.put("/v1/policy").json(&whatsapp).expect(200).await;
+    assert_eq!(again.get("receipt"), None, "the same again changes nothing");
+}
+
+#[tokio::test]
+async fn a_policy_survives_a_restart() {
+    let mut app = agreed().await;
+    let whatsapp = json!({"packs": {"whatsapp": {"on": true}}});
+    let put = app.put("/v1/policy").json(&whatsapp).expect(200).await;
+    app.restart();
+    let kept = app.get("/v1/policy").expect(200).await;
+    assert_eq!((&kept["rules"], &kept["seq"]), (&put["rules"], &put["seq"]));
+    assert_eq!(app.ask(US, "promotions").await["eligible"], false);
+}
+
+#[tokio::test]
+async fn a_policy_that_names_what_there_is_not_is_refused_whole() {
+    let app = agreed().await;
+    for wrong in [
+        json!({"packs": {"nowhere": {"on": true}}}),
+        json!({"packs": {"us": {"on": true, "version": 99}}}),
+        json!({"off": [{"pack": "us", "rule": "none", "reason": "x"}]}),
+        json!({"settings": {"yellow_marketing_percent": 101}}),
+        json!({"settings": {"nights": true}}),
+    ] {
+        app.put("/v1/policy").json(&wrong).problem(422, "body_invalid").await;
+        app.post("/v1/policy/simulate").json(&wrong).problem(422, "body_invalid").await;
+    }
+    assert_eq!(app.get("/v1/policy").expect(200).await["seq"], json!(null));
+}
+
+#[tokio::test]
+async fn a_preview_adds_up_and_plans_under_the_limit() {
+    let app = agreed().await;
+    for number in ["+12025550145", "+12025550146", "+12025550147", "+12025550148"] {
+        app.opt_in(number, "orders").await;
+    }
+    let recipients = ["+12025550145", "+12025550146", "+12025550147", "+12025550148", US, "hello"];
+    let question = json!({"template": "shipped", "sender": "1001"});
+    let mut body = question.clone();
+    body["recipients"] = json!(recipients);
+    let preview = app.post("/v1/eligibility/preview").json(&body).expect(200).await;
+    assert_eq!(preview["totals"]["eligible"], 4, "{preview}");
+    assert_eq!(preview["totals"]["refused"], 2);
+    assert_eq!(preview["totals"]["by_reason"], json!({"invalid_number": 1, "never_asked": 1}));
+    let days = preview["plan"]["days"].as_array().unwrap();
+    let planned: Vec<_> = days.iter().map(|day| day["recipients"].as_u64().unwrap()).collect();
+    assert_eq!(planned, [4]);
+    let mut by_topic = question.clone();
+    by_topic["audience"] = json!({"topic": "orders"});
+    let audience = app.post("/v1/eligibility/preview").json(&by_topic).expect(200).await;
+    assert_eq!((&audience["totals"]["eligible"], &audience["plan"]), (&json!(4), &preview["plan"]));
+    let lines = recipients.map(|number| format!("\"{number}\"")).join("\n");
+    let stream = format!("{question}\n{lines}\nbroken\n");
+    let call = app.post("/v1/eligibility/preview").body("application/x-ndjson", stream);
+    let streamed = call.expect(200).await;
+    assert_eq!(streamed["totals"]["by_reason"]["unreadable_line"], 1, "{streamed}");
+    assert_eq!(streamed["plan"], preview["plan"]);
+    app.post("/v1/eligibility/preview").json(&question).problem(422, "body_invalid").await;
+}
+
+#[tokio::test]
+async fn what_could_be_sent_later_is_said_by_its_day() {
+    let app = agreed().await;
+    let sale = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED"});
+    app.put("/v1/templates/sale/en").json(&sale).expect(201).await;
+    let send = json!({"number": US, "kind": "template", "template": "sale", "sender": "1001"});
+    app.post("/v1/sends").json(&send).expect(201).await;
+    let refused = app.post("/v1/sends").json(&send).send().await;
+    assert_eq!(refused.problem(409, "send_refused")["reasons"][0]["code"], "frequency_cap");
+    assert!(refused.header("retry-after").is_some(), "time alone cures it");
+    let body = json!({"template": "sale", "sender": "1001", "recipients": [US]});
+    let preview = app.post("/v1/eligibility/preview").json(&body).expect(200).await;
+    assert_eq!(preview["later"], json!([{"day": "2026-12-04T00:00:00Z", "count": 1}]));
+}

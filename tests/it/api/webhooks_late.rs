@@ -1,0 +1,129 @@
+//! Webhooks without a time, about one number of several, from strangers, and about people who stay.
+
+use std::{io::Write as _, net::TcpStream};
+
+use serde_json::{Value, json};
+
+use crate::{
+    api::webhooks::{
+        ANA, NOON_S, PATH, SECRET, SENDER, effect, hear, reasons, sample, signature, start,
+    },
+    app::TestApp,
+};
+
+fn update(field: &str, time: Option<i64>, value: &Value) -> Vec<u8> {
+    let mut entry = json!({"id": "900100200300401", "changes": [{"field": field, "value": value}]});
+    if let Some(time) = time {
+        entry["time"] = time.into();
+    }
+    json!({"object": "whatsapp_business_account", "entry": [entry]}).to_string().into_bytes()
+}
+
+/// A service with a second sender whose number is another one.
+async fn start_with_two() -> TestApp {
+    let app = start().await;
+    let other = json!({"portfolio": "p1", "number": "+12025550109", "status": "CONNECTED",
+        "quality": "GREEN", "account": "900100200300401"});
+    app.put("/v1/senders/1001").json(&other).expect(200).await;
+    app.opt_in(ANA, "orders").await;
+    app.clock.advance_ms(60_000);
+    app
+}
+
+fn sending(sender: &str) -> String {
+    format!("template=shipped&language=en&sender={sender}")
+}
+
+#[tokio::test]
+async fn an_error_without_a_time_holds_once_and_ends_by_itself() {
+    let app = start_with_two().await;
+    let metadata = json!({"display_phone_number": "12025550100", "phone_number_id": SENDER});
+    let locked = json!({"messaging_product": "whatsapp", "metadata": metadata,
+        "errors": [{"code": 131_031, "title": "x"}]});
+    for body in [sample("value_errors_130429"), update("messages", None, &locked)] {
+        let told = hear(&app, &body).await;
+        assert_eq!(told["outcome"], "recorded", "{told}");
+        assert!(!reasons(&app, &sending(SENDER)).await.is_empty());
+        app.wait_hours(2);
+        assert!(reasons(&app, &sending(SENDER)).await.is_empty());
+        assert_eq!(hear(&app, &body).await["outcome"], "nothing_new");
+        assert!(reasons(&app, &sending(SENDER)).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_restriction_of_one_number_holds_that_number() {
+    let app = start_with_two().await;
+    let value = json!({"event": "ACCOUNT_RESTRICTION", "phone_number": "12025550100",
+        "restriction_info": [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING",
+            "expiration": NOON_S + 7_200}]});
+    let told = hear(&app, &update("account_update", Some(NOON_S + 10), &value)).await;
+    assert_eq!(effect(&told, "account_restriction", "sender_halted"), 1, "{told}");
+    assert_eq!(reasons(&app, &sending(SENDER)).await, ["sender_halted"]);
+    assert!(reasons(&app, &sending("1001")).await.is_empty());
+    app.wait_hours(3);
+    assert!(reasons(&app, &sending(SENDER)).await.is_empty());
+}
+
+#[tokio::test]
+async fn another_user_id_on_the_same_number_is_no_change_of_number() {
+    let app = start().await;
+    app.opt_in(ANA, "orders").await;
+    app.clock.advance_ms(60_000);
+    let change = json!({"wa_id": "12025550123", "timestamp": (NOON_S + 20).to_string(),
+        "user_id": {"previous": "US.1", "current": "US.2"}});
+    let value = json!({"messaging_product": "whatsapp", "user_id_update": [change]});
+    let told = hear(&app, &update("user_id_update", None, &value)).await;
+    assert_eq!(effect(&told, "user_id_changed", "number_moved"), 0, "{told}");
+    assert!(reasons(&app, "topic=orders").await.is_empty());
+    for system in [
+        json!({"type": "user_changed_number", "wa_id": "12025550123", "body": "x"}),
+        json!({"type": "user_changed_number", "wa_id": "12025550123", "body": "x",
+            "previous_user_id": "US.1", "user_id": "US.2"}),
+    ] {
+        let message = json!({"from": "12025550123", "id": "wamid.s", "type": "system",
+            "timestamp": (NOON_S + 30).to_string(), "system": system});
+        let value = json!({"messaging_product": "whatsapp", "messages": [message]});
+        let told = hear(&app, &update("messages", None, &value)).await;
+        assert_eq!(effect(&told, "number_changed", "number_moved"), 0, "{told}");
+        assert!(reasons(&app, "topic=orders").await.is_empty());
+    }
+}
+
+/// Returns what a gauge stands at.
+async fn gauge(app: &TestApp, name: &str) -> usize {
+    let page = app.get("/metrics").send().await.text();
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn strangers_take_no_room_from_those_who_have_a_key() {
+    const SENT: usize = 2_000_000;
+    let app = start().await;
+    let head = |signature: &str| {
+        format!(
+            "POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             X-Hub-Signature-256: {signature}\r\nContent-Length: 3000000\r\n\r\n"
+        )
+    };
+    let forged = signature("another-app-secret", b"");
+    let mut stranger = TcpStream::connect(app.addr()).unwrap();
+    stranger.write_all(head(&forged).as_bytes()).unwrap();
+    stranger.write_all(&vec![b' '; SENT]).unwrap();
+    while gauge(&app, "izin_webhook_bytes_held").await < SENT {}
+    assert_eq!(gauge(&app, "izin_body_bytes_held").await, 0);
+    drop(stranger);
+    while gauge(&app, "izin_webhook_bytes_held").await > 0 {}
+    let log = app.get("/v1/webhooks/log?limit=1").expect(200).await;
+    assert_eq!(log["data"][0]["outcome"], "unread", "{log}");
+    for malformed in
+        ["sha256=", "sha1=00", forged.get(1..).unwrap(), &format!("{forged}0"), "sha256=zz"]
+    {
+        let call = app.post(PATH).anonymous().header("x-hub-signature-256", malformed);
+        call.body("application/json", b"{".to_vec()).problem(401, "signature_invalid").await;
+    }
+    let good = signature(SECRET, b"{}");
+    let call = app.post(PATH).anonymous().header("x-hub-signature-256", &good);
+    assert_eq!(call.body("application/json", b"{}".to_vec()).send().await.status, 200);
+}
