@@ -115,6 +115,12 @@ fn reading(c: &mut Criterion) {
     each(c, "canonical E.164, the world", &canonical);
     let wa_ids: Vec<String> = canonical.iter().map(|(text, _)| text.replace('+', "")).collect();
     let mut ids = wa_ids.iter().cycle();
+    c.bench_function("wa_id with number, the world", |b| {
+        b.iter(|| {
+            let person = ids.next().map(|id| from_wa_id(black_box(id)));
+            person.map(|found| found.map(|found| found.number()))
+        });
+    });
     c.bench_function("wa_id with number and match key, the world", |b| {
         b.iter(|| {
             let person = ids.next().map(|id| from_wa_id(black_box(id)));
