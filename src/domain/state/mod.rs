@@ -259,7 +259,9 @@ impl State {
             && oldest.get().reserved_at < horizon
         {
             let ticket = oldest.remove();
-            if let TicketState::Committed { message } = ticket.state {
+            if let TicketState::Committed { message } = ticket.state
+                && self.messages.get(&message) == Some(&ticket.id)
+            {
                 self.messages.remove(&message);
             }
             if ticket.state == TicketState::Reserved

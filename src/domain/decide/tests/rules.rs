@@ -10,13 +10,13 @@ use crate::{
         decide::tests::{Desk, RULES, opt_in_of, source, topic_id},
         eligibility::{PAIR_MS, QuestionError},
         event::{Event, TrafficKind},
-        key::ContactKey,
+        key::{ContactKey, MessageKey},
         names::StatementId,
         reason::Reason,
         refusal::Refusal,
         registry::{Statement, Topic},
         ticket::{MessageKind, VoidCause},
-        time::Timestamp,
+        time::{DAY_MS, Timestamp},
     },
     limits::TICKETS_OPEN_MAX,
 };
@@ -93,7 +93,7 @@ fn an_agreement_after_a_change_that_ran_out_is_expired_and_not_somebody_elses() 
     desk.identity(1, "B", desk.now + 1).unwrap();
     desk.opt_in(1, "promotions", None).unwrap();
     assert!(desk.reserve(1, MessageKind::Template).is_ok());
-    desk.now += crate::domain::time::DAY_MS;
+    desk.now += DAY_MS;
     assert_eq!(desk.reserve(1, MessageKind::Template), Err(vec![Reason::Expired]));
     // Who took it back may be anyone: both reasons stand until somebody agrees again.
     desk.opt_out(1, None).unwrap();
@@ -266,6 +266,26 @@ fn tickets_of_one_sender_for_one_contact_are_few_and_those_that_ran_out_do_not_c
     desk.run(&command).unwrap();
     assert_eq!(listed(&desk), 1, "the others ran out");
     assert_eq!(desk.opt_out(1, None).unwrap().len(), 2, "one ticket was left to take back");
+}
+
+#[test]
+fn a_message_leads_to_its_latest_ticket_when_an_older_one_is_forgotten_and_after_replay() {
+    for days_between in [2, 9] {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        let first = desk.reserve(1, MessageKind::Template).unwrap();
+        desk.commit(first, 9).unwrap();
+        desk.now += days_between * DAY_MS;
+        desk.opt_in(1, "promotions", None).unwrap();
+        let second = desk.reserve(1, MessageKind::Template).unwrap();
+        desk.commit(second, 9).unwrap();
+        desk.now += (9 - days_between) * DAY_MS;
+        desk.opt_in(1, "promotions", None).unwrap();
+        assert!(desk.state.ticket(first).is_none(), "forgotten");
+        let found = desk.state.ticket_of(MessageKey::from_bits(9)).map(|ticket| ticket.id);
+        assert_eq!(found, Some(second), "{days_between}");
+        assert!(desk.replayed() == desk.state, "{days_between}");
+    }
 }
 
 #[test]
