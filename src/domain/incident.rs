@@ -16,6 +16,8 @@ use crate::domain::{
     absorbed::Mark,
     contact::SenderIx,
     entry::{Seq, Subject},
+    event::{Event, TrafficKind},
+    names::SenderId,
     time::{MINUTE_MS, Timestamp},
 };
 
@@ -120,6 +122,27 @@ impl IncidentKind {
             Self::CountryBlocked => 3,
         }
     }
+}
+
+/// Returns how, by whose message and when an entry says that a message failed in a way that marks
+/// the person until something else happens.
+pub(crate) fn failure(event: &Event) -> Option<(IncidentKind, Option<&SenderId>, Timestamp)> {
+    let (kind, sender, at) =
+        if let Event::TrafficSeen {
+            kind: TrafficKind::Undeliverable, sender, happened_at, ..
+        } = event
+        {
+            (IncidentKind::Unreachable, sender, happened_at)
+        } else if let Event::ExperimentSeen { sender, happened_at } = event {
+            (IncidentKind::Experiment, sender, happened_at)
+        } else if let Event::Barred { sender, happened_at, .. } = event {
+            (IncidentKind::Barred, sender, happened_at)
+        } else if let Event::CountryBlocked { sender, happened_at, .. } = event {
+            (IncidentKind::CountryBlocked, sender, happened_at)
+        } else {
+            return None;
+        };
+    Some((kind, sender.as_ref(), *at))
 }
 
 impl Tally {

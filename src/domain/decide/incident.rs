@@ -1,14 +1,8 @@
 //! Rules about failures: about a person, or an incident of the sender's.
 
 use crate::domain::{
-    decide::Events,
-    entry::Subject,
-    event::{Event, TrafficKind},
-    hearing::Told,
-    incident::IncidentKind,
-    names::SenderId,
-    state::Draft,
-    time::Timestamp,
+    decide::Events, entry::Subject, event::Event, hearing::Told, incident::failure,
+    names::SenderId, state::Draft, time::Timestamp,
 };
 
 /// A failure that may say something of a person.
@@ -27,7 +21,7 @@ impl Failed<'_> {
     /// share of the sender's messages has in common says nothing.
     pub(super) fn record(&self, draft: &Draft<'_>, event: Event, events: &mut Events) -> bool {
         let at = self.at;
-        let Some(kind) = kind_of(&event) else {
+        let Some((kind, ..)) = failure(&event) else {
             events.push((self.subject, event));
             return true;
         };
@@ -67,20 +61,5 @@ impl Failed<'_> {
         let spared = Event::FailureSpared { sender, kind, code, happened_at: at };
         events.push((self.subject, spared));
         false
-    }
-}
-
-/// Returns what a failure is about that marks a person until something else happens.
-fn kind_of(event: &Event) -> Option<IncidentKind> {
-    if let Event::TrafficSeen { kind: TrafficKind::Undeliverable, .. } = event {
-        Some(IncidentKind::Unreachable)
-    } else if let Event::ExperimentSeen { .. } = event {
-        Some(IncidentKind::Experiment)
-    } else if let Event::Barred { .. } = event {
-        Some(IncidentKind::Barred)
-    } else if let Event::CountryBlocked { .. } = event {
-        Some(IncidentKind::CountryBlocked)
-    } else {
-        None
     }
 }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 pub use self::{
     known::Known,
-    pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until},
+    pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until, yellow_left},
 };
 
 use crate::{

@@ -15,7 +15,7 @@ use crate::{
         ticket::MessageKind,
         time::{DAY_MS, SECOND_MS, Timestamp},
     },
-    policy::{self, Policy, RuleRef, Rules},
+    policy::{self, Policy, QuietRule, RuleRef, Rules},
     zones,
 };
 
@@ -106,8 +106,7 @@ impl Pace {
         let brake = match sender.quality {
             Quality::Red => Full::Stopped,
             Quality::Yellow => {
-                let percent = self.policy.settings().yellow_marketing_percent;
-                let share = u64::from(limit.unwrap_or(UNLIMITED)) * u64::from(percent) / 100;
+                let share = yellow_share(&self.policy, limit);
                 freed(known.counted(&UsageKey::Marketing(id.clone())), share, now)
             }
             Quality::Green | Quality::Unknown => Full::No,
@@ -120,6 +119,20 @@ impl Pace {
         };
         self.countries = registry.reported().countries(id).collect();
     }
+}
+
+/// Returns how much marketing a sender of yellow quality goes on with in 24 hours.
+fn yellow_share(policy: &Policy, limit: Option<u32>) -> u64 {
+    let percent = policy.settings().yellow_marketing_percent;
+    u64::from(limit.unwrap_or(UNLIMITED)) * u64::from(percent) / 100
+}
+
+/// Returns how much of that is left now.
+pub fn yellow_left(known: &impl Known, (id, sender): (&SenderId, &Sender), now: Timestamp) -> u64 {
+    let registry = known.registry();
+    let limit = registry.portfolio(&sender.portfolio).and_then(|put| put.value.messaging_limit);
+    let used = known.counted(&UsageKey::Marketing(id.clone())).within(now);
+    yellow_share(&registry.policy().policy, limit).saturating_sub(used)
 }
 
 /// Returns whether a limit is used up, and when it is not any more.
@@ -291,7 +304,11 @@ fn judge_hours(
     let retry_at =
         (quiet.until != zones::Until::NoneOpen).then(|| Timestamp::from_unix_ms(quiet.until_ms));
     hits.push(Hit { retry_at, ..Hit::bare(Reason::QuietHours) });
-    grounds.extend(rules.quiet_hours.iter().map(|quiet| (Reason::QuietHours, quiet.rule.clone())));
+    let zones = contact.home.zones();
+    let holds =
+        |one: &&QuietRule| zones::quiet(zones, std::slice::from_ref(*one), now.unix_ms()).is_some();
+    let holding = rules.quiet_hours.iter().filter(holds);
+    grounds.extend(holding.map(|quiet| (Reason::QuietHours, quiet.rule.clone())));
 }
 
 /// Returns when the messages of a sender to a person will all have gone out at the pace of a pair,

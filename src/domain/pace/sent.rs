@@ -11,7 +11,8 @@ use crate::domain::{
 /// How long a template that was sent is remembered, in milliseconds: no cap looks back further.
 pub const SENT_KEPT_MS: i64 = 366 * DAY_MS;
 
-/// So many of them at most, the latest: no cap allows more.
+/// So many of each category at most, the latest: no cap allows more, and none is forgotten for
+/// messages of another category.
 pub const SENT_MAX: usize = 100;
 
 /// A template that was sent to a person, or may be: its ticket is reserved.
@@ -32,9 +33,13 @@ pub(crate) fn add(sent: &mut Vec<Sent>, new: Sent) {
     let horizon = new.at.plus_ms(-SENT_KEPT_MS);
     sent.retain(|known| known.at > horizon && known.ticket != new.ticket);
     let place = sent.partition_point(|known| (known.at, known.ticket) < (new.at, new.ticket));
+    let category = new.category;
     sent.insert(place, new);
-    if sent.len() > SENT_MAX {
-        sent.remove(0);
+    let is_alike = |known: &Sent| known.category == category;
+    if sent.iter().filter(|known| is_alike(known)).count() > SENT_MAX
+        && let Some(oldest) = sent.iter().position(is_alike)
+    {
+        sent.remove(oldest);
     }
 }
 
@@ -113,6 +118,19 @@ mod tests {
         assert!(is_counted(&known, &one, at(3 * DAY_MS - 1)));
         assert!(!is_counted(&known, &one, at(3 * DAY_MS)));
         assert!(!is_counted(&known, &other, at(2 * DAY_MS)));
+    }
+
+    #[test]
+    fn many_of_one_category_leave_the_cap_of_another_as_it_is() {
+        let mut known = sent(&[1], None);
+        for n in 0..500_u128 {
+            let ticket = TicketId::from_uuid(Uuid::from_u128(1_000 + n));
+            let category = Category::Utility;
+            add(&mut known, Sent { ticket, at: at(2 * DAY_MS), category, portfolio: None });
+        }
+        assert_eq!(known.len(), SENT_MAX + 1);
+        let until = capped_until(&known, MARKETING, (1, 14), at(3 * DAY_MS));
+        assert_eq!(until, Some(at(15 * DAY_MS)));
     }
 
     #[test]

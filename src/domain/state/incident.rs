@@ -8,7 +8,7 @@ use crate::domain::{
     entry::{Seq, Subject},
     event::{Event, TrafficKind},
     hearing::Barred,
-    incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES},
+    incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES, failure},
     names::SenderId,
     state::Draft,
     time::{MINUTE_MS, Timestamp},
@@ -19,7 +19,7 @@ impl Draft<'_> {
     pub(super) fn fold_outcome(&mut self, seq: Seq, subject: Subject, event: &Event) {
         if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, .. } = event {
             match kind {
-                TrafficKind::Inbound => {}
+                TrafficKind::Inbound | TrafficKind::Undeliverable => {}
                 // What was read was delivered, and is counted so, unless it just was.
                 TrafficKind::Read if self.is_reached_lately(subject, *happened_at) => {}
                 TrafficKind::Read | TrafficKind::Delivered => {
@@ -28,19 +28,12 @@ impl Draft<'_> {
                         incidents.fold_reached(sender, *happened_at);
                     });
                 }
-                TrafficKind::Undeliverable => {
-                    let kind = IncidentKind::Unreachable;
-                    self.fold_blamed(sender, kind, (subject, *happened_at, seq));
-                }
             }
-        } else if let Event::ExperimentSeen { sender: Some(sender), happened_at } = event {
-            self.fold_blamed(sender, IncidentKind::Experiment, (subject, *happened_at, seq));
-        } else if let Event::Barred { sender: Some(sender), happened_at, .. } = event {
-            self.fold_blamed(sender, IncidentKind::Barred, (subject, *happened_at, seq));
-        } else if let Event::CountryBlocked { sender: Some(sender), happened_at, .. } = event
+        }
+        if let Some((kind, Some(sender), happened_at)) = failure(event)
             && subject.is_contact()
         {
-            self.fold_blamed(sender, IncidentKind::CountryBlocked, (subject, *happened_at, seq));
+            self.fold_blamed(sender, kind, (subject, happened_at, seq));
         } else if let Event::FailureSpared { sender, kind, happened_at, .. } = event {
             let told = self.contact(subject).map(|known| known.details().told());
             let counted = told.and_then(|told| told.spared(sender, *kind));

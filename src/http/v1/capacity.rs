@@ -8,9 +8,12 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
+        eligibility::yellow_left,
         entry::{Seq, Subject},
         names::PortfolioId,
         pace::{Counted, UsageKey},
+        registry::Quality,
+        state::State,
         time::{DAY_MS, HOUR_MS, Timestamp},
     },
     http::{
@@ -47,8 +50,8 @@ pub struct CapacityBody {
     used: u64,
     /// How many more may be written to now; `null` is unlimited.
     left: Option<u64>,
-    /// How many people it is safe to begin with now: what is left, in halves where a sender's
-    /// quality is yellow, none for marketing where it is red.
+    /// How many people marketing may begin with now: what is left, if a sender is good; else what
+    /// policy lets the senders of yellow quality send together, and none by those of red.
     safe_new_recipients: Option<u64>,
     /// When the next one frees up, if any counts.
     frees_at: Option<Moment>,
@@ -111,21 +114,29 @@ fn capacity(edge: &Edge, portfolio: &PortfolioId) -> Result<CapacityBody, Proble
     let counted = state.counted(&UsageKey::Portfolio(portfolio.clone()));
     let used = counted.within(now);
     let left = limit.map(|limit| u64::from(limit).saturating_sub(used));
-    let is_yellow = state.registry().senders().any(|(_, put)| {
-        let sender = &put.value;
-        sender.portfolio == *portfolio && sender.quality == crate::domain::registry::Quality::Yellow
-    });
     Ok(CapacityBody {
         portfolio: portfolio.to_string(),
         limit,
         used,
         left,
-        safe_new_recipients: left.map(|left| if is_yellow { left / 2 } else { left }),
+        safe_new_recipients: left.map(|left| safe(&state, portfolio, left, now)),
         frees_at: counted.freed_at(1, now).map(Moment),
         frees: series(counted, used, now),
         next_level: limit.map(|limit| next_level(limit, used, &reached, now)),
         as_of: state.last(),
     })
+}
+
+/// Returns how many of those who are left the senders' quality lets marketing begin with.
+fn safe(state: &State, portfolio: &PortfolioId, left: u64, now: Timestamp) -> u64 {
+    let of_it = state.registry().senders().filter(|(_, put)| put.value.portfolio == *portfolio);
+    let working = of_it.filter(|(_, put)| put.value.is_connected() && !put.value.halted);
+    let allowed = working.map(|(id, put)| match put.value.quality {
+        Quality::Green | Quality::Unknown => left,
+        Quality::Yellow => yellow_left(state, (id, &put.value), now),
+        Quality::Red => 0,
+    });
+    allowed.fold(0_u64, u64::saturating_add).min(left)
 }
 
 fn series(counted: Counted<'_>, used: u64, now: Timestamp) -> Vec<FreeingBody> {

@@ -207,7 +207,12 @@ async fn stream(ask: &mut Ask) -> Result<(Asked, Preview), Problem> {
     let mut lines = Lines::of(payload);
     let first = tokio::time::timeout(deadline, lines.next()).await.map_err(late)??;
     let first = first.map_or(Ok(Bytes::new()), |line| line.content)?;
-    let mut asked = asked(&ask.edge, &body::parse::<PreviewBody<'_>>(&first)?)?;
+    let body: PreviewBody<'_> = body::parse(&first)?;
+    if body.recipients.is_some() || body.audience.is_some() {
+        let detail = "the lines after the first are the recipients of a stream";
+        return Err(Problem::at(BODY_INVALID, "/recipients", detail));
+    }
+    let mut asked = asked(&ask.edge, &body)?;
     let mut preview = Preview::default();
     loop {
         let mut run = Vec::with_capacity(DECISIONS_AT_ONCE);

@@ -37,7 +37,7 @@ fn split_at_escape(text: &str) -> Option<(&str, &str)> {
     text.split_at_checked(text.find('\\')?)
 }
 
-/// Returns the code unit of an escape `\uXXXX` at the front.
+/// Returns the code unit of an escape such as `\ud83d` at the front.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());

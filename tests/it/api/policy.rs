@@ -93,6 +93,9 @@ async fn a_preview_adds_up_and_plans_under_the_limit() {
     let streamed = call.expect(200).await;
     assert_eq!(streamed["totals"]["by_reason"]["unreadable_line"], 1, "{streamed}");
     assert_eq!(streamed["plan"], preview["plan"]);
+    let both = format!("{by_topic}\n{lines}\n");
+    let call = app.post("/v1/eligibility/preview").body("application/x-ndjson", both);
+    call.problem(422, "body_invalid").await;
     app.post("/v1/eligibility/preview").json(&question).problem(422, "body_invalid").await;
 }
 
