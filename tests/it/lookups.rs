@@ -71,10 +71,14 @@ fn run(writer: Writer<MemoryLog>) -> thread::JoinHandle<()> {
 }
 
 /// Runs a test whose business is made before there is a runtime, because it steps its writer.
-fn with_runtime(test: impl AsyncFnOnce(Business)) {
+///
+/// The writer ends when nobody could feed it any more, so it is waited for when the runtime is
+/// gone: a look-up that goes on by itself may hold the ledger a moment longer than its test.
+fn with_runtime(test: impl AsyncFnOnce(Business) -> thread::JoinHandle<()>) {
     let business = reserved();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.unwrap().block_on(test(business));
+    let writer = runtime.unwrap().block_on(test(business));
+    writer.join().unwrap();
 }
 
 #[test]
@@ -82,7 +86,7 @@ fn an_answer_that_meets_a_full_queue_is_recorded_once_there_is_room() {
     with_runtime(full_queue);
 }
 
-async fn full_queue(mut business: Business) {
+async fn full_queue(mut business: Business) -> thread::JoinHandle<()> {
     let fake = FakeProvider::start();
     fake.then(Reply::json(VALID));
     let (ledger, writer) = business.take_writer();
@@ -106,7 +110,7 @@ async fn full_queue(mut business: Business) {
     assert_eq!(concluded[0].state, LookupState::Registered);
     assert_eq!(answer(&business), Some(LookupState::Registered));
     drop((waiting, lookups, ledger));
-    writer.join().unwrap();
+    writer
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn an_answer_nobody_waits_for_any_more_is_recorded_all_the_same() {
     with_runtime(nobody_waits);
 }
 
-async fn nobody_waits(mut business: Business) {
+async fn nobody_waits(mut business: Business) -> thread::JoinHandle<()> {
     let fake = FakeProvider::start();
     fake.then(Reply::Drip { body: VALID.into(), every: Duration::from_millis(1) });
     let (ledger, writer) = business.take_writer();
@@ -134,5 +138,5 @@ async fn nobody_waits(mut business: Business) {
     tokio::time::timeout(LONG, recorded).await.unwrap();
     assert_eq!(answer(&business), Some(LookupState::Registered));
     drop((lookups, ledger));
-    writer.join().unwrap();
+    writer
 }
