@@ -163,11 +163,15 @@ def durable(options, binary, peers, scratch):
         used[0] += result.requests + 10 * CLIENTS
         return result
 
+    receipt = Path(scratch) / "receipt.json"
     with new_server(binary, scratch, "durable") as server, \
             Postgres(Path(scratch) / "postgres") as postgres, \
             Peer(peers, "insert", postgres.database) as insert:
         server.start()
-        expect_registry(server.client())
+        client = server.client()
+        expect_registry(client)
+        opt_in = {"number": "+12025550177", "topics": ["promotions"], "source": {"type": "web_form"}}
+        receipt.write_bytes(client.ask("POST", "/v1/opt-ins", opt_in).body)
         synchronous = postgres.psql("SHOW synchronous_commit") + postgres.psql("SHOW fsync")
         if synchronous != "onon":
             raise ServerError("PostgreSQL does not commit synchronously")
@@ -176,12 +180,22 @@ def durable(options, binary, peers, scratch):
             lambda: run(server.address, server.key),
             lambda: run(insert.address, "none"),
         )
+        with Peer(peers, "bare", str(receipt), "--reads") as bare:
+            most = in_turns(
+                options.pairs,
+                lambda: run(bare.address, "none"),
+                lambda: run(insert.address, "none"),
+            )
         rows = int(postgres.psql("SELECT count(*) FROM opt_ins"))
-        if rows < sum(theirs.requests for _, theirs in kept):
+        if rows < sum(theirs.requests for _, theirs in kept + most):
             raise ServerError(f"PostgreSQL has {rows} rows, fewer than it acknowledged")
         if server.stop() != 0 or server.command("check")[0] != 0:
             raise ServerError("the ledger is not sound after the load")
-    return [report(f"durable opt-ins / INSERT on PostgreSQL 15, {CLIENTS} clients", kept, "5")]
+    return [
+        report(f"durable opt-ins / INSERT on PostgreSQL 15, {CLIENTS} clients", kept, "5"),
+        report("  a handler that reads the opt-in and keeps nothing / the same INSERT", most,
+               "nothing: no server on this stack could go beyond it"),
+    ]
 
 
 def webhook_file(scratch, name, statuses, first, began):

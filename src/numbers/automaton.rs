@@ -34,7 +34,8 @@ pub(super) fn judge(digits: &[u8]) -> Option<Judgement> {
         None => label_of(usize::from(u16::from_le_bytes([*root_low, *root_high])), national),
     };
     let rank = usize::from(label >> RANK_SHIFT);
-    let region = if *regions == 1 { Some(0) } else { rank.checked_sub(1) };
+    // A code of one region says whose every number is, also one that is nobody's.
+    let region = rank.max(usize::from(*regions == 1)).checked_sub(1);
     let first_region = usize::from(u16::from_le_bytes([*first_low, *first_high]));
     Some(Judgement {
         length: lengths.get(national.len()).map_or(LengthCheck::TooLong, |at| length_at(*at)),
@@ -67,6 +68,7 @@ fn code_of(digits: &[u8]) -> Option<&'static [u8; CODE_BYTES]> {
 }
 
 /// Returns where a number with these first digits goes on. Most are decided a digit or two later.
+#[inline]
 fn leap(first: [u8; LEAP_LEN]) -> usize {
     TABLE.leaps.get(decimal(&first)).map_or(0, |to| usize::from(u16::from_le_bytes(*to)))
 }

@@ -7,7 +7,17 @@ use std::fmt;
 /// Bytes of the longest text: `+`, a calling code of 3 digits and a national number of 17.
 ///
 /// Source: libphonenumber, `MAX_LENGTH_COUNTRY_CODE` and `MAX_LENGTH_FOR_NSN`.
-pub(super) const TEXT_BYTES_MAX: usize = 21;
+const TEXT_BYTES_MAX: usize = 21;
+
+/// Bytes a number is kept in: its text, zeros, and in the last one how long the text is.
+///
+/// Whole words, so that a copy of what was just written does not wait for odd pieces of it.
+pub(super) const ROOM: usize = 3 * WORD;
+
+/// Bytes that are looked at together.
+pub(super) const WORD: usize = 8;
+
+const _: () = assert!(TEXT_BYTES_MAX < ROOM);
 
 /// Digits of the shortest number the parser lets through: a calling code of 1 and 2 more.
 const DIGITS_MIN: usize = 3;
@@ -20,9 +30,8 @@ const DIGITS_MIN: usize = 3;
 /// Personal data: `Debug` is redacted and there is no `Display`. Serialising it writes the digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct E164 {
-    /// ASCII, zero from `len` on; first, so that order is the order of the texts.
-    bytes: [u8; TEXT_BYTES_MAX],
-    len: u8,
+    /// ASCII, then zeros, so that order is the order of the texts; see [`ROOM`].
+    bytes: [u8; ROOM],
 }
 
 /// A text does not have the shape. Never carries the text itself.
@@ -68,12 +77,15 @@ impl E164 {
         }
         let place = |word, bytes| u128::from(u64::from_le_bytes(word)) << (8 * bytes);
         let text = u128::from(b'+') | place(first, 1) | place(last, 1 + digits_len - WORD);
-        let mut bytes = [0; TEXT_BYTES_MAX];
+        let len = u8::try_from(1 + digits_len).map_err(|_never| NotE164)?;
+        let mut bytes = [0; ROOM];
         if let Some(room) = bytes.first_chunk_mut() {
             *room = text.to_le_bytes();
         }
-        let len = u8::try_from(1 + digits_len).map_err(|_never| NotE164)?;
-        Ok(Self { bytes, len })
+        if let Some(room) = bytes.last_chunk_mut::<WORD>() {
+            *room = u64::from(len).to_be_bytes();
+        }
+        Ok(Self { bytes })
     }
 
     /// Joins digit texts, which is how one spelling is made of another.
@@ -98,7 +110,7 @@ impl E164 {
 
     /// Returns the text with its `+`. Every call site handles personal data.
     pub fn as_str(&self) -> &str {
-        ascii(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
+        ascii(self.bytes.get(..self.len()).unwrap_or_default())
     }
 
     /// Returns the digits without the `+`, as WhatsApp writes ids. Personal data.
@@ -106,19 +118,24 @@ impl E164 {
         ascii(self.digit_bytes())
     }
 
-    /// Returns the text in ASCII, zero behind it, and its length. Personal data.
-    pub(super) fn padded(&self) -> ([u8; TEXT_BYTES_MAX], u8) {
-        (self.bytes, self.len)
+    /// Returns the text as it is kept; see [`ROOM`]. Personal data.
+    #[inline]
+    pub(super) fn kept(&self) -> [u8; ROOM] {
+        self.bytes
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        let [.., len] = self.bytes;
+        usize::from(len)
     }
 
     /// Returns the digits without the `+`, in ASCII. Personal data.
+    #[inline]
     pub(super) fn digit_bytes(&self) -> &[u8] {
-        self.bytes.get(1..usize::from(self.len)).unwrap_or_default()
+        self.bytes.get(1..self.len()).unwrap_or_default()
     }
 }
-
-/// Bytes that are looked at together.
-const WORD: usize = 8;
 
 /// Returns whether all of these bytes are ASCII digits.
 #[inline]
@@ -138,13 +155,13 @@ pub(super) fn ascii(bytes: &[u8]) -> &str {
 
 /// Digits being collected behind a `+`.
 pub(super) struct Builder {
-    bytes: [u8; TEXT_BYTES_MAX],
+    bytes: [u8; ROOM],
     len: u8,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        let mut bytes = [0; TEXT_BYTES_MAX];
+        let mut bytes = [0; ROOM];
         if let Some(first) = bytes.first_mut() {
             *first = b'+';
         }
@@ -157,7 +174,8 @@ impl Builder {
         if !digit.is_ascii_digit() || is_leading_zero {
             return Err(NotE164);
         }
-        *self.bytes.get_mut(usize::from(self.len)).ok_or(NotE164)? = digit;
+        let (text, _) = self.bytes.split_at_mut(TEXT_BYTES_MAX);
+        *text.get_mut(usize::from(self.len)).ok_or(NotE164)? = digit;
         self.len += 1;
         Ok(())
     }
@@ -172,8 +190,10 @@ impl Builder {
 
     /// Returns the number, if enough digits came.
     pub(super) fn finish(self) -> Result<E164, NotE164> {
-        let Self { bytes, len } = self;
-        if usize::from(len) <= DIGITS_MIN { Err(NotE164) } else { Ok(E164 { bytes, len }) }
+        let Self { mut bytes, len } = self;
+        let [.., place] = &mut bytes;
+        *place = len;
+        if usize::from(len) <= DIGITS_MIN { Err(NotE164) } else { Ok(E164 { bytes }) }
     }
 }
 

@@ -44,6 +44,7 @@ fn parse_other(input: &str, region: Option<Region>) -> Result<Number, NumberErro
 /// For digits that are somebody's whatever anyone calls them, such as a `wa_id`: a number under no
 /// calling code has a judgement as well. [`parse`] reads a national prefix behind the calling code
 /// as what it is; this takes it for a part of the number.
+#[inline]
 pub fn classify(e164: E164) -> Number {
     automaton::judge(e164.digit_bytes()).map_or(
         Number {

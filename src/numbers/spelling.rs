@@ -8,7 +8,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::{
-    e164::{E164, NotE164, TEXT_BYTES_MAX, ascii},
+    e164::{E164, NotE164, ROOM, WORD, ascii},
     number::Number,
     parse::classify,
     renumbering::{Renumbering, Strength, rules_for},
@@ -110,13 +110,9 @@ fn strong_rules(rules: &[Renumbering]) -> impl Iterator<Item = &Renumbering> {
 /// has `=` before its digits. Personal data: `Debug` is redacted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MatchKey {
-    /// ASCII, zero from `len` on; first, so that order is the order of the texts.
-    bytes: [u8; KEY_BYTES_MAX],
-    len: u8,
+    /// As a number is kept: ASCII, zeros, and the length. `:` is there for the `+`, `=` is one more.
+    bytes: [u8; ROOM],
 }
-
-/// Bytes of the longest key: `:` takes the place of a number's `+`, and `=` one more.
-const KEY_BYTES_MAX: usize = TEXT_BYTES_MAX + 1;
 
 impl MatchKey {
     /// Returns the key of the person a number reaches.
@@ -138,31 +134,37 @@ impl MatchKey {
     /// Moves the calling code to where the `+` is, which leaves room for the `:` behind it.
     #[inline]
     fn written(number: E164, is_look_alike: bool) -> Self {
+        let mut bytes = number.kept();
         let code_len = calling_code_len(number.digit_bytes());
-        let (text, mut len) = number.padded();
-        let [_plus, first, second, third, rest @ ..] = text;
-        let head = match code_len {
-            1 => [first, b':', second, third],
-            2 => [first, second, b':', third],
-            _ => [first, second, third, b':'],
-        };
-        let mut bytes = [0; KEY_BYTES_MAX];
-        for (room, byte) in bytes.iter_mut().zip(head.into_iter().chain(rest)) {
-            *room = byte;
+        if let Some(first) = bytes.first_chunk_mut::<WORD>() {
+            let text = u64::from_le_bytes(*first);
+            let colon = u64::from(b':') << (8 * code_len);
+            let code = (text >> 8) & ((1 << (8 * code_len)) - 1);
+            let national = text & (u64::MAX << (8 * (code_len + 1)));
+            *first = (code | colon | national).to_le_bytes();
         }
-        if is_look_alike && let Some([_colon, national @ ..]) = bytes.get_mut(code_len..) {
+        if is_look_alike {
+            Self::mark(&mut bytes, code_len);
+        }
+        Self { bytes }
+    }
+
+    /// Puts `=` before the national digits.
+    fn mark(bytes: &mut [u8; ROOM], code_len: usize) {
+        let [text @ .., len] = bytes;
+        if let Some([_colon, national @ ..]) = text.get_mut(code_len..) {
             national.rotate_right(1);
             if let Some(mark) = national.first_mut() {
                 *mark = b'=';
             }
-            len += 1;
+            *len += 1;
         }
-        Self { bytes, len }
     }
 
     /// Returns the text. Every call site handles personal data.
     pub fn as_str(&self) -> &str {
-        ascii(self.bytes.get(..usize::from(self.len)).unwrap_or_default())
+        let [.., len] = self.bytes;
+        ascii(self.bytes.get(..usize::from(len)).unwrap_or_default())
     }
 }
 
@@ -180,22 +182,46 @@ impl serde::Serialize for MatchKey {
 
 /// Returns how many of international digits are the country calling code.
 ///
-/// Zones 1 and 7 have one digit, the codes listed here two, all others three; a test holds the
+/// Zones 1 and 7 have one digit, the codes listed below two, all others three; a test holds the
 /// list against every calling code of the metadata.
 #[inline]
 pub(super) fn calling_code_len(digits: &[u8]) -> usize {
-    match digits {
-        [b'1' | b'7', ..] => 1,
-        [b'2', b'0' | b'7', ..]
-        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
-        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
-        | [b'5', b'1'..=b'8', ..]
-        | [b'6', b'0'..=b'6', ..]
-        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
-        | [b'9', b'0'..=b'5' | b'8', ..] => 2,
-        _ => 3,
-    }
+    let Some([first, second]) = digits.first_chunk() else { return digits.len() };
+    let at = usize::from(first & 0xF) << 4 | usize::from(second & 0xF);
+    usize::from(CODE_LENS.get(at).copied().unwrap_or(3))
 }
+
+/// By the first two digits, each in four bits.
+static CODE_LENS: [u8; 256] = {
+    let mut lens = [3; 256];
+    let mut rest: &mut [u8] = &mut lens;
+    let mut at = 0;
+    while let Some((len, after)) = rest.split_first_mut() {
+        *len = match at {
+            0x10..=0x1F | 0x70..=0x7F => 1,
+            0x20
+            | 0x27
+            | 0x30..=0x34
+            | 0x36
+            | 0x39
+            | 0x40
+            | 0x41
+            | 0x43..=0x49
+            | 0x51..=0x58
+            | 0x60..=0x66
+            | 0x81
+            | 0x82
+            | 0x84
+            | 0x86
+            | 0x90..=0x95
+            | 0x98 => 2,
+            _ => 3,
+        };
+        rest = after;
+        at += 1;
+    }
+    lens
+};
 
 /// A person as WhatsApp names them: the id to send to, and what it says of them.
 ///
@@ -212,11 +238,13 @@ impl WaContact {
     }
 
     /// Returns what is known of the id's digits as a number. An id need not be a valid one.
+    #[inline]
     pub fn number(&self) -> Number {
         classify(self.wa_id)
     }
 
     /// Returns the text that is equal for the strong spellings of one person and for no others.
+    #[inline]
     pub fn match_key(&self) -> MatchKey {
         MatchKey::of(self.wa_id)
     }
