@@ -25,6 +25,11 @@ pub(crate) async fn openapi(_ask: Ask) -> Result<HttpResponse, Problem> {
         .body(openapi::document()))
 }
 
+/// Leads whoever opens the bare address in a browser to the viewer.
+pub(crate) async fn home(_ask: Ask) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/docs")).finish())
+}
+
 /// Serves the viewer.
 pub(crate) async fn page(_ask: Ask) -> Result<HttpResponse, Problem> {
     let page = include_str!("docs.html");

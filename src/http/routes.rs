@@ -126,6 +126,7 @@ table! {
     "GET" "/readyz" Access::Open => health::ready;
     "GET" "/metrics" needs(Scope::MetricsRead) => metrics::show;
     "GET" "/openapi.json" Access::Open => docs::openapi;
+    "GET" "/" Access::Open => docs::home;
     "GET" "/docs" Access::Open => docs::page;
     "GET" "/docs/problems" Access::Open => docs::problems;
     "GET" "/docs/{file}" Access::Open => docs::asset;

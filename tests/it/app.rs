@@ -16,7 +16,7 @@ use izin::{
     domain::time::Timestamp,
     runtime::clock::{Clock as _, ManualClock},
 };
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -109,7 +109,8 @@ impl TestApp {
         let running = Some(Running::start(&config, &clock));
         // Another test of this process may have installed one before.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client =
+            Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
         Self { clock, client, config, folder, running }
     }
 

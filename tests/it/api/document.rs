@@ -51,6 +51,18 @@ fn the_document_lists_exactly_the_calls_there_are() {
 }
 
 #[test]
+fn every_call_is_under_a_heading_that_says_what_it_is_for() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let headings = document["tags"].as_array().unwrap();
+    let named: BTreeSet<_> = headings.iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let calls = document["paths"].as_object().unwrap().values();
+    let calls = calls.flat_map(|item| item.as_object().unwrap().values());
+    let used: BTreeSet<_> = calls.filter_map(|call| call["tags"][0].as_str()).collect();
+    assert_eq!(named, used);
+    assert!(headings.iter().all(|tag| !tag["description"].as_str().unwrap().is_empty()));
+}
+
+#[test]
 fn every_reference_of_the_document_leads_somewhere() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
@@ -75,6 +87,8 @@ fn every_reference_of_the_document_leads_somewhere() {
 #[tokio::test]
 async fn the_pages_need_nothing_from_elsewhere() {
     let app = TestApp::start();
+    let home = app.get("/").anonymous().send().await;
+    assert_eq!((home.status.as_u16(), home.header("location")), (303, Some("/docs")));
     for path in ["/docs", "/docs/problems"] {
         let page = app.get(path).anonymous().send().await;
         assert_eq!(page.status, 200);
