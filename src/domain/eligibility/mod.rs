@@ -256,7 +256,7 @@ impl Question {
             resolved.topic = Some((put.value.topic.clone(), ix));
         }
         if let Some(reason) = template_reason(&put.value) {
-            let retry_at = report.and_then(|report| report.status_until);
+            let retry_at = report.and_then(|report| report.status()?.until);
             let retry_at = retry_at.filter(|_| reason == Reason::TemplatePaused);
             resolved.about_template.push(Hit { retry_at, ..Hit::at(reason, None, Some(put.seq)) });
         }

@@ -18,6 +18,6 @@ pub use items::{
 pub use keys::{KeyRecord, LiveHash};
 pub use reported::{
     Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport,
-    TemplateChange, TemplateReport,
+    StatusReport, TemplateChange, TemplateReport,
 };
 pub use store::{PolicyInForce, Put, Registry, StatementVersion, TemplateRef};
