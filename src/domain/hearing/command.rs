@@ -317,6 +317,8 @@ pub enum FailureEffect {
     CountryBlocked,
     /// Nothing from the sender.
     HaltSender,
+    /// No templates from the sender; answers go on.
+    HaltSenderTemplates,
     /// Nothing from the account.
     HaltAccount,
     /// No templates from the account.

@@ -104,7 +104,9 @@ const fn rank(effect: FailureEffect) -> u8 {
         FailureEffect::Identity => 2,
         FailureEffect::HaltAccount => 3,
         FailureEffect::HaltSender => 4,
-        FailureEffect::HaltTemplates | FailureEffect::HaltMarketing => 5,
+        FailureEffect::HaltSenderTemplates
+        | FailureEffect::HaltTemplates
+        | FailureEffect::HaltMarketing => 5,
         FailureEffect::TemplateDisabled
         | FailureEffect::TemplateUnknown
         | FailureEffect::TemplatePaused => 6,
@@ -132,7 +134,16 @@ const fn effect(rule: &Rule) -> FailureEffect {
         Action::CountryBlocked => FailureEffect::CountryBlocked,
         Action::HaltSender => FailureEffect::HaltSender,
         Action::HaltAccount => FailureEffect::HaltAccount,
-        Action::HaltTemplates => FailureEffect::HaltTemplates,
+        Action::HaltTemplates => match rule.subject {
+            Subject::Sender => FailureEffect::HaltSenderTemplates,
+            Subject::Contact
+            | Subject::Pair
+            | Subject::Account
+            | Subject::Portfolio
+            | Subject::Template
+            | Subject::Request
+            | Subject::None => FailureEffect::HaltTemplates,
+        },
         Action::HaltMarketing => FailureEffect::HaltMarketing,
         Action::TemplatePaused => FailureEffect::TemplatePaused,
         Action::TemplateDisabled => FailureEffect::TemplateDisabled,
@@ -185,5 +196,14 @@ mod tests {
             assert_eq!(effect_of(&[code]), (code, effect, pause_ms));
         }
         assert_eq!(effect_of(&[131_062]).1, FailureEffect::Nothing, "about one message");
+    }
+
+    #[test]
+    fn a_spam_limit_stops_what_a_number_begins_and_not_what_it_answers() {
+        for code in [471, 131_048] {
+            let day = Some(crate::domain::time::DAY_MS);
+            assert_eq!(effect_of(&[code]), (code, FailureEffect::HaltSenderTemplates, day));
+        }
+        assert_eq!(effect_of(&[131_064]).1, FailureEffect::HaltTemplates, "of the account");
     }
 }

@@ -267,7 +267,9 @@ impl Hearing<'_, '_> {
             FailureEffect::TemplateDisabled => return status("DISABLED"),
             FailureEffect::TemplateUnknown => return status(NOT_FOUND),
             FailureEffect::HaltSender | FailureEffect::HaltAccount => HoldScope::All,
-            FailureEffect::HaltTemplates => HoldScope::Templates,
+            FailureEffect::HaltTemplates | FailureEffect::HaltSenderTemplates => {
+                HoldScope::Templates
+            }
             FailureEffect::HaltMarketing => HoldScope::Marketing,
             FailureEffect::Unreachable
             | FailureEffect::WindowClosed
@@ -282,7 +284,11 @@ impl Hearing<'_, '_> {
             | FailureEffect::Nothing => return,
         };
         let account = self.heard.account.as_ref();
-        match account.filter(|_| failure.effect != FailureEffect::HaltSender) {
+        let is_of_sender = matches!(
+            failure.effect,
+            FailureEffect::HaltSender | FailureEffect::HaltSenderTemplates
+        );
+        match account.filter(|_| !is_of_sender) {
             Some(account) => {
                 let cause =
                     if LOCKED.contains(&code) { HoldCause::Disabled } else { HoldCause::Failed };

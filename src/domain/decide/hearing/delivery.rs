@@ -153,6 +153,7 @@ impl Hearing<'_, '_> {
         let event = match failure.effect {
             FailureEffect::Nothing
             | FailureEffect::HaltSender
+            | FailureEffect::HaltSenderTemplates
             | FailureEffect::HaltAccount
             | FailureEffect::HaltTemplates
             | FailureEffect::HaltMarketing

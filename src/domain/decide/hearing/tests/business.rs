@@ -11,6 +11,7 @@ use crate::domain::{
     names::{AccountId, Language, PortfolioId, SenderId, TemplateName},
     reason::Reason,
     registry::{Category, Quality, TemplateRef},
+    ticket::TicketState,
 };
 
 fn sale() -> TemplateRef {
@@ -151,7 +152,6 @@ fn a_paused_template_comes_back_at_its_own_end_or_when_whatsapp_says_so() {
     assert!(desk.reserve(1, TEMPLATE).is_ok());
 }
 
-#[test]
 /// A message of the template failed, which means that it is paused.
 fn pause_failure(desk: &mut Desk, ms: i64, code: i64, pause_ms: Option<i64>) -> Vec<Event> {
     let ticket = desk.state.ticket_of(MessageKey::from_bits(700)).map(|ticket| ticket.id);
@@ -216,6 +216,7 @@ fn what_was_put_as_paused_is_not_ended_by_the_end_of_what_a_failure_lets_conclud
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::TemplatePaused]));
 }
 
+#[test]
 fn a_template_that_turns_marketing_is_not_what_people_agreed_to() {
     let mut desk = Desk::willing();
     let put = |desk: &Desk| desk.state.registry().template(&sale()).unwrap().value.clone();
@@ -307,6 +308,20 @@ fn each_reason_for_a_hold_is_a_hold_of_its_own_and_a_lift_ends_what_it_answers()
     desk.account(desk.now, AccountFact::Reinstated);
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::AccountRestricted]), "unpaid");
     assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_spam_limit_stops_templates_of_the_number_alone_and_answers_go_on() {
+    let mut desk = Desk::willing();
+    let fact = HeardFact::SenderNumber(SenderFact::Throughput("HIGH".into()));
+    desk.told(desk.now, ("a1", Some(sender_id())), fact);
+    let open = desk.reserve(1, SESSION).unwrap();
+    let now = desk.now;
+    super::fail(&mut desk, now, 131_048, super::FailureEffect::HaltSenderTemplates, None);
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::SenderHalted]));
+    assert!(desk.reserve(1, SESSION).is_ok());
+    assert_eq!(desk.state.ticket(open).unwrap().state, TicketState::Reserved);
+    assert!(desk.state.registry().reported().account(&AccountId::parse("a1").unwrap()).is_none());
 }
 
 #[test]
