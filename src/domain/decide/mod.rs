@@ -163,8 +163,10 @@ fn void_tickets_of(
 ) {
     let open = draft.open_tickets(now).into_iter();
     for ticket in open.filter(|ticket| ticket.sender == *sender && applies(ticket)) {
-        let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
-        events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        if !is_closed_by(events, ticket) {
+            let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
+            events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        }
     }
 }
 
@@ -203,6 +205,16 @@ fn upcoming(draft: &Draft<'_>, events: &Events) -> Seq {
     Seq(draft.next().0.saturating_add(len))
 }
 
+/// Returns whether one of these events closes a ticket: what was taken back is not again, and what
+/// was sent is not at all.
+fn is_closed_by(events: &Events, ticket: &Ticket) -> bool {
+    events.iter().any(|(_, event)| {
+        matches!(event,
+            Event::TicketVoided { ticket: id, .. } | Event::TicketCommitted { ticket: id, .. }
+                if *id == ticket.id)
+    })
+}
+
 /// Takes back every open ticket of a contact that `applies`, once.
 fn void_tickets(
     draft: &Draft<'_>,
@@ -215,8 +227,7 @@ fn void_tickets(
     let Some(contact) = draft.contact(subject) else { return };
     let open = contact.details().tickets.iter().filter_map(|id| draft.ticket(*id));
     for ticket in open.filter(|ticket| ticket.is_open(now) && applies(ticket)) {
-        let is_this = |event: &Event| matches!(event, Event::TicketVoided { ticket: id, .. } if *id == ticket.id);
-        if !events.iter().any(|(_, event)| is_this(event)) {
+        if !is_closed_by(events, ticket) {
             events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
         }
     }

@@ -5,6 +5,7 @@
 
 mod parts;
 mod record;
+mod skip;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,8 @@ pub use parts::{
     TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
+
+use skip::{asked, is_asked, is_false, is_ordinary};
 
 /// A fact the ledger keeps forever.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -476,6 +479,12 @@ pub enum Event {
         /// Why it failed, as WhatsApp's code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<i64>,
+        /// The message, where it was sent although the ticket had been given or taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<Box<str>>,
+        /// Finds that message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageKey>,
     },
     /// Something came up that people must look at.
     ReviewOpened(Box<ReviewOpened>),
@@ -502,6 +511,9 @@ pub enum Event {
         message_id: Box<str>,
         /// Finds the message.
         message: MessageKey,
+        /// Whether all that was heard of the message is that it failed: then nothing was sent.
+        #[serde(default, skip_serializing_if = "is_false")]
+        failed: bool,
     },
     /// A ticket was given back unused.
     TicketReleased {
@@ -557,25 +569,6 @@ pub enum Event {
         #[serde(default = "asked", skip_serializing_if = "is_asked")]
         was_asked: bool,
     },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_false(truth: &bool) -> bool {
-    !*truth
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-const fn is_ordinary(replaces_newest: &bool) -> bool {
-    !*replaces_newest
-}
-
-const fn asked() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-const fn is_asked(was_asked: &bool) -> bool {
-    *was_asked
 }
 
 impl Event {

@@ -70,13 +70,8 @@ impl Hearing<'_, '_> {
         let named = delivery.ticket.and_then(|id| self.draft.ticket(id));
         let named = named.filter(|ticket| self.is_to(ticket, delivery.person.as_ref()));
         let ticket = named.or_else(|| self.draft.ticket_of(delivery.message))?;
-        match ticket.state {
-            TicketState::Committed { message } if message != delivery.message => None,
-            TicketState::Committed { .. }
-            | TicketState::Reserved
-            | TicketState::Released
-            | TicketState::Voided { .. } => Some(ticket),
-        }
+        let is_other = ticket.message().is_some_and(|message| message != delivery.message);
+        (!is_other).then_some(ticket)
     }
 
     /// Returns whether nothing that is known speaks against a ticket being this person's.
@@ -88,17 +83,32 @@ impl Hearing<'_, '_> {
         known.clone().next().is_none() || known.any(|subject| subject == contact)
     }
 
-    /// A message that was heard of was sent, whoever forgot to say so. Steps only go up.
+    /// A message that was heard of went out on the ticket, whoever forgot to say so, or whatever
+    /// had become of the ticket before. Steps only go up, but for word that what failed was sent.
     fn step(&self, ticket: &Ticket, delivery: &Delivery, events: &mut Events) {
         let (subject, id) = (self.draft.resolve(ticket.contact), ticket.id);
+        let (step, happened_at) = (delivery.step, self.at);
         if ticket.state == TicketState::Reserved {
             let (message_id, message) = (delivery.message_id.clone(), delivery.message);
-            events.push((subject, Event::TicketCommitted { ticket: id, message_id, message }));
+            let failed = step == Step::Failed;
+            let committed = Event::TicketCommitted { ticket: id, message_id, message, failed };
+            events.push((subject, committed));
         }
-        if ticket.step < Some(delivery.step) {
-            let code = delivery.failure.as_ref().map(|failure| failure.code);
-            let (step, happened_at) = (delivery.step, self.at);
-            events.push((subject, Event::TicketStepped { ticket: id, step, happened_at, code }));
+        let is_stray = match ticket.state {
+            TicketState::Released | TicketState::Voided { .. } => ticket.stray.is_none(),
+            TicketState::Reserved | TicketState::Committed { .. } => false,
+        };
+        let was_sent_after_all = step == Step::Sent && !ticket.was_sent;
+        if ticket.step < Some(step) || is_stray || was_sent_after_all {
+            let stepped = Event::TicketStepped {
+                ticket: id,
+                step,
+                happened_at,
+                code: delivery.failure.as_ref().map(|failure| failure.code),
+                message_id: is_stray.then(|| delivery.message_id.clone()),
+                message: is_stray.then_some(delivery.message),
+            };
+            events.push((subject, stepped));
         }
     }
 

@@ -3,6 +3,7 @@
 mod business;
 mod days;
 mod incidents;
+mod messages;
 mod owners;
 mod people;
 
