@@ -41,16 +41,18 @@ pub(super) fn opt_in(
     Ok(events)
 }
 
-/// Adds what an opt-in of a contact that was found already makes to the events of a command.
+/// Adds what an opt-in of a contact that was found already makes to the events of a command. It may
+/// have come with an identity hash: then it is the act of whoever has that.
 pub(super) fn add_opt_in_of(
     draft: &Draft<'_>,
     rules: &Rules,
     found: &Found<'_>,
-    opt_in: &OptIn,
+    (opt_in, identity_hash): (&OptIn, Option<&str>),
     now: Timestamp,
     events: &mut Events,
 ) -> Result<(), Refusal> {
     let claim = claim(draft, rules, opt_in, now)?;
+    let claim = Claim { identity_hash: identity_hash.map(Box::from), ..claim };
     events.push((found.subject, agreed(found, opt_in, claim, now)));
     Ok(())
 }
@@ -73,7 +75,12 @@ fn is_unconfirmed(
         let is_confirmed = match found.consents.standing(*ix, now).status {
             ConsentStatus::Granted => true,
             ConsentStatus::Pending => !opt_in.evidence.is_empty(),
-            ConsentStatus::NeverAsked | ConsentStatus::Expired | ConsentStatus::Withdrawn => false,
+            // They withdrew, came back, and were asked since.
+            ConsentStatus::Withdrawn => {
+                let withdrew_at = found.consents.standing(*ix, now).at;
+                found.consents.question(*ix) > withdrew_at && !opt_in.evidence.is_empty()
+            }
+            ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
         };
         rules.double_opt_in.is_some() && !is_confirmed
     })
@@ -84,6 +91,7 @@ struct Claim {
     captured_at: Timestamp,
     topics: Vec<FoundTopic>,
     statement: Option<StatementShown>,
+    identity_hash: Option<Box<str>>,
 }
 
 fn claim(
@@ -94,11 +102,11 @@ fn claim(
 ) -> Result<Claim, Refusal> {
     let captured_at = not_future(opt_in.captured_at, "captured_at", rules, now)?;
     let topics = find_topics(draft, &opt_in.topics)?;
-    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)? })
+    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)?, identity_hash: None })
 }
 
 fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Event {
-    let Claim { captured_at, topics, statement } = claim;
+    let Claim { captured_at, topics, statement, identity_hash } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
@@ -115,6 +123,7 @@ fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Ev
         source: opt_in.source.clone(),
         statement,
         evidence: opt_in.evidence.clone(),
+        identity_hash,
     }))
 }
 

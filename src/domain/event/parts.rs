@@ -103,6 +103,9 @@ pub struct OptedIn {
     /// How we know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: Evidence,
+    /// The identity hash that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_hash: Option<Box<str>>,
 }
 
 /// A person withdrew.

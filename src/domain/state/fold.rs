@@ -11,7 +11,7 @@ use crate::domain::{
     event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
     hearing::Step,
     home::Home,
-    identity::Identity,
+    identity::{Identity, IdentityTag},
     ids::{LookupId, TicketId},
     key::{ContactKey, MessageKey},
     lookup_job::{JobAnswer, LookupJobs},
@@ -234,13 +234,18 @@ impl Draft<'_> {
     fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         for outcome in &event.topics {
-            // An act that decided nothing is in the ledger, and changes nothing here.
+            // An act that decided nothing is in the ledger, and changes nothing here but that a
+            // question may be answered later.
+            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             if outcome.seq.is_some() {
+                if let Some(contact) = self.contact_mut(subject).filter(|_| act == Act::Asked) {
+                    contact.consents.fold_question(topic, event.captured_at);
+                }
                 continue;
             }
-            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
-            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq };
+            let by = event.identity_hash.as_deref().map(IdentityTag::of);
+            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq, by };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
             }
@@ -261,7 +266,7 @@ impl Draft<'_> {
         for outcome in &event.topics {
             let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             let expires_at = Timestamp::NEVER;
-            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq };
+            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq, by: None };
             if outcome.status == ConsentStatus::Withdrawn
                 && let Some(contact) = self.contact_mut(subject)
             {

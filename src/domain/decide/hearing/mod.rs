@@ -23,15 +23,16 @@ use self::person::Parts;
 use crate::domain::{
     absorbed::Mark,
     command::{ContactRef, Person, UserIdentifier},
-    consent::{Act, Consent},
+    consent::Consent,
     decide::{
         Events, Rules,
         person::{Found, find_or_add},
         void_tickets,
     },
-    entry::Subject,
+    entry::{Seq, Subject},
     event::Event,
     hearing::{Heard, HeardFact, Preference},
+    identity::{Change, IdentityTag},
     ids::ContactId,
     key::ContactKey,
     refusal::Refusal,
@@ -215,14 +216,14 @@ impl Hearing<'_, '_> {
                 let known = known.chain(moved).max_by_key(|mark| mark.at);
                 if Mark::is_news(known, self.at) {
                     events.push((found.subject, event(None)));
-                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
                 }
                 continue;
             }
             for key in keys {
                 if Mark::is_news(closed_at(&key), self.at) {
                     events.push((found.subject, event(Some(key))));
-                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
                 }
             }
         }
@@ -238,19 +239,21 @@ impl Hearing<'_, '_> {
         }
     }
 
-    /// Takes back what was reserved, unless that was done on an agreement from after `since`.
+    /// Takes back what was reserved, unless that was done on an agreement from after a moment, or
+    /// in it by whoever was there from it on.
     fn void_before(
         &self,
         found: &Found<'_>,
         cause: VoidCause,
-        since: Timestamp,
+        (at, tag): (Timestamp, Option<IdentityTag>),
         events: &mut Events,
     ) {
+        let since = Change { at, seq: Seq(0), tag };
         let is_before = |ticket: &Ticket| {
             let is_good = |act: &Consent| {
                 let is_about = ticket.topic.is_none_or(|topic| act.topic == topic);
-                let is_between = since < act.at && act.at <= ticket.reserved_at;
-                is_about && is_between && act.act == Act::Agreed
+                let is_known = act.at <= ticket.reserved_at;
+                is_about && is_known && act.is_registration_since(since)
             };
             !found.known.is_some_and(|known| known.consents.acts().any(is_good))
         };

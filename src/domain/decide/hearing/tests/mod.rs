@@ -4,6 +4,7 @@ mod business;
 mod days;
 mod incidents;
 mod messages;
+mod order;
 mod owners;
 mod people;
 
@@ -59,6 +60,10 @@ impl Desk {
     }
 
     fn ask(&mut self, key: u128, topic: &str) {
+        self.ask_at(key, topic, self.now + 1);
+    }
+
+    fn ask_at(&mut self, key: u128, topic: &str, ms: i64) {
         let command = OptIn {
             person: self.person(key),
             topics: vec![topic_id(topic)],
@@ -66,7 +71,7 @@ impl Desk {
             statement: None,
             language: None,
             evidence: Evidence::new(),
-            captured_at: None,
+            captured_at: Some(at(ms)),
             awaits_confirmation: true,
         };
         self.run(Command::OptIn(Box::new(command))).unwrap();
