@@ -201,6 +201,7 @@ impl ContactDocument {
             | Event::NumberMoved { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. }
             | Event::TicketReserved(_)
             | Event::TicketCommitted { .. }

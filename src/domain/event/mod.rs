@@ -488,6 +488,13 @@ pub enum Event {
     },
     /// Something came up that people must look at.
     ReviewOpened(Box<ReviewOpened>),
+    /// More came up of a person who has many reviews open already: the newest of them stands for it.
+    ReviewRepeated {
+        /// The entry that opened that one.
+        review: Seq,
+        /// What came up.
+        again: Box<ReviewOpened>,
+    },
     /// Somebody decided a review.
     ReviewDecided {
         /// The entry that opened it.

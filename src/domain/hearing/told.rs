@@ -183,6 +183,25 @@ pub struct Review {
     pub scope: Option<Box<str>>,
     /// When it was written.
     pub at: Timestamp,
+    /// What came up after it while the person had too many open for another one.
+    pub more: Option<More>,
+}
+
+/// What a review stands for beside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct More {
+    /// How many more messages people should have looked at.
+    pub count: u32,
+    /// When the last of them was written.
+    pub last_at: Timestamp,
+}
+
+impl Review {
+    /// Folds in that something more came up.
+    pub(crate) fn fold_more(&mut self, at: Timestamp) {
+        let More { count, last_at } = self.more.unwrap_or(More { count: 0, last_at: at });
+        self.more = Some(More { count: count.saturating_add(1), last_at: last_at.max(at) });
+    }
 }
 
 impl Mark {

@@ -117,6 +117,7 @@ impl Draft<'_> {
             | Event::NumberMoved { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. }
             | Event::TicketStepped { .. }
             | Event::TicketReserved(_)
@@ -204,6 +205,7 @@ impl Draft<'_> {
             | Event::NumberMoved { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. } => self.fold_told(seq, subject, &record.event),
             Event::LedgerOpened { .. }
             | Event::NothingChanged

@@ -26,8 +26,14 @@ impl Draft<'_> {
                 word: opened.word.clone(),
                 scope: opened.scope.clone(),
                 at: opened.happened_at,
+                more: None,
             };
             self.changes.reviews.insert(seq, Some(review));
+        } else if let Event::ReviewRepeated { review, again } = event {
+            if let Some(mut known) = self.review(*review).cloned() {
+                known.fold_more(again.happened_at);
+                self.changes.reviews.insert(*review, Some(known));
+            }
         } else if let Event::ReviewDecided { review, .. } = event {
             self.changes.reviews.insert(*review, None);
         }

@@ -52,6 +52,7 @@ pub const fn name(event: &Event) -> &'static str {
         Event::LimitReported { .. } => "limit_reported",
         Event::TicketStepped { .. } => "ticket_stepped",
         Event::ReviewOpened(_) => "review_opened",
+        Event::ReviewRepeated { .. } => "review_repeated",
         Event::ReviewDecided { .. } => "review_decided",
         Event::TicketReserved(_) => "ticket_reserved",
         Event::TicketCommitted { .. } => "ticket_committed",

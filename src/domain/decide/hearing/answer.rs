@@ -212,15 +212,19 @@ impl Hearing<'_, '_> {
         (why, word, scope): (Box<str>, Option<Box<str>>, Option<Box<str>>),
         events: &mut Events,
     ) {
-        // Whoever has so many already is being looked at.
-        let open = found.known.map_or(0, |known| known.details().told().reviews.len());
-        if open >= REVIEWS_OPEN_MAX {
-            return;
-        }
         let message_id = Some(wrote.message_id.clone());
         let sender = self.heard.sender.clone();
         let opened = ReviewOpened { why, word, scope, happened_at: self.at, message_id, sender };
-        events.push((found.subject, Event::ReviewOpened(Box::new(opened))));
+        let opened = Box::new(opened);
+        // Whoever has so many already is being looked at; the newest one tells that there is more.
+        let open = found.known.map_or(&[][..], |known| &known.details().told().reviews);
+        let event = match open.last() {
+            Some(newest) if open.len() >= REVIEWS_OPEN_MAX => {
+                Event::ReviewRepeated { review: *newest, again: opened }
+            }
+            Some(_) | None => Event::ReviewOpened(opened),
+        };
+        events.push((found.subject, event));
     }
 
     fn known(&self, topics: &[TopicId]) -> Vec<TopicId> {
