@@ -26,7 +26,7 @@ use crate::domain::{
     command::{Command, ContactRef, Person},
     eligibility::SessionPolicy,
     entry::{Seq, Subject},
-    event::{Event, TrafficKind},
+    event::{CountsFor, Event, TrafficKind},
     governor::LookupPolicy,
     hearing::Told,
     names::SenderId,
@@ -145,10 +145,13 @@ fn traffic(
     }
     let nothing = Told::NOTHING;
     let told = draft.contact(subject).map_or(&nothing, |known| known.details().told());
-    let failed = incident::Failed { subject, told, sender, code: None, at: happened_at };
+    let (code, at, is_new) = (None, happened_at, false);
+    let failed = incident::Failed { subject, told, sender, code, at, is_new };
     let sender = sender.cloned();
     let (identity_hash, message) = (None, None);
-    let event = Event::TrafficSeen { kind, sender, happened_at, identity_hash, message };
+    let counts_for = CountsFor::Person;
+    let event =
+        Event::TrafficSeen { kind, sender, happened_at, identity_hash, message, counts_for };
     failed.record(draft, event, &mut events);
     Ok(events)
 }

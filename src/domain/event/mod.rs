@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use parts::{
-    Evidence, OptedIn, OptedOut, ReviewOpened, Source, StatementShown, TicketReserved,
+    CountsFor, Evidence, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source, StatementShown, TicketReserved,
     TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
@@ -252,7 +252,12 @@ pub enum Event {
         /// What kind of message it was: `text`, `button`, `image`, …
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Box<str>>,
+        /// For which message of the sender it counts.
+        #[serde(default, skip_serializing_if = "CountsFor::is_person")]
+        counts_for: CountsFor,
     },
+    /// Something became of a message, and nothing else follows.
+    OutcomeSeen(Box<OutcomeSeen>),
     /// A late report showed that another identity hash was there before the known one.
     IdentityPredated {
         /// The other hash.

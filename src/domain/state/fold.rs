@@ -91,6 +91,7 @@ impl Draft<'_> {
             }
             Event::LedgerOpened { .. }
             | Event::NothingChanged
+            | Event::OutcomeSeen(_)
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
             | Event::ContactMerged { .. }
@@ -209,6 +210,7 @@ impl Draft<'_> {
             | Event::ReviewDecided { .. } => self.fold_told(seq, subject, &record.event),
             Event::LedgerOpened { .. }
             | Event::NothingChanged
+            | Event::OutcomeSeen(_)
             | Event::SenderLearned { .. }
             | Event::AccountHeld { .. }
             | Event::AccountLifted { .. }

@@ -29,6 +29,7 @@ pub const fn name(event: &Event) -> &'static str {
         Event::ContactBlocked { .. } => "contact_blocked",
         Event::ContactUnblocked => "contact_unblocked",
         Event::TrafficSeen { .. } => "traffic_seen",
+        Event::OutcomeSeen(_) => "outcome_seen",
         Event::IdentityPredated { .. } => "identity_predated",
         Event::IdentityDoubted { .. } => "identity_doubted",
         Event::MarketingPreferenceSeen { .. } => "marketing_preference_seen",

@@ -3,7 +3,7 @@
 use crate::domain::{
     command::Person,
     decide::{Events, hearing::Hearing, person::Found},
-    event::{Event, TrafficKind},
+    event::{CountsFor, Event, TrafficKind},
     hearing::{ConsentAnswer, Wrote},
     refusal::Refusal,
 };
@@ -52,6 +52,7 @@ impl Hearing<'_, '_> {
             happened_at: self.past,
             identity_hash,
             message: Some(wrote.kind.clone()),
+            counts_for: CountsFor::Person,
         };
         events.push((found.subject, event));
     }

@@ -190,6 +190,7 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
                 person: Some(person).filter(|_| !choice.is_multiple_of(7)),
                 message: MessageKey::from_bits(7_000 + key),
                 message_id: "wamid.out".into(),
+                is_message: true,
                 ticket,
                 step,
                 identity_hash: hash_at(at).filter(|_| choice.is_multiple_of(3)),
