@@ -200,6 +200,7 @@ impl ContactDocument {
             | Event::LimitReported { .. }
             | Event::TicketStepped { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }

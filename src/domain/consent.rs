@@ -224,12 +224,11 @@ impl Consents {
             return;
         }
         let Questions(known) = &mut **self.questions.get_or_insert_default();
-        match known.iter_mut().find(|(known, _)| *known == topic) {
-            Some((_, last)) => *last = at.max(*last),
-            None => {
-                known.push((topic, at));
-                known.sort_unstable();
-            }
+        if let Some((_, last)) = known.iter_mut().find(|(known, _)| *known == topic) {
+            *last = at.max(*last);
+        } else {
+            known.push((topic, at));
+            known.sort_unstable();
         }
     }
 
@@ -248,13 +247,11 @@ impl Consents {
         if !self.would_decide(consent.topic, consent.act, consent.at) {
             return;
         }
-        let before = match self.by_topic.iter_mut().find(|known| known.topic == consent.topic) {
-            Some(known) => Some(std::mem::replace(known, consent)),
-            None => {
-                self.by_topic.push(consent);
-                None
-            }
-        };
+        let known = self.by_topic.iter_mut().find(|known| known.topic == consent.topic);
+        let before = known.map(|known| std::mem::replace(known, consent));
+        if before.is_none() {
+            self.by_topic.push(consent);
+        }
         match (before, consent.act) {
             (Some(Consent { act: Act::Asked, at, .. }), Act::TookBack) => {
                 self.fold_question(consent.topic, at);

@@ -191,8 +191,8 @@ impl Contact {
         let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
         let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
-        let changes = [changed, doubted].into_iter().flatten();
-        changes.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
+        let open = [changed, doubted].into_iter().flatten();
+        open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
     }
 
     /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.

@@ -229,8 +229,7 @@ impl Outcomes {
         for counted in self.minutes.iter().filter(|one| one.place > last - WINDOW_MINUTES) {
             let rest = counted.reached.saturating_add(counted.others);
             tally.outcomes = tally.outcomes.saturating_add(rest);
-            for (sums, counts) in
-                [(&mut people, &counted.people), (&mut messages, &counted.failed)]
+            for (sums, counts) in [(&mut people, &counted.people), (&mut messages, &counted.failed)]
             {
                 for (sum, count) in sums.iter_mut().zip(counts) {
                     *sum = sum.saturating_add(*count);
@@ -468,8 +467,9 @@ mod tests {
         for id in [3, 1, 2] {
             incidents.fold_reached(SENDER, at(100), Some(message(id)));
         }
-        let is_new =
-            |incidents: &Incidents, id, minute| incidents.of(SENDER).unwrap().is_new(message(id), at(minute));
+        let is_new = |incidents: &Incidents, id, minute| {
+            incidents.of(SENDER).unwrap().is_new(message(id), at(minute))
+        };
         assert!(!is_new(&incidents, 1, 100) && !is_new(&incidents, 2, 159));
         assert!(is_new(&incidents, 4, 100) && !is_new(&incidents, 4, 40));
         incidents.fold_reached(SENDER, at(161), None);

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use crate::domain::{
     command::{NumberIdentifier, OptIn, OptOut, Person},
-    consent::{Act, ConsentStatus, Consents, TopicIx},
+    consent::{Act, Consent, ConsentStatus, Consents, Standing, TopicIx},
     contact::Contact,
     decide::{
-        Events, Rules, not_future,
+        Events, Rules,
+        hearing::{NUMBER_CHANGED, followers},
+        not_future,
         person::{Found, apart, claimed, find_or_add},
-        spelling::{self, Stop},
+        spelling::{self, OTHER_SPELLING, Stop},
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
@@ -124,6 +126,7 @@ fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Ev
         statement,
         evidence: opt_in.evidence.clone(),
         identity_hash,
+        derived_from: None,
     }))
 }
 
@@ -208,6 +211,8 @@ struct Given<'a> {
     seq: Seq,
     /// Whom the contact's weak spellings lead to.
     others: Vec<(Subject, &'a Contact)>,
+    /// Whom its consents went along to since.
+    followers: Vec<Subject>,
 }
 
 impl<'a, 'd> Withdrawal<'a, 'd> {
@@ -257,27 +262,38 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             evidence: self.evidence.clone(),
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
-        let stop = Stop { topics: self.named.as_deref(), at, seq };
+        let stop = Stop { topics: self.named.as_deref(), at, seq, via: OTHER_SPELLING };
         let applies = |ticket: &Ticket| stop.covers(ticket.topic);
         void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, self.events);
-        self.given.push(Given { subject, seq, others: spellings.known });
+        let followers = followers(draft, subject, at);
+        self.given.push(Given { subject, seq, others: spellings.known, followers });
     }
 
     /// Records it of whoever else it may be, each once.
     fn reach_other_spellings(self) {
         let Self { draft, named, captured_at: at, now, events, given, .. } = self;
         let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
-        for Given { seq, others, .. } in given {
-            let stop = Stop { topics: named.as_deref(), at, seq };
-            for (other, contact) in others {
-                if !reached.contains(&other) {
-                    reached.push(other);
-                    let mut consents = Cow::Borrowed(&contact.consents);
-                    stop.reach(draft, other, &mut consents, now, events);
-                }
+        for Given { seq, others, followers, .. } in given {
+            let others = others.into_iter().map(|(other, _)| (other, OTHER_SPELLING));
+            let followers = followers.into_iter().map(|other| (other, NUMBER_CHANGED));
+            for (other, via) in others.chain(followers) {
+                let Some(contact) = draft.contact(other).filter(|_| !reached.contains(&other))
+                else {
+                    continue;
+                };
+                reached.push(other);
+                let stop = Stop { topics: named.as_deref(), at, seq, via };
+                let mut consents = Cow::Borrowed(&contact.consents);
+                stop.reach(draft, other, &mut consents, now, events);
             }
         }
     }
+}
+
+/// What an act that decides leaves its topic at.
+pub(super) fn outcome_of(topic: &TopicId, act: &Consent, now: Timestamp) -> TopicOutcome {
+    let Standing { status, expires_at, .. } = act.standing(now);
+    TopicOutcome { topic: topic.clone(), status, at: act.at, expires_at, seq: None }
 }
 
 /// What `act` leaves one topic at, without changing anything.

@@ -122,11 +122,7 @@ fn stricter_acts(kept: &Consents, lost: &Consents, now: Timestamp) -> Vec<Consen
 }
 
 /// What either side was asked and has not answered.
-fn questions(
-    draft: &Draft<'_>,
-    kept: &Consents,
-    lost: &Consents,
-) -> Vec<(TopicId, Timestamp)> {
+fn questions(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<(TopicId, Timestamp)> {
     let named = |(ix, at)| Some((draft.registry().topic_id(ix)?.clone(), at));
     let asked = |consents: &Consents| -> Vec<_> {
         let pending = consents.acts().filter(|act| act.act == Act::Asked);
@@ -288,7 +284,14 @@ mod tests {
         let act = |act, expires_at| {
             let mut consents = Consents::default();
             let at = at(10);
-            consents.fold_act(Consent { topic: PROMOTIONS, act, at, expires_at, seq: Seq(1), by: None });
+            consents.fold_act(Consent {
+                topic: PROMOTIONS,
+                act,
+                at,
+                expires_at,
+                seq: Seq(1),
+                by: None,
+            });
             consents
         };
         let mut left = act(Act::Agreed, Timestamp::NEVER);
@@ -322,11 +325,25 @@ mod tests {
     fn being_asked_does_not_stand_beside_a_full_stop_of_the_other_side() {
         let mut asked = Consents::default();
         let (act, expires_at) = (Act::Asked, Timestamp::NEVER);
-        asked.fold_act(Consent { topic: PROMOTIONS, act, at: at(30), expires_at, seq: Seq(3), by: None });
+        asked.fold_act(Consent {
+            topic: PROMOTIONS,
+            act,
+            at: at(30),
+            expires_at,
+            seq: Seq(3),
+            by: None,
+        });
         let mut agreed = Consents::default();
         agreed.fold_full_stop(FullStop { at: at(10), seq: Seq(1) });
         let act = Act::Agreed;
-        agreed.fold_act(Consent { topic: PROMOTIONS, act, at: at(20), expires_at, seq: Seq(2), by: None });
+        agreed.fold_act(Consent {
+            topic: PROMOTIONS,
+            act,
+            at: at(20),
+            expires_at,
+            seq: Seq(2),
+            by: None,
+        });
         for (ours, theirs) in [(&asked, &agreed), (&agreed, &asked)] {
             let acts = stricter_acts(ours, theirs, at(100));
             assert_eq!(acts, [FullStop { at: at(10), seq: Seq(1) }.about(PROMOTIONS)]);

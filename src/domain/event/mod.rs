@@ -36,8 +36,8 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, Evidence, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source, StatementShown, TicketReserved,
-    TopicOutcome, TrafficKind,
+    CountsFor, Evidence, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source, StatementShown,
+    TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
 
@@ -290,6 +290,13 @@ pub enum Event {
         /// Set where only this identifier is closed: one of several the contact is known by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closed_key: Option<ContactKey>,
+    },
+    /// What the person agreed to and withdrew from goes along to the number they moved to.
+    ConsentsFollowed {
+        /// The place of the contact of that number.
+        to: Subject,
+        /// When the person moved.
+        happened_at: Timestamp,
     },
     /// The person got another user id, which comes with another number; this contact is closed.
     UserMoved {

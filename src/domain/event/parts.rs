@@ -96,7 +96,6 @@ pub enum CountsFor {
 
 impl CountsFor {
     /// Returns whether nothing is said, as before messages were counted.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub(super) const fn is_person(&self) -> bool {
         matches!(self, Self::Person)
     }
@@ -149,6 +148,9 @@ pub struct OptedIn {
     /// The identity hash that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_hash: Option<Box<str>>,
+    /// Set where the person agreed under the number they had before: the entry of that act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<Seq>,
 }
 
 /// A person withdrew.

@@ -15,8 +15,8 @@ use crate::{
         },
         registry::{
             Category, EntryCode, EntryPoint, Hold, HoldCause, HoldKey, KeyRecord, LiveHash,
-            Portfolio, Reported, Sender, SenderChange, Statement, StatusReport, Template, TemplateAnswer,
-            TemplateChange, TemplateReport, Topic,
+            Portfolio, Reported, Sender, SenderChange, Statement, StatusReport, Template,
+            TemplateAnswer, TemplateChange, TemplateReport, Topic,
         },
         time::Timestamp,
     },

@@ -116,6 +116,7 @@ impl Draft<'_> {
             | Event::IncidentOpened { .. }
             | Event::IncidentClosed { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }
@@ -204,6 +205,7 @@ impl Draft<'_> {
             | Event::CountryBlocked { .. }
             | Event::FailureSpared { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }

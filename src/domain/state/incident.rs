@@ -17,7 +17,8 @@ use crate::domain::{
 impl Draft<'_> {
     /// Counts an entry that says what became of a sender's message.
     pub(super) fn fold_outcome(&mut self, seq: Seq, subject: Subject, event: &Event) {
-        if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, counts_for, .. } = event
+        if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, counts_for, .. } =
+            event
         {
             match kind {
                 TrafficKind::Inbound | TrafficKind::Undeliverable => {}
@@ -75,7 +76,9 @@ impl Draft<'_> {
     ) {
         let message = match counts_for {
             // What was read was delivered, and is counted so, unless it just was.
-            CountsFor::Person if kind == TrafficKind::Read && self.is_reached_lately(subject, at) => {
+            CountsFor::Person
+                if kind == TrafficKind::Read && self.is_reached_lately(subject, at) =>
+            {
                 return;
             }
             CountsFor::Person => None,

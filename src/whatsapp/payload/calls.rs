@@ -46,9 +46,9 @@ fn call(call: View<'_, '_>, cards: &Cards, origin: &Origin, sink: &mut Sink) {
     let direction = call.word("direction").unwrap_or_default();
     let is_known = matches!(event.as_str(), "connect" | "terminate");
     let (id, at) = id_and_moment(call);
-    let key = id.as_ref().map(|id: &Private| {
-        DedupeKey::of(&[b"call", id.expose().as_bytes(), event.as_bytes()])
-    });
+    let key = id
+        .as_ref()
+        .map(|id: &Private| DedupeKey::of(&[b"call", id.expose().as_bytes(), event.as_bytes()]));
     if !is_known || !direction.eq_ignore_ascii_case(BY_THE_PERSON) {
         let shape = shape::labelled("call", call.word("event"));
         sink.add(origin, at, key, Conclusion::Unknown { field: origin.field.clone(), shape });

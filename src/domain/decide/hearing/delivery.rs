@@ -60,8 +60,12 @@ impl Hearing<'_, '_> {
         found: Option<Subject>,
         events: &mut Events,
     ) {
-        let is_sign = |event: &&mut Event| matches!(event, Event::TrafficSeen {
-            kind: TrafficKind::Delivered | TrafficKind::Read, .. });
+        let is_sign = |event: &&mut Event| {
+            matches!(
+                event,
+                Event::TrafficSeen { kind: TrafficKind::Delivered | TrafficKind::Read, .. }
+            )
+        };
         let sign = events.iter_mut().map(|(_, event)| event).find(is_sign);
         if let Some(Event::TrafficSeen { counts_for, .. }) = sign {
             *counts_for = CountsFor::Message(delivery.message);

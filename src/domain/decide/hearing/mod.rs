@@ -6,6 +6,7 @@
 mod answer;
 mod business;
 mod delivery;
+mod follow;
 mod identity;
 mod person;
 mod review;
@@ -13,6 +14,7 @@ mod review;
 mod tests;
 mod wrote;
 
+pub(super) use follow::{NUMBER_CHANGED, followers};
 pub(super) use review::decide as decide_review;
 
 use std::borrow::Cow;
@@ -88,6 +90,7 @@ pub(super) fn hear(
         HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
     }
     hearing.learn(&mut events);
+    hearing.pass_on(&mut events);
     Ok(events)
 }
 
@@ -152,16 +155,29 @@ impl Hearing<'_, '_> {
             closed_key,
         };
         let closed = self.close(old, moved, events)?;
-        match number_key.and_then(|key| self.draft.find(key)) {
-            Some(known) if !closed.contains(&known) => self.doubt_owner(known, events),
-            Some(_) => {}
-            None => {
-                if let Some(new) = new {
-                    self.find_known(new, events)?;
-                }
-            }
+        let (Some(new), Some(key)) = (new, number_key) else { return Ok(()) };
+        if self.was_heard(&closed, key) {
+            return Ok(());
         }
-        Ok(())
+        // A move that is older than the one known closes nothing, and is known from now on.
+        let is_moved = |event: &Event| matches!(event, Event::NumberMoved { .. });
+        if let Some((subject, contact)) =
+            closed.first().and_then(|at| Some((*at, self.draft.contact(*at)?)))
+            && !events.iter().any(|(_, event)| is_moved(event))
+        {
+            let [number, user] =
+                [old.number.as_ref().map(|it| it.key), old.user.as_ref().map(|it| it.key)];
+            let is_whole = contact.details().told().moved.is_some();
+            events.push((subject, moved(number.or(user).filter(|_| !is_whole))));
+        }
+        match self.draft.find(key) {
+            Some(known) if closed.contains(&known) => Ok(()),
+            Some(known) => {
+                self.doubt_owner(known, events);
+                self.follow(&closed, (new, true), events)
+            }
+            None => self.follow(&closed, (new, false), events),
+        }
     }
 
     /// Two spellings of one number are no move. Another user id for it closes the one before.

@@ -2,6 +2,7 @@
 
 mod business;
 mod days;
+mod follow;
 mod incidents;
 mod messages;
 mod order;
