@@ -86,6 +86,7 @@ impl ConsentRecord {
             at: self.at,
             expires_at: self.expires_at.unwrap_or(Timestamp::NEVER),
             seq: self.seq,
+            by: None,
         }
     }
 }

@@ -189,6 +189,7 @@ impl ContactDocument {
             | Event::CountryBlocked { .. }
             | Event::FailureSpared { .. }
             | Event::IncidentOpened { .. }
+            | Event::OutcomeSeen(_)
             | Event::IncidentClosed { .. }
             | Event::SenderLearned { .. }
             | Event::AccountHeld { .. }
@@ -199,8 +200,10 @@ impl ContactDocument {
             | Event::LimitReported { .. }
             | Event::TicketStepped { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. }
             | Event::TicketReserved(_)
             | Event::TicketCommitted { .. }
@@ -287,7 +290,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::event::{Actor, TrafficKind};
+    use crate::domain::event::{Actor, CountsFor, TrafficKind};
 
     fn fold(document: &mut ContactDocument, ms: i64, event: Event) {
         let at = Timestamp::from_unix_ms(ms);
@@ -325,6 +328,7 @@ mod tests {
             happened_at: at(30),
             identity_hash: Some("B".into()),
             message: None,
+            counts_for: CountsFor::Person,
         };
         fold(&mut document, 30, seen);
         let known = document.identity.as_ref().unwrap();

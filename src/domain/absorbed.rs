@@ -11,6 +11,7 @@ use crate::domain::{
     contact::LookupState,
     entry::{Seq, Subject},
     hearing::Told,
+    identity::IdentityTag,
     ids::{ContactId, LookupId},
     key::ContactKey,
     names::{SenderId, TopicId},
@@ -36,6 +37,9 @@ pub struct Absorbed {
     /// The act that decides about each topic that came up on either side.
     #[serde(default)]
     pub topics: Vec<TopicLeft>,
+    /// What the person was asked and withdrew from, and when they were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<(TopicId, Timestamp)>,
     /// The latest withdrawal from everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_stop: Option<Mark>,
@@ -85,6 +89,9 @@ pub struct TopicLeft {
     pub expires_at: Option<Timestamp>,
     /// The entry of the act, in the history of either.
     pub seq: Seq,
+    /// The device it came from, where that was told along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<IdentityTag>,
 }
 
 /// What is known of the identity.
@@ -100,14 +107,17 @@ pub struct IdentityLeft {
     /// When a change was last vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
+    /// Who was there from the change on, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<IdentityTag>,
 }
 
 impl TopicLeft {
     /// Returns where the consent stands at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let Self { topic: _, act, at, expires_at, seq } = *self;
+        let Self { topic: _, act, at, expires_at, seq, by } = *self;
         let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-        Consent { topic: TopicIx(0), act, at, expires_at, seq }.standing(now)
+        Consent { topic: TopicIx(0), act, at, expires_at, seq, by }.standing(now)
     }
 }
 
@@ -177,7 +187,9 @@ mod tests {
                 at,
                 expires_at: Some(Timestamp::from_unix_ms(9)),
                 seq: Seq(4),
+                by: None,
             }],
+            questions: Vec::new(),
             full_stop: Some(Mark { at, seq: Seq(5) }),
             blocked: None,
             identity: Some(IdentityLeft {
@@ -185,6 +197,7 @@ mod tests {
                 observed_at: at,
                 change: Some(Mark { at, seq: Seq(6) }),
                 confirmed_at: None,
+                tag: None,
             }),
             inbound: vec![InboundLeft { sender: SenderId::parse("1").unwrap(), at }],
             reached_at: Some(at),

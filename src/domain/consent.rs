@@ -2,7 +2,11 @@
 
 use smallvec::SmallVec;
 
-use crate::domain::{entry::Seq, time::Timestamp};
+use crate::domain::{
+    entry::Seq,
+    identity::{Change, IdentityTag},
+    time::Timestamp,
+};
 
 /// Place of a topic in the registry, in the order topics were first put. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +55,8 @@ pub struct Consent {
     pub expires_at: Timestamp,
     /// The entry that recorded it.
     pub seq: Seq,
+    /// Who did it: the identity of the device it came from, where that was told along.
+    pub by: Option<IdentityTag>,
 }
 
 /// A consent as seen at one moment.
@@ -80,7 +86,13 @@ pub struct FullStop {
 pub struct Consents {
     by_topic: SmallVec<[Consent; 1]>,
     full_stop: Option<FullStop>,
+    questions: Option<Box<Questions>>,
 }
+
+/// What the person was asked to confirm and withdrew from, before or since, and when they were
+/// asked last: a yes that is later than the withdrawal still answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Questions(SmallVec<[(TopicIx, Timestamp); 1]>);
 
 impl Standing {
     /// Returns whether it is in force.
@@ -128,6 +140,17 @@ impl Consents {
         self.by_topic.iter().map(|consent| consent.topic)
     }
 
+    /// Returns what the person was asked, withdrew from and did not agree to since, and when they
+    /// were asked last.
+    pub fn questions(&self) -> impl Iterator<Item = (TopicIx, Timestamp)> + '_ {
+        self.questions.iter().flat_map(|questions| questions.0.iter().copied())
+    }
+
+    /// Returns when the person was asked last about a topic they withdrew from.
+    pub fn question(&self, topic: TopicIx) -> Option<Timestamp> {
+        self.questions().find(|(known, _)| *known == topic).map(|(_, at)| at)
+    }
+
     /// Returns the withdrawal from everything, if there ever was one.
     pub const fn full_stop(&self) -> Option<FullStop> {
         self.full_stop
@@ -138,20 +161,26 @@ impl Consents {
         self.by_topic.iter().any(|consent| consent.standing(now).status == ConsentStatus::Granted)
     }
 
-    /// Returns whether the person agreed to `topic` after `since` and did not take that back. An
-    /// agreement that has run out since was one all the same.
-    pub fn has_agreed_to(&self, topic: TopicIx, since: Timestamp) -> bool {
-        self.by_topic.iter().any(|consent| consent.topic == topic && consent.is_agreed(since))
+    /// Returns whether the person agreed after `since` and did not take that back: to `topic`, or
+    /// to any. An agreement that has run out since was one all the same.
+    pub fn has_agreed_since(&self, topic: Option<TopicIx>, since: Timestamp) -> bool {
+        self.acts_on(topic).any(|consent| consent.is_agreed(since))
     }
 
-    /// As [`Self::has_agreed_to`], to any topic.
-    pub fn has_agreed_since(&self, since: Timestamp) -> bool {
-        self.by_topic.iter().any(|consent| consent.is_agreed(since))
+    /// Returns whether whoever was there from `change` on agreed and did not take that back: to
+    /// `topic`, or to any.
+    pub fn has_registered_since(&self, topic: Option<TopicIx>, change: Change) -> bool {
+        self.acts_on(topic).any(|consent| consent.is_registration_since(change))
+    }
+
+    fn acts_on(&self, topic: Option<TopicIx>) -> impl Iterator<Item = &Consent> + '_ {
+        let is_meant = move |consent: &&Consent| topic.is_none_or(|topic| consent.topic == topic);
+        self.by_topic.iter().filter(is_meant)
     }
 
     /// Returns whether the person withdrew from everything and agreed to nothing since.
     pub fn has_left(&self) -> bool {
-        self.full_stop.is_some_and(|stop| !self.has_agreed_since(stop.at))
+        self.full_stop.is_some_and(|stop| !self.has_agreed_since(None, stop.at))
     }
 
     /// Returns whether `act` at `at` would decide where `topic` stands.
@@ -180,8 +209,37 @@ impl Consents {
     pub(crate) fn standing_at(
         acts: impl Iterator<Item = Consent>,
         full_stop: Option<FullStop>,
+        questions: impl Iterator<Item = (TopicIx, Timestamp)>,
     ) -> Self {
-        Self { by_topic: acts.collect(), full_stop }
+        let mut standing = Self { by_topic: acts.collect(), full_stop, questions: None };
+        for (topic, at) in questions {
+            standing.fold_question(topic, at);
+        }
+        standing
+    }
+
+    /// Folds in that the person was asked about something they withdrew from.
+    pub(crate) fn fold_question(&mut self, topic: TopicIx, at: Timestamp) {
+        if self.deciding(topic).is_none_or(|act| act.act != Act::TookBack) {
+            return;
+        }
+        let Questions(known) = &mut **self.questions.get_or_insert_default();
+        if let Some((_, last)) = known.iter_mut().find(|(known, _)| *known == topic) {
+            *last = at.max(*last);
+        } else {
+            known.push((topic, at));
+            known.sort_unstable();
+        }
+    }
+
+    fn forget_question(&mut self, topic: TopicIx) {
+        let is_empty = self.questions.as_deref_mut().is_some_and(|Questions(known)| {
+            known.retain(|(known, _)| *known != topic);
+            known.is_empty()
+        });
+        if is_empty {
+            self.questions = None;
+        }
     }
 
     /// Folds one act in, if it decides.
@@ -189,18 +247,33 @@ impl Consents {
         if !self.would_decide(consent.topic, consent.act, consent.at) {
             return;
         }
-        match self.by_topic.iter_mut().find(|known| known.topic == consent.topic) {
-            Some(known) => *known = consent,
-            None => self.by_topic.push(consent),
+        let known = self.by_topic.iter_mut().find(|known| known.topic == consent.topic);
+        let before = known.map(|known| std::mem::replace(known, consent));
+        if before.is_none() {
+            self.by_topic.push(consent);
+        }
+        match (before, consent.act) {
+            (Some(Consent { act: Act::Asked, at, .. }), Act::TookBack) => {
+                self.fold_question(consent.topic, at);
+            }
+            (_, Act::Agreed) => self.forget_question(consent.topic),
+            (_, Act::Asked | Act::TookBack) => {}
         }
     }
 
     /// Folds a withdrawal from everything in: every consent given before it ends.
     pub(crate) fn fold_full_stop(&mut self, stop: FullStop) {
+        let mut asked: SmallVec<[(TopicIx, Timestamp); 1]> = SmallVec::new();
         for known in &mut self.by_topic {
             if known.is_ended_by(stop) {
+                if known.act == Act::Asked {
+                    asked.push((known.topic, known.at));
+                }
                 *known = stop.about(known.topic);
             }
+        }
+        for (topic, at) in asked {
+            self.fold_question(topic, at);
         }
         if self.full_stop.is_none_or(|known| stop.at >= known.at) {
             self.full_stop = Some(stop);
@@ -212,13 +285,20 @@ impl FullStop {
     /// Returns what it says about one topic.
     pub const fn about(&self, topic: TopicIx) -> Consent {
         let Self { at, seq } = *self;
-        Consent { topic, act: Act::TookBack, at, expires_at: Timestamp::NEVER, seq }
+        Consent { topic, act: Act::TookBack, at, expires_at: Timestamp::NEVER, seq, by: None }
     }
 }
 
 impl Consent {
     fn is_agreed(&self, since: Timestamp) -> bool {
         self.act == Act::Agreed && self.at > since
+    }
+
+    /// Returns whether it is an agreement of whoever was there from `change` on: a later one, or
+    /// one that came in the very message that showed the change.
+    pub fn is_registration_since(&self, change: Change) -> bool {
+        let is_own = change.tag.is_some() && self.by == change.tag && self.at == change.at;
+        self.is_agreed(change.at) || (self.act == Act::Agreed && is_own)
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.
@@ -258,6 +338,7 @@ mod tests {
             at: Timestamp::from_unix_ms(at),
             expires_at: Timestamp::NEVER,
             seq: Seq(seq),
+            by: None,
         }
     }
 

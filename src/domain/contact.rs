@@ -189,9 +189,10 @@ impl Contact {
         let confirmed_at = identity.and_then(Identity::confirmed_at);
         let doubted = self.details().told().doubted;
         let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
-        let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq });
+        let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
-        [changed, doubted].into_iter().flatten().max_by_key(|change| (change.at, change.seq))
+        let open = [changed, doubted].into_iter().flatten();
+        open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
     }
 
     /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.

@@ -1,6 +1,25 @@
 //! WhatsApp's signal that a number may belong to someone else now.
 
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{entry::Seq, time::Timestamp};
+
+/// Stands for an identity hash where only sameness within one moment matters: 32 bits of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityTag(NonZeroU32);
+
+impl IdentityTag {
+    /// Returns what stands for a hash.
+    ///
+    /// Source: Fowler, Noll, Vo, FNV-1a with 32 bits.
+    pub fn of(hash: &str) -> Self {
+        let mix = |mixed: u32, byte: u8| (mixed ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let mixed = hash.bytes().fold(0x811c_9dc5, mix);
+        Self(NonZeroU32::new(mixed).unwrap_or(NonZeroU32::MIN))
+    }
+}
 
 /// What is known of the identity behind a contact.
 ///
@@ -25,6 +44,8 @@ pub struct Change {
     pub at: Timestamp,
     /// The entry that recorded it.
     pub seq: Seq,
+    /// Who was there from then on; nothing where nobody knows.
+    pub tag: Option<IdentityTag>,
 }
 
 /// What a report about an identity means.
@@ -109,7 +130,8 @@ impl Identity {
             self.first_at = self.observed_at;
         }
         if is_between || self.change.is_none() {
-            self.change = Some(Change { at: self.first_at, seq });
+            let tag = Some(IdentityTag::of(&self.hash));
+            self.change = Some(Change { at: self.first_at, seq, tag });
         }
     }
 
@@ -167,7 +189,8 @@ impl Identity {
     /// Folds a change in. A confirmation vouched for the hash before it and not for this one,
     /// whichever of the two is later.
     pub(crate) fn fold_change(&mut self, hash: Box<str>, observed_at: Timestamp, seq: Seq) {
-        let change = Some(Change { at: observed_at, seq });
+        let tag = Some(IdentityTag::of(&hash));
+        let change = Some(Change { at: observed_at, seq, tag });
         let (first_at, before_at) = (observed_at, self.before_at.max(Some(self.observed_at)));
         *self = Self { hash, observed_at, change, confirmed_at: None, first_at, before_at };
     }
@@ -213,7 +236,8 @@ mod tests {
         known.fold_change("B".into(), at(20), Seq(2));
         known.fold_confirmation(at(100));
         known.fold_change("C".into(), at(50), Seq(4));
-        assert_eq!(known.open_change(), Some(Change { at: at(50), seq: Seq(4) }));
+        let tag = Some(IdentityTag::of("C"));
+        assert_eq!(known.open_change(), Some(Change { at: at(50), seq: Seq(4), tag }));
     }
 
     #[test]
@@ -224,7 +248,8 @@ mod tests {
         known.fold_confirmation(at(30));
         assert_eq!(known.open_change(), None);
         known.fold_change("C".into(), at(40), Seq(4));
-        assert_eq!(known.open_change(), Some(Change { at: at(40), seq: Seq(4) }));
+        let tag = Some(IdentityTag::of("C"));
+        assert_eq!(known.open_change(), Some(Change { at: at(40), seq: Seq(4), tag }));
     }
 
     /// Sees a hash as the rules would record it.

@@ -1,9 +1,10 @@
 //! Failures that an unusual share of a sender's messages has in common: an incident of the sender's,
 //! which says nothing about the people the messages were meant for.
 //!
-//! Counted by the events' own time, to the minute, from what the ledger records. Only failures that
-//! would mark a person until something else happens are looked at; what ends by itself, and what
-//! the person did, always counts.
+//! Counted by the events' own time, to the minute, from what the ledger records: every message that
+//! arrived or failed, once, and the people whose messages failed alike. Only failures that would
+//! mark a person until something else happens can be an incident; what ends by itself, and what the
+//! person did, always counts.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,7 +17,8 @@ use crate::domain::{
     absorbed::Mark,
     contact::SenderIx,
     entry::{Seq, Subject},
-    event::{Event, TrafficKind},
+    event::{Event, OutcomeSeen, TrafficKind},
+    key::MessageKey,
     names::SenderId,
     time::{MINUTE_MS, Timestamp},
 };
@@ -84,18 +86,40 @@ pub struct Before {
 /// How often something came out, within one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// Failures of one kind.
+    /// People whose messages failed in one way.
+    pub people: u32,
+    /// Messages that failed in that way.
     pub failed: u32,
     /// All outcomes.
     pub outcomes: u32,
 }
 
+/// Something that failed, to be added to what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedNow {
+    /// How.
+    pub kind: IncidentKind,
+    /// When.
+    pub at: Timestamp,
+    /// Whose message; nothing for somebody nobody knows.
+    pub subject: Option<Subject>,
+    /// Whether a message failed that is not counted yet.
+    pub is_new: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Minute {
     /// Which, since 1970.
     place: i64,
     reached: u32,
+    /// People, each once within the hour.
+    people: [u32; KINDS],
+    /// Messages that are counted by their id.
     failed: [u32; KINDS],
+    /// Messages that failed in another way.
+    others: u32,
+    /// Half the key of each message that was counted here by its id, in order.
+    seen: Arc<Vec<u64>>,
 }
 
 /// What came of the messages of one sender within the last hour.
@@ -149,7 +173,7 @@ impl Tally {
     /// Returns whether so many failures are more than chance.
     pub fn is_unusual(self) -> bool {
         let (failed, outcomes) = (u64::from(self.failed), u64::from(self.outcomes));
-        self.failed >= FAILED_MIN && failed * 100 > outcomes * u64::from(SHARE_PERCENT)
+        self.people >= FAILED_MIN && failed * 100 > outcomes * u64::from(SHARE_PERCENT)
     }
 }
 
@@ -159,17 +183,28 @@ impl Outcomes {
         self.open.get(&kind).copied()
     }
 
-    /// Returns what would be counted if a message to `subject` failed at `at`, which counts once for
-    /// each person; `None` where that is too long ago to be counted.
-    pub fn tally_with(&self, kind: IncidentKind, at: Timestamp, subject: Subject) -> Option<Tally> {
+    /// Returns what would be counted with a message that failed: a person counts once, and so does a
+    /// message. `None` where that is too long ago to be counted.
+    pub fn tally_with(&self, more: FailedNow) -> Option<Tally> {
+        let FailedNow { kind, at, subject, is_new } = more;
+        let is_counted = subject.is_some_and(|subject| self.is_blamed(kind, at, subject));
+        let person = (kind, u32::from(!is_counted));
+        let message = (kind, u32::from(is_new));
+        let last = self.last(at);
+        let is_recent = minute_of(at) > last - WINDOW_MINUTES;
+        is_recent.then(|| self.tally(kind, last, Some((person, message))))
+    }
+
+    /// Returns whether a message would count now: it is not counted, and not too old.
+    pub fn is_new(&self, message: MessageKey, at: Timestamp) -> bool {
+        let half = half(message);
+        let is_recent = minute_of(at) > self.last(at) - WINDOW_MINUTES;
+        is_recent && self.minutes.iter().all(|minute| minute.seen.binary_search(&half).is_err())
+    }
+
+    fn last(&self, at: Timestamp) -> i64 {
         let minute = minute_of(at);
-        let last = self.minutes.back().map_or(minute, |last| last.place.max(minute));
-        let more = u32::from(!self.is_blamed(kind, at, subject));
-        (minute > last - WINDOW_MINUTES).then(|| {
-            let Tally { failed, outcomes } = self.tally(kind, last);
-            let (failed, outcomes) = (failed.saturating_add(more), outcomes.saturating_add(more));
-            Tally { failed, outcomes }
-        })
+        self.minutes.back().map_or(minute, |last| last.place.max(minute))
     }
 
     fn is_blamed(&self, kind: IncidentKind, at: Timestamp, subject: Subject) -> bool {
@@ -180,16 +215,33 @@ impl Outcomes {
 
     /// Returns what is counted at `now`.
     pub fn tally_at(&self, kind: IncidentKind, now: Timestamp) -> Tally {
-        self.tally(kind, minute_of(now))
+        self.tally(kind, minute_of(now), None)
     }
 
-    fn tally(&self, kind: IncidentKind, last: i64) -> Tally {
-        let mut tally = Tally { failed: 0, outcomes: 0 };
+    /// Adds up the hour. A person whose messages were not named has had one at least.
+    fn tally(&self, kind: IncidentKind, last: i64, more: Option<(One, One)>) -> Tally {
+        let mut tally = Tally { people: 0, failed: 0, outcomes: 0 };
+        let (mut people, mut messages) = ([0_u32; KINDS], [0_u32; KINDS]);
+        if let Some((person, message)) = more {
+            add(&mut people, person);
+            add(&mut messages, message);
+        }
         for counted in self.minutes.iter().filter(|one| one.place > last - WINDOW_MINUTES) {
-            let all = counted.failed.iter().fold(counted.reached, |sum, n| sum.saturating_add(*n));
-            tally.outcomes = tally.outcomes.saturating_add(all);
-            let failed = counted.failed.get(kind.place()).copied().unwrap_or_default();
-            tally.failed = tally.failed.saturating_add(failed);
+            let rest = counted.reached.saturating_add(counted.others);
+            tally.outcomes = tally.outcomes.saturating_add(rest);
+            for (sums, counts) in [(&mut people, &counted.people), (&mut messages, &counted.failed)]
+            {
+                for (sum, count) in sums.iter_mut().zip(counts) {
+                    *sum = sum.saturating_add(*count);
+                }
+            }
+        }
+        for (place, (people, messages)) in people.into_iter().zip(messages).enumerate() {
+            let failed = people.max(messages);
+            tally.outcomes = tally.outcomes.saturating_add(failed);
+            if place == kind.place() {
+                (tally.people, tally.failed) = (people, failed);
+            }
         }
         tally
     }
@@ -221,20 +273,51 @@ impl Outcomes {
         let place = match self.minutes.binary_search_by_key(&minute, |one| one.place) {
             Ok(place) => place,
             Err(place) => {
-                let new = Minute { place: minute, reached: 0, failed: [0; KINDS] };
-                self.minutes.insert(place, new);
+                self.minutes.insert(place, Minute::at(minute));
                 place
             }
         };
         self.minutes.get_mut(place)
     }
 
-    fn fold_failed(&mut self, kind: IncidentKind, at: Timestamp) {
-        let minute = self.minute(at);
-        if let Some(count) = minute.and_then(|minute| minute.failed.get_mut(kind.place())) {
-            *count = count.saturating_add(1);
+    fn fold_person(&mut self, kind: IncidentKind, at: Timestamp) {
+        if let Some(minute) = self.minute(at) {
+            add(&mut minute.people, (kind, 1));
         }
     }
+}
+
+/// So many of one kind.
+type One = (IncidentKind, u32);
+
+fn add(counts: &mut [u32; KINDS], (kind, more): One) {
+    if let Some(count) = counts.get_mut(kind.place()) {
+        *count = count.saturating_add(more);
+    }
+}
+
+impl Minute {
+    fn at(place: i64) -> Self {
+        let (people, failed) = ([0; KINDS], [0; KINDS]);
+        Self { place, reached: 0, people, failed, others: 0, seen: Arc::default() }
+    }
+
+    fn fold_seen(&mut self, message: MessageKey) {
+        let half = half(message);
+        if let Err(place) = self.seen.binary_search(&half) {
+            Arc::make_mut(&mut self.seen).insert(place, half);
+        }
+    }
+}
+
+/// Keys are keyed hashes: half of one tells messages of an hour apart.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "half a hash is a hash"
+)]
+const fn half(message: MessageKey) -> u64 {
+    message.bits() as u64
 }
 
 fn minute_of(at: Timestamp) -> i64 {
@@ -263,10 +346,32 @@ impl Incidents {
         Arc::make_mut(self.by_sender.entry(sender).or_default())
     }
 
-    /// Folds in that a message arrived.
-    pub(crate) fn fold_reached(&mut self, sender: SenderIx, at: Timestamp) {
+    /// Folds in that a message arrived; which, if that is known.
+    pub(crate) fn fold_reached(
+        &mut self,
+        sender: SenderIx,
+        at: Timestamp,
+        message: Option<MessageKey>,
+    ) {
         if let Some(minute) = self.of_mut(sender).minute(at) {
             minute.reached = minute.reached.saturating_add(1);
+            if let Some(message) = message {
+                minute.fold_seen(message);
+            }
+        }
+    }
+
+    /// Folds in what became of a message of which nothing else is recorded.
+    pub(crate) fn fold_outcome(&mut self, sender: SenderIx, seen: &OutcomeSeen) {
+        let Some(minute) = self.of_mut(sender).minute(seen.happened_at) else { return };
+        minute.fold_seen(seen.message);
+        match (seen.failed, seen.kind) {
+            (false, _) => minute.reached = minute.reached.saturating_add(1),
+            (true, None) => minute.others = minute.others.saturating_add(1),
+            (true, Some(kind)) => {
+                add(&mut minute.failed, (kind, 1));
+                add(&mut minute.people, (kind, u32::from(seen.stranger)));
+            }
         }
     }
 
@@ -280,7 +385,7 @@ impl Incidents {
     ) {
         let outcomes = self.of_mut(sender);
         if !outcomes.is_blamed(kind, at, subject) {
-            outcomes.fold_failed(kind, at);
+            outcomes.fold_person(kind, at);
         }
         if outcomes.blamed.len() == ABSOLVED_MAX {
             outcomes.blamed.pop_front();
@@ -290,7 +395,7 @@ impl Incidents {
 
     /// Folds in a failure that the incident explains.
     pub(crate) fn fold_spared(&mut self, sender: SenderIx, kind: IncidentKind, at: Timestamp) {
-        self.of_mut(sender).fold_failed(kind, at);
+        self.of_mut(sender).fold_person(kind, at);
     }
 
     /// Folds in that an incident was found: nobody is to blame any more.
@@ -320,7 +425,7 @@ mod tests {
     fn counted(reached: u32, failed: u32) -> Incidents {
         let mut incidents = Incidents::default();
         for _ in 0..reached {
-            incidents.fold_reached(SENDER, at(100));
+            incidents.fold_reached(SENDER, at(100), None);
         }
         for place in 0..failed {
             incidents.fold_blamed(SENDER, KIND, (Subject(place), at(100), Seq(place.into())), None);
@@ -329,7 +434,9 @@ mod tests {
     }
 
     fn is_unusual(incidents: &Incidents, minute: i64) -> Option<bool> {
-        let tally = incidents.of(SENDER)?.tally_with(KIND, at(minute), Subject(999))?;
+        let at = at(minute);
+        let more = FailedNow { kind: KIND, at, subject: Some(Subject(999)), is_new: true };
+        let tally = incidents.of(SENDER)?.tally_with(more)?;
         Some(tally.is_unusual())
     }
 
@@ -346,11 +453,29 @@ mod tests {
         let mut incidents = counted(0, 19);
         assert_eq!(is_unusual(&incidents, 159), Some(true));
         assert_eq!(is_unusual(&incidents, 160), Some(false));
-        incidents.fold_reached(SENDER, at(160));
+        incidents.fold_reached(SENDER, at(160), None);
         assert_eq!(is_unusual(&incidents, 100), None);
         let outcomes = incidents.of(SENDER).unwrap();
         assert_eq!(outcomes.minutes.len(), 1);
         assert!(outcomes.blamed(KIND, at(160)).is_empty());
+    }
+
+    #[test]
+    fn a_message_counts_once_within_its_hour_and_one_that_is_older_not_at_all() {
+        let message = MessageKey::from_bits;
+        let mut incidents = Incidents::default();
+        for id in [3, 1, 2] {
+            incidents.fold_reached(SENDER, at(100), Some(message(id)));
+        }
+        let is_new = |incidents: &Incidents, id, minute| {
+            incidents.of(SENDER).unwrap().is_new(message(id), at(minute))
+        };
+        assert!(!is_new(&incidents, 1, 100) && !is_new(&incidents, 2, 159));
+        assert!(is_new(&incidents, 4, 100) && !is_new(&incidents, 4, 40));
+        incidents.fold_reached(SENDER, at(161), None);
+        assert!(!is_new(&incidents, 1, 100), "an hour is over");
+        let tally = incidents.of(SENDER).unwrap().tally_at(KIND, at(159));
+        assert_eq!(tally, Tally { people: 0, failed: 0, outcomes: 1 }, "the one since");
     }
 
     #[test]

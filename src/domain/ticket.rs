@@ -89,6 +89,10 @@ pub struct Ticket {
     pub state: TicketState,
     /// How far its message got, as far as WhatsApp said.
     pub step: Option<Step>,
+    /// The message that was sent on it although it had been given or taken back.
+    pub stray: Option<MessageKey>,
+    /// Whether its message is known to have been sent, be it that it failed afterwards.
+    pub was_sent: bool,
     /// The entry that reserved it.
     pub seq: Seq,
 }
@@ -97,5 +101,15 @@ impl Ticket {
     /// Returns whether it is reserved and still good at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == TicketState::Reserved && now < self.expires_at
+    }
+
+    /// Returns the message that was sent on it, if one is known.
+    pub fn message(&self) -> Option<MessageKey> {
+        match self.state {
+            TicketState::Committed { message } => Some(message),
+            TicketState::Reserved | TicketState::Released | TicketState::Voided { .. } => {
+                self.stray
+            }
+        }
     }
 }

@@ -59,13 +59,19 @@ fn write_page(page: &mut String) -> fmt::Result {
 }
 
 fn write_settings(page: &mut String) -> fmt::Result {
-    let Settings { frequency_caps, general_topic, yellow_marketing_percent } = Settings::default();
+    let Settings {
+        frequency_caps,
+        general_topic,
+        consent_follows_number,
+        yellow_marketing_percent,
+    } = Settings::default();
     writeln!(page, "## Settings\n\n| setting | unless said otherwise |\n|---|---|")?;
     for limit in frequency_caps {
         let cap = Action::FrequencyCap(limit.cap);
         writeln!(page, "| `frequency_caps` | {}: {cap} |", limit.category.name())?;
     }
-    let switches = [("general_topic", general_topic)];
+    let switches =
+        [("general_topic", general_topic), ("consent_follows_number", consent_follows_number)];
     for (name, value) in switches {
         writeln!(page, "| `{name}` | {value} |")?;
     }

@@ -16,6 +16,9 @@ pub struct Settings {
     pub frequency_caps: Vec<CategoryCap>,
     /// Whether an agreement to the topic `general` covers every topic.
     pub general_topic: bool,
+    /// Whether what a person agreed to goes along to the number they move to, when WhatsApp tells
+    /// of the move.
+    pub consent_follows_number: bool,
     /// How much of the marketing a sender with yellow quality goes on with, in percent of its
     /// limit. With red quality it is none, always.
     pub yellow_marketing_percent: u8,
@@ -43,6 +46,7 @@ impl Default for Settings {
         Self {
             frequency_caps: vec![CategoryCap { category: Category::Marketing, cap }],
             general_topic: false,
+            consent_follows_number: false,
             yellow_marketing_percent: 50,
         }
     }
@@ -92,7 +96,7 @@ mod tests {
         assert_eq!(settings, Settings::default());
         let caps = json!([{"category": "marketing", "cap": {"count": 1, "days": 14}}]);
         assert_eq!(serde_json::to_value(&settings).unwrap()["frequency_caps"], caps);
-        assert!(!settings.general_topic);
+        assert!(!settings.general_topic && !settings.consent_follows_number);
     }
 
     #[test]

@@ -212,6 +212,7 @@ pub(super) fn delivery(
         person: Some(someone(ticket.person)?),
         message: message(place),
         message_id: format!("wamid.{place}").into(),
+        is_message: true,
         ticket: Some(ticket_id(place)),
         step: if failure.is_some() { Step::Failed } else { Step::Delivered },
         identity_hash: None,

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use crate::domain::{
     command::{NumberIdentifier, OptIn, OptOut, Person},
-    consent::{Act, ConsentStatus, Consents, TopicIx},
+    consent::{Act, Consent, ConsentStatus, Consents, Standing, TopicIx},
     contact::Contact,
     decide::{
-        Events, Rules, not_future,
+        Events, Rules,
+        hearing::{NUMBER_CHANGED, followers},
+        not_future,
         person::{Found, apart, claimed, find_or_add},
-        spelling::{self, Stop},
+        spelling::{self, OTHER_SPELLING, Stop},
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
@@ -41,16 +43,18 @@ pub(super) fn opt_in(
     Ok(events)
 }
 
-/// Adds what an opt-in of a contact that was found already makes to the events of a command.
+/// Adds what an opt-in of a contact that was found already makes to the events of a command. It may
+/// have come with an identity hash: then it is the act of whoever has that.
 pub(super) fn add_opt_in_of(
     draft: &Draft<'_>,
     rules: &Rules,
     found: &Found<'_>,
-    opt_in: &OptIn,
+    (opt_in, identity_hash): (&OptIn, Option<&str>),
     now: Timestamp,
     events: &mut Events,
 ) -> Result<(), Refusal> {
     let claim = claim(draft, rules, opt_in, now)?;
+    let claim = Claim { identity_hash: identity_hash.map(Box::from), ..claim };
     events.push((found.subject, agreed(found, opt_in, claim, now)));
     Ok(())
 }
@@ -73,7 +77,12 @@ fn is_unconfirmed(
         let is_confirmed = match found.consents.standing(*ix, now).status {
             ConsentStatus::Granted => true,
             ConsentStatus::Pending => !opt_in.evidence.is_empty(),
-            ConsentStatus::NeverAsked | ConsentStatus::Expired | ConsentStatus::Withdrawn => false,
+            // They withdrew, came back, and were asked since.
+            ConsentStatus::Withdrawn => {
+                let withdrew_at = found.consents.standing(*ix, now).at;
+                found.consents.question(*ix) > withdrew_at && !opt_in.evidence.is_empty()
+            }
+            ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
         };
         rules.double_opt_in.is_some() && !is_confirmed
     })
@@ -84,6 +93,7 @@ struct Claim {
     captured_at: Timestamp,
     topics: Vec<FoundTopic>,
     statement: Option<StatementShown>,
+    identity_hash: Option<Box<str>>,
 }
 
 fn claim(
@@ -94,11 +104,11 @@ fn claim(
 ) -> Result<Claim, Refusal> {
     let captured_at = not_future(opt_in.captured_at, "captured_at", rules, now)?;
     let topics = find_topics(draft, &opt_in.topics)?;
-    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)? })
+    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)?, identity_hash: None })
 }
 
 fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Event {
-    let Claim { captured_at, topics, statement } = claim;
+    let Claim { captured_at, topics, statement, identity_hash } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
@@ -115,6 +125,8 @@ fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Ev
         source: opt_in.source.clone(),
         statement,
         evidence: opt_in.evidence.clone(),
+        identity_hash,
+        derived_from: None,
     }))
 }
 
@@ -199,6 +211,8 @@ struct Given<'a> {
     seq: Seq,
     /// Whom the contact's weak spellings lead to.
     others: Vec<(Subject, &'a Contact)>,
+    /// Whom its consents went along to since.
+    followers: Vec<Subject>,
 }
 
 impl<'a, 'd> Withdrawal<'a, 'd> {
@@ -248,27 +262,38 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             evidence: self.evidence.clone(),
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
-        let stop = Stop { topics: self.named.as_deref(), at, seq };
+        let stop = Stop { topics: self.named.as_deref(), at, seq, via: OTHER_SPELLING };
         let applies = |ticket: &Ticket| stop.covers(ticket.topic);
         void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, self.events);
-        self.given.push(Given { subject, seq, others: spellings.known });
+        let followers = followers(draft, subject, at);
+        self.given.push(Given { subject, seq, others: spellings.known, followers });
     }
 
     /// Records it of whoever else it may be, each once.
     fn reach_other_spellings(self) {
         let Self { draft, named, captured_at: at, now, events, given, .. } = self;
         let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
-        for Given { seq, others, .. } in given {
-            let stop = Stop { topics: named.as_deref(), at, seq };
-            for (other, contact) in others {
-                if !reached.contains(&other) {
-                    reached.push(other);
-                    let mut consents = Cow::Borrowed(&contact.consents);
-                    stop.reach(draft, other, &mut consents, now, events);
-                }
+        for Given { seq, others, followers, .. } in given {
+            let others = others.into_iter().map(|(other, _)| (other, OTHER_SPELLING));
+            let followers = followers.into_iter().map(|other| (other, NUMBER_CHANGED));
+            for (other, via) in others.chain(followers) {
+                let Some(contact) = draft.contact(other).filter(|_| !reached.contains(&other))
+                else {
+                    continue;
+                };
+                reached.push(other);
+                let stop = Stop { topics: named.as_deref(), at, seq, via };
+                let mut consents = Cow::Borrowed(&contact.consents);
+                stop.reach(draft, other, &mut consents, now, events);
             }
         }
     }
+}
+
+/// What an act that decides leaves its topic at.
+pub(super) fn outcome_of(topic: &TopicId, act: &Consent, now: Timestamp) -> TopicOutcome {
+    let Standing { status, expires_at, .. } = act.standing(now);
+    TopicOutcome { topic: topic.clone(), status, at: act.at, expires_at, seq: None }
 }
 
 /// What `act` leaves one topic at, without changing anything.

@@ -1,8 +1,14 @@
 //! Rules about failures: about a person, or an incident of the sender's.
 
 use crate::domain::{
-    decide::Events, entry::Subject, event::Event, hearing::Told, incident::failure,
-    names::SenderId, state::Draft, time::Timestamp,
+    decide::Events,
+    entry::Subject,
+    event::Event,
+    hearing::Told,
+    incident::{FailedNow, IncidentKind, Outcomes, Tally, failure},
+    names::SenderId,
+    state::Draft,
+    time::Timestamp,
 };
 
 /// A failure that may say something of a person.
@@ -14,6 +20,8 @@ pub(super) struct Failed<'a> {
     pub(super) code: Option<i64>,
     /// When it failed.
     pub(super) at: Timestamp,
+    /// Whether a message failed that is not counted yet.
+    pub(super) is_new: bool,
 }
 
 impl Failed<'_> {
@@ -35,7 +43,9 @@ impl Failed<'_> {
             return true;
         };
         let outcomes = draft.incidents().of(place);
-        let tally = outcomes.and_then(|outcomes| outcomes.tally_with(kind, at, self.subject));
+        let (subject, is_new) = (Some(self.subject), self.is_new);
+        let more = FailedNow { kind, at, subject, is_new };
+        let tally = outcomes.and_then(|outcomes| outcomes.tally_with(more));
         let unusual = tally.filter(|tally| tally.is_unusual());
         let is_open = outcomes.is_some_and(|outcomes| outcomes.open(kind).is_some());
         let (sender, code) = (sender.clone(), self.code);
@@ -48,18 +58,43 @@ impl Failed<'_> {
             return true;
         };
         if !is_open {
-            let opened = Event::IncidentOpened {
-                sender: sender.clone(),
-                kind,
-                happened_at: at,
-                failed: tally.failed,
-                outcomes: tally.outcomes,
-                absolved: outcomes.map(|known| known.blamed(kind, at)).unwrap_or_default(),
-            };
-            events.push((Subject::SYSTEM, opened));
+            events.push((Subject::SYSTEM, opened(outcomes, &sender, (kind, at), tally)));
         }
         let spared = Event::FailureSpared { sender, kind, code, happened_at: at };
         events.push((self.subject, spared));
         false
+    }
+}
+
+/// Records an incident that shows by what failed for somebody nobody knows.
+pub(super) fn open_by_stranger(
+    draft: &Draft<'_>,
+    sender: &SenderId,
+    (kind, at): (IncidentKind, Timestamp),
+    events: &mut Events,
+) {
+    let place = draft.registry().sender(sender).map(|(place, _)| place);
+    let outcomes = place.and_then(|place| draft.incidents().of(place));
+    let more = FailedNow { kind, at, subject: None, is_new: true };
+    let tally = outcomes.and_then(|outcomes| outcomes.tally_with(more));
+    let is_open = outcomes.is_some_and(|outcomes| outcomes.open(kind).is_some());
+    if let Some(tally) = tally.filter(|tally| tally.is_unusual() && !is_open) {
+        events.push((Subject::SYSTEM, opened(outcomes, sender, (kind, at), tally)));
+    }
+}
+
+fn opened(
+    outcomes: Option<&Outcomes>,
+    sender: &SenderId,
+    (kind, at): (IncidentKind, Timestamp),
+    tally: Tally,
+) -> Event {
+    Event::IncidentOpened {
+        sender: sender.clone(),
+        kind,
+        happened_at: at,
+        failed: tally.failed,
+        outcomes: tally.outcomes,
+        absolved: outcomes.map(|known| known.blamed(kind, at)).unwrap_or_default(),
     }
 }

@@ -275,6 +275,7 @@ mod tests {
                 ticket: TicketId::from_uuid(Uuid::from_u128(1)),
                 message_id: "m".into(),
                 message: MessageKey::from_bits(1),
+                failed: false,
             };
             self.fold(vec![(Subject(place), event)]);
         }

@@ -14,6 +14,7 @@ use crate::domain::{
     hearing::Told,
     identity::Change,
     key::ContactKey,
+    names::TopicId,
     refusal::{MergeSide, Refusal},
     state::Draft,
     ticket::VoidCause,
@@ -66,10 +67,10 @@ fn absorb(
     let (ours, theirs) = (kept.details(), lost.details());
     let acts = stricter_acts(&kept.consents, &lost.consents, now);
     let topics = acts.into_iter().filter_map(|consent| {
-        let Consent { topic, act, at, expires_at, seq } = consent;
+        let Consent { topic, act, at, expires_at, seq, by } = consent;
         let topic = draft.registry().topic_id(topic)?.clone();
         let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
-        Some(TopicLeft { topic, act, at, expires_at, seq })
+        Some(TopicLeft { topic, act, at, expires_at, seq, by })
     });
     let full_stop = latest_stop(&kept.consents, &lost.consents);
     let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
@@ -81,6 +82,7 @@ fn absorb(
         user_key: lost.user_key.filter(|_| kept.user_key.is_none()),
         weak_keys: new_weak(kept, lost),
         topics: topics.collect(),
+        questions: questions(draft, &kept.consents, &lost.consents),
         full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
         blocked: earliest.map(mark),
         identity: join_identities(kept, lost, seq),
@@ -117,6 +119,17 @@ fn stricter_acts(kept: &Consents, lost: &Consents, now: Timestamp) -> Vec<Consen
         });
     }
     acts
+}
+
+/// What either side was asked and has not answered.
+fn questions(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<(TopicId, Timestamp)> {
+    let named = |(ix, at)| Some((draft.registry().topic_id(ix)?.clone(), at));
+    let asked = |consents: &Consents| -> Vec<_> {
+        let pending = consents.acts().filter(|act| act.act == Act::Asked);
+        let pending = pending.map(|act| (act.topic, act.at));
+        pending.chain(consents.questions()).collect()
+    };
+    asked(kept).into_iter().chain(asked(lost)).filter_map(named).collect()
 }
 
 fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
@@ -170,9 +183,10 @@ fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityL
         (None, None) => return None,
     };
     let differs = other.is_some_and(|other| other.hash() != latest.hash());
-    let by_merge = differs.then(|| Change { at: latest.observed_at(), seq });
+    let by_merge = differs.then(|| Change { at: latest.observed_at(), seq, tag: None });
     let open = [kept.identity_changed(), lost.identity_changed(), by_merge];
-    let open = open.into_iter().flatten().max_by_key(|change| (change.at, change.seq));
+    let key = |change: &Change| (change.at, change.tag.is_none(), change.seq);
+    let open = open.into_iter().flatten().max_by_key(key);
     let (change, confirmed_at) = match open {
         Some(open) => (Some(open), None),
         None => (latest.last_change(), latest.confirmed_at()),
@@ -182,6 +196,7 @@ fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityL
         observed_at: latest.observed_at(),
         change: change.map(|change| Mark { at: change.at, seq: change.seq }),
         confirmed_at,
+        tag: change.and_then(|change| change.tag),
     })
 }
 
@@ -269,7 +284,14 @@ mod tests {
         let act = |act, expires_at| {
             let mut consents = Consents::default();
             let at = at(10);
-            consents.fold_act(Consent { topic: PROMOTIONS, act, at, expires_at, seq: Seq(1) });
+            consents.fold_act(Consent {
+                topic: PROMOTIONS,
+                act,
+                at,
+                expires_at,
+                seq: Seq(1),
+                by: None,
+            });
             consents
         };
         let mut left = act(Act::Agreed, Timestamp::NEVER);
@@ -303,11 +325,25 @@ mod tests {
     fn being_asked_does_not_stand_beside_a_full_stop_of_the_other_side() {
         let mut asked = Consents::default();
         let (act, expires_at) = (Act::Asked, Timestamp::NEVER);
-        asked.fold_act(Consent { topic: PROMOTIONS, act, at: at(30), expires_at, seq: Seq(3) });
+        asked.fold_act(Consent {
+            topic: PROMOTIONS,
+            act,
+            at: at(30),
+            expires_at,
+            seq: Seq(3),
+            by: None,
+        });
         let mut agreed = Consents::default();
         agreed.fold_full_stop(FullStop { at: at(10), seq: Seq(1) });
         let act = Act::Agreed;
-        agreed.fold_act(Consent { topic: PROMOTIONS, act, at: at(20), expires_at, seq: Seq(2) });
+        agreed.fold_act(Consent {
+            topic: PROMOTIONS,
+            act,
+            at: at(20),
+            expires_at,
+            seq: Seq(2),
+            by: None,
+        });
         for (ours, theirs) in [(&asked, &agreed), (&agreed, &asked)] {
             let acts = stricter_acts(ours, theirs, at(100));
             assert_eq!(acts, [FullStop { at: at(10), seq: Seq(1) }.about(PROMOTIONS)]);

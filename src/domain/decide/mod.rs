@@ -26,7 +26,7 @@ use crate::domain::{
     command::{Command, ContactRef, Person},
     eligibility::SessionPolicy,
     entry::{Seq, Subject},
-    event::{Event, TrafficKind},
+    event::{CountsFor, Event, TrafficKind},
     governor::LookupPolicy,
     hearing::Told,
     names::SenderId,
@@ -145,10 +145,13 @@ fn traffic(
     }
     let nothing = Told::NOTHING;
     let told = draft.contact(subject).map_or(&nothing, |known| known.details().told());
-    let failed = incident::Failed { subject, told, sender, code: None, at: happened_at };
+    let (code, at, is_new) = (None, happened_at, false);
+    let failed = incident::Failed { subject, told, sender, code, at, is_new };
     let sender = sender.cloned();
     let (identity_hash, message) = (None, None);
-    let event = Event::TrafficSeen { kind, sender, happened_at, identity_hash, message };
+    let counts_for = CountsFor::Person;
+    let event =
+        Event::TrafficSeen { kind, sender, happened_at, identity_hash, message, counts_for };
     failed.record(draft, event, &mut events);
     Ok(events)
 }
@@ -163,8 +166,10 @@ fn void_tickets_of(
 ) {
     let open = draft.open_tickets(now).into_iter();
     for ticket in open.filter(|ticket| ticket.sender == *sender && applies(ticket)) {
-        let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
-        events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        if !is_closed_by(events, ticket) {
+            let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
+            events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        }
     }
 }
 
@@ -203,6 +208,16 @@ fn upcoming(draft: &Draft<'_>, events: &Events) -> Seq {
     Seq(draft.next().0.saturating_add(len))
 }
 
+/// Returns whether one of these events closes a ticket: what was taken back is not again, and what
+/// was sent is not at all.
+fn is_closed_by(events: &Events, ticket: &Ticket) -> bool {
+    events.iter().any(|(_, event)| {
+        matches!(event,
+            Event::TicketVoided { ticket: id, .. } | Event::TicketCommitted { ticket: id, .. }
+                if *id == ticket.id)
+    })
+}
+
 /// Takes back every open ticket of a contact that `applies`, once.
 fn void_tickets(
     draft: &Draft<'_>,
@@ -215,8 +230,7 @@ fn void_tickets(
     let Some(contact) = draft.contact(subject) else { return };
     let open = contact.details().tickets.iter().filter_map(|id| draft.ticket(*id));
     for ticket in open.filter(|ticket| ticket.is_open(now) && applies(ticket)) {
-        let is_this = |event: &Event| matches!(event, Event::TicketVoided { ticket: id, .. } if *id == ticket.id);
-        if !events.iter().any(|(_, event)| is_this(event)) {
+        if !is_closed_by(events, ticket) {
             events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
         }
     }

@@ -92,7 +92,8 @@ fn put_template(
         check_topics(draft, &answer.topics)?;
     }
     let report = registry.reported().template(id);
-    let is_for_a_while = report.is_some_and(|report| report.status_until.is_some());
+    let is_for_a_while =
+        report.is_some_and(|report| report.status().is_some_and(|it| it.until.is_some()));
     let is_same = registry.template(id).is_some_and(|known| known.value == *template);
     let put = || Event::TemplatePut { id: id.clone(), template: template.clone() };
     Ok((!is_same || is_for_a_while).then(put))

@@ -126,7 +126,10 @@ pub(super) fn commit(
         TicketState::Reserved => {
             let message_id = message_id.into();
             let subject = draft.resolve(ticket.contact);
-            Ok(vec![(subject, Event::TicketCommitted { ticket: id, message_id, message })])
+            Ok(vec![(
+                subject,
+                Event::TicketCommitted { ticket: id, message_id, message, failed: false },
+            )])
         }
         TicketState::Committed { message: known } if known == message => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),

@@ -25,7 +25,7 @@ use crate::domain::{
 };
 
 /// The source of a withdrawal that was given under another spelling. It names nothing personal.
-const OTHER_SPELLING: &str = "other_spelling";
+pub(super) const OTHER_SPELLING: &str = "other_spelling";
 
 /// The weak spellings of a person's number.
 pub(super) struct Weak<'a> {
@@ -65,6 +65,8 @@ pub(super) struct Stop<'a> {
     pub(super) at: Timestamp,
     /// The entry that recorded it.
     pub(super) seq: Seq,
+    /// Why it reaches somebody else.
+    pub(super) via: &'static str,
 }
 
 impl Stop<'_> {
@@ -86,7 +88,7 @@ impl Stop<'_> {
         let at = self.at;
         let outcomes =
             topics.iter().map(|(id, ix)| outcome(consents, id, *ix, Act::TookBack, at, None, now));
-        let kind = OTHER_SPELLING.into();
+        let kind = self.via.into();
         let event = OptedOut {
             number: None,
             written: None,
@@ -138,12 +140,14 @@ pub(super) fn take_over(
     let Some(shadow) = draft.shadow(key) else { return };
     let full_stop = shadow.full_stop();
     if let Some(FullStop { at, seq }) = full_stop {
-        Stop { topics: None, at, seq }.reach(draft, subject, consents, now, events);
+        let via = OTHER_SPELLING;
+        Stop { topics: None, at, seq, via }.reach(draft, subject, consents, now, events);
     }
     for act in shadow.acts().filter(|act| full_stop.is_none_or(|stop| act.at > stop.at)) {
         let Some(topic) = draft.registry().topic_id(act.topic) else { continue };
         let topics = [(topic.clone(), act.topic)];
-        let stop = Stop { topics: Some(topics.as_slice()), at: act.at, seq: act.seq };
+        let (topics, via) = (Some(topics.as_slice()), OTHER_SPELLING);
+        let stop = Stop { topics, at: act.at, seq: act.seq, via };
         stop.reach(draft, subject, consents, now, events);
     }
 }

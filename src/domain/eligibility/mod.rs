@@ -256,7 +256,7 @@ impl Question {
             resolved.topic = Some((put.value.topic.clone(), ix));
         }
         if let Some(reason) = template_reason(&put.value) {
-            let retry_at = report.and_then(|report| report.status_until);
+            let retry_at = report.and_then(|report| report.status()?.until);
             let retry_at = retry_at.filter(|_| reason == Reason::TemplatePaused);
             resolved.about_template.push(Hit { retry_at, ..Hit::at(reason, None, Some(put.seq)) });
         }
@@ -447,7 +447,7 @@ impl Resolved {
         // An agreement later than the change is the new person's, in force or run out. A withdrawal
         // later than the change proves nobody's identity, so both reasons stand beside it.
         if let Some(change) = contact.identity_changed()
-            && !self.is_registered_since(contact, change.at)
+            && !contact.consents.has_registered_since(self.registered_topic(), change)
         {
             hits.push(Hit::at(Reason::IdentityChanged, Some(change.at), Some(change.seq)));
         }
@@ -456,7 +456,7 @@ impl Resolved {
         let moved =
             [told.moved, closed].into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
         if let Some(moved) = moved
-            && !self.is_registered_since(contact, moved.at)
+            && !contact.consents.has_agreed_since(self.registered_topic(), moved.at)
         {
             hits.push(Hit::at(Reason::NumberChanged, Some(moved.at), Some(moved.seq)));
         }
@@ -467,15 +467,10 @@ impl Resolved {
 }
 
 impl Resolved {
-    /// Returns whether whoever is behind the number now agreed since: to the topic asked about, or
-    /// to anything where none is.
-    fn is_registered_since(&self, contact: &Contact, since: Timestamp) -> bool {
-        match (self.kind, self.topic_ix()) {
-            (MessageKind::Template, Some(topic)) => contact.consents.has_agreed_to(topic, since),
-            (MessageKind::Template | MessageKind::Session, _) => {
-                contact.consents.has_agreed_since(since)
-            }
-        }
+    /// Returns what whoever is behind the number now must have agreed to: the topic asked about,
+    /// or anything where none is.
+    fn registered_topic(&self) -> Option<TopicIx> {
+        self.topic_ix().filter(|_| self.kind == MessageKind::Template)
     }
 
     /// Returns where the consent to the topic stands, or to the one that covers it.

@@ -5,6 +5,7 @@
 
 mod parts;
 mod record;
+mod skip;
 
 use std::collections::BTreeMap;
 
@@ -35,10 +36,12 @@ use crate::{
 };
 
 pub use parts::{
-    Evidence, OptedIn, OptedOut, ReviewOpened, Source, StatementShown, TicketReserved,
-    TopicOutcome, TrafficKind,
+    CountsFor, Evidence, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source, StatementShown,
+    TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
+
+use skip::{asked, is_asked, is_false, is_ordinary};
 
 /// A fact the ledger keeps forever.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -249,7 +252,12 @@ pub enum Event {
         /// What kind of message it was: `text`, `button`, `image`, …
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Box<str>>,
+        /// For which message of the sender it counts.
+        #[serde(default, skip_serializing_if = "CountsFor::is_person")]
+        counts_for: CountsFor,
     },
+    /// Something became of a message, and nothing else follows.
+    OutcomeSeen(Box<OutcomeSeen>),
     /// A late report showed that another identity hash was there before the known one.
     IdentityPredated {
         /// The other hash.
@@ -282,6 +290,13 @@ pub enum Event {
         /// Set where only this identifier is closed: one of several the contact is known by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closed_key: Option<ContactKey>,
+    },
+    /// What the person agreed to and withdrew from goes along to the number they moved to.
+    ConsentsFollowed {
+        /// The place of the contact of that number.
+        to: Subject,
+        /// When the person moved.
+        happened_at: Timestamp,
     },
     /// The person got another user id, which comes with another number; this contact is closed.
     UserMoved {
@@ -476,9 +491,22 @@ pub enum Event {
         /// Why it failed, as WhatsApp's code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<i64>,
+        /// The message, where it was sent although the ticket had been given or taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<Box<str>>,
+        /// Finds that message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageKey>,
     },
     /// Something came up that people must look at.
     ReviewOpened(Box<ReviewOpened>),
+    /// More came up of a person who has many reviews open already: the newest of them stands for it.
+    ReviewRepeated {
+        /// The entry that opened that one.
+        review: Seq,
+        /// What came up.
+        again: Box<ReviewOpened>,
+    },
     /// Somebody decided a review.
     ReviewDecided {
         /// The entry that opened it.
@@ -502,6 +530,9 @@ pub enum Event {
         message_id: Box<str>,
         /// Finds the message.
         message: MessageKey,
+        /// Whether all that was heard of the message is that it failed: then nothing was sent.
+        #[serde(default, skip_serializing_if = "is_false")]
+        failed: bool,
     },
     /// A ticket was given back unused.
     TicketReleased {
@@ -557,25 +588,6 @@ pub enum Event {
         #[serde(default = "asked", skip_serializing_if = "is_asked")]
         was_asked: bool,
     },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_false(truth: &bool) -> bool {
-    !*truth
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-const fn is_ordinary(replaces_newest: &bool) -> bool {
-    !*replaces_newest
-}
-
-const fn asked() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-const fn is_asked(was_asked: &bool) -> bool {
-    *was_asked
 }
 
 impl Event {

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     consent::ConsentStatus,
     entry::Seq,
+    event::skip::is_false,
     ids::TicketId,
-    key::ContactKey,
+    incident::IncidentKind,
+    key::{ContactKey, MessageKey},
     names::{Language, PortfolioId, SenderId, StatementId, TopicId},
     phone::PhoneNumber,
     registry::{Category, TemplateRef},
@@ -79,6 +81,46 @@ pub enum TrafficKind {
     Undeliverable,
 }
 
+/// For which message a sign of life counts when failures are weighed against what arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountsFor {
+    /// No message is named: it counts by person and hour.
+    #[default]
+    Person,
+    /// This one, whose first outcome it is.
+    Message(MessageKey),
+    /// None: the message has been counted, or is too old.
+    Nothing,
+}
+
+impl CountsFor {
+    /// Returns whether nothing is said, as before messages were counted.
+    pub(super) const fn is_person(&self) -> bool {
+        matches!(self, Self::Person)
+    }
+}
+
+/// What became of a message, where nothing else in the ledger says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeSeen {
+    /// Whose message.
+    pub sender: SenderId,
+    /// Which.
+    pub message: MessageKey,
+    /// When.
+    pub happened_at: Timestamp,
+    /// Whether it failed; it arrived if not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub failed: bool,
+    /// In a way that may be an incident: how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<IncidentKind>,
+    /// Whether nobody is known by whom it was meant for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub stranger: bool,
+}
+
 /// A person agreed, or was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptedIn {
@@ -103,6 +145,12 @@ pub struct OptedIn {
     /// How we know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: Evidence,
+    /// The identity hash that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_hash: Option<Box<str>>,
+    /// Set where the person agreed under the number they had before: the entry of that act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<Seq>,
 }
 
 /// A person withdrew.

@@ -252,6 +252,8 @@ pub struct Delivery {
     pub message: MessageKey,
     /// The message's id.
     pub message_id: Box<str>,
+    /// Whether that is a message of ours: errors can come without one.
+    pub is_message: bool,
     /// The ticket it was sent on, from the data that came back with it.
     pub ticket: Option<TicketId>,
     /// How far it got.
@@ -317,6 +319,8 @@ pub enum FailureEffect {
     CountryBlocked,
     /// Nothing from the sender.
     HaltSender,
+    /// No templates from the sender; answers go on.
+    HaltSenderTemplates,
     /// Nothing from the account.
     HaltAccount,
     /// No templates from the account.

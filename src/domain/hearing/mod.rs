@@ -10,4 +10,6 @@ pub use command::{
     AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect, Heard,
     HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
 };
-pub use told::{Barred, Closed, HeldBack, Preference, Rest, Review, Spared, Told, WindowEnd};
+pub use told::{
+    Barred, Closed, Followed, HeldBack, More, Preference, Rest, Review, Spared, Told, WindowEnd,
+};

@@ -35,6 +35,12 @@ pub struct Told {
     /// Identifiers that were given up while others of the contact were not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<Closed>,
+    /// The numbers they are known to have moved to, and when: the latest ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved_to: Vec<Closed>,
+    /// Where the consents went along to, when the person moved to another number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
     /// When WhatsApp last said that the identity is another one, without saying which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Mark>,
@@ -68,6 +74,15 @@ pub struct Told {
     /// When WhatsApp last said of senders that their window is closed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<WindowEnd>,
+}
+
+/// What a person agreed to went along to another contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    /// The place of that contact, which may have become part of another since.
+    pub place: Subject,
+    /// When the person moved.
+    pub at: Timestamp,
 }
 
 /// An identifier was given up: whoever has it next is somebody else.
@@ -121,6 +136,9 @@ pub struct Rest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Timestamp>,
 }
+
+/// So many numbers that one was given up for are remembered.
+const MOVED_TO_MAX: usize = 16;
 
 /// So many refusals in a row make the pause longer; 4^10 seconds are twelve days.
 const REFUSED_MAX: usize = 10;
@@ -183,6 +201,25 @@ pub struct Review {
     pub scope: Option<Box<str>>,
     /// When it was written.
     pub at: Timestamp,
+    /// What came up after it while the person had too many open for another one.
+    pub more: Option<More>,
+}
+
+/// What a review stands for beside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct More {
+    /// How many more messages people should have looked at.
+    pub count: u32,
+    /// When the last of them was written.
+    pub last_at: Timestamp,
+}
+
+impl Review {
+    /// Folds in that something more came up.
+    pub(crate) fn fold_more(&mut self, at: Timestamp) {
+        let More { count, last_at } = self.more.unwrap_or(More { count: 0, last_at: at });
+        self.more = Some(More { count: count.saturating_add(1), last_at: last_at.max(at) });
+    }
 }
 
 impl Mark {
@@ -218,6 +255,8 @@ impl Told {
         preference: None,
         moved: None,
         closed: Vec::new(),
+        moved_to: Vec::new(),
+        followed: None,
         doubted: None,
         reviews: Vec::new(),
         conflict: None,
@@ -239,6 +278,19 @@ impl Told {
     /// Returns when an identifier of the contact was given up, if it was.
     pub fn closed(&self, key: ContactKey) -> Option<Mark> {
         self.closed.iter().find(|closed| closed.key == key).map(|closed| closed.mark)
+    }
+
+    /// Folds in that the person moved to a number: the latest time stays, and the latest numbers.
+    pub(crate) fn fold_moved_to(&mut self, key: ContactKey, mark: Mark) {
+        match self.moved_to.iter_mut().find(|moved| moved.key == key) {
+            Some(known) if known.mark.at < mark.at => known.mark = mark,
+            Some(_) => {}
+            None => self.moved_to.push(Closed { key, mark }),
+        }
+        self.moved_to.sort_unstable_by_key(|moved| (moved.mark.at, moved.key));
+        if self.moved_to.len() > MOVED_TO_MAX {
+            self.moved_to.remove(0);
+        }
     }
 
     /// Folds in that an identifier was given up: the latest time stays.
@@ -369,6 +421,10 @@ impl Told {
         if let Some(Preference { is_stopped, mark }) = theirs.preference {
             joined.fold_preference(is_stopped, mark);
         }
+        for Closed { key, mark } in &theirs.moved_to {
+            joined.fold_moved_to(*key, *mark);
+        }
+        joined.followed = ours.followed.or(theirs.followed);
         joined.doubted = Mark::later(ours.doubted, theirs.doubted);
         joined.reviews.extend(&theirs.reviews);
         joined.reviews.sort_unstable();

@@ -143,12 +143,17 @@ impl Template {
     /// Returns what the status means. Source: Meta, `message_template_status_update`.
     pub fn state(&self) -> TemplateState {
         match &*self.status {
-            "APPROVED" | "REINSTATED" => TemplateState::Sendable,
+            status if is_sendable(status) => TemplateState::Sendable,
             "PAUSED" => TemplateState::Paused,
             "DISABLED" => TemplateState::Disabled,
             _ => TemplateState::NotApproved,
         }
     }
+}
+
+/// Returns whether a template with this status can be sent.
+pub(super) fn is_sendable(status: &str) -> bool {
+    matches!(status, "APPROVED" | "REINSTATED")
 }
 
 impl Sender {

@@ -17,7 +17,7 @@ pub use items::{
 };
 pub use keys::{KeyRecord, LiveHash};
 pub use reported::{
-    Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport,
+    Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport, StatusReport,
     TemplateChange, TemplateReport,
 };
 pub use store::{PolicyInForce, Put, Registry, StatementVersion, TemplateRef};

@@ -13,7 +13,7 @@ use crate::{
         absorbed::Mark,
         entry::Seq,
         names::{AccountId, PortfolioId, SenderId},
-        registry::{Category, Quality, TemplateRef},
+        registry::{Category, Quality, TemplateRef, items::is_sendable},
         time::Timestamp,
     },
     policy::Country,
@@ -104,6 +104,9 @@ pub enum TemplateChange {
         /// When it ends by itself, if it does.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// Whether that is concluded from a message that failed: how long it lasts is an estimate.
+        #[serde(default, skip_serializing_if = "is_false")]
+        by_failure: bool,
     },
     /// It is received better or worse.
     Quality {
@@ -140,15 +143,26 @@ pub enum SenderChange {
     },
 }
 
+/// A status a template has, or had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusReport {
+    /// Since when.
+    pub at: Timestamp,
+    /// WhatsApp's word, upper case.
+    pub status: Box<str>,
+    /// When it ends by itself, if it does.
+    pub until: Option<Timestamp>,
+}
+
 /// When what is known of a template was so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TemplateReport {
     /// When it was last put.
     pub put_at: Timestamp,
-    /// When its status was reported.
-    pub status_at: Option<Timestamp>,
-    /// When that status ends by itself.
-    pub status_until: Option<Timestamp>,
+    /// The latest status that was put or that WhatsApp reported.
+    pub told: Option<StatusReport>,
+    /// The latest pause concluded from a message that failed.
+    pub guessed: Option<StatusReport>,
     /// When its quality was reported, and as what.
     pub quality: Option<(Timestamp, Quality)>,
     /// When its category was reported, and the entry.
@@ -243,12 +257,31 @@ impl Holds {
 }
 
 impl TemplateReport {
+    /// Returns the status that counts: the later one. What a message that
+    /// failed lets conclude neither replaces nor shortens a stop that was put or reported and
+    /// that went on then.
+    pub fn status(&self) -> Option<&StatusReport> {
+        let guessed = self.guessed.as_ref().filter(|guessed| {
+            self.told.as_ref().is_none_or(|told| {
+                let was_over = told.until.is_some_and(|until| until <= guessed.at);
+                told.at < guessed.at && (is_sendable(&told.status) || was_over)
+            })
+        });
+        guessed.or(self.told.as_ref())
+    }
+
+    /// Folds a status in.
+    pub(super) fn fold_status(&mut self, new: StatusReport, by_failure: bool) {
+        *(if by_failure { &mut self.guessed } else { &mut self.told }) = Some(new);
+    }
+
     /// Returns whether a report would be news.
-    pub fn is_news(&self, change: &TemplateChange, at: Timestamp, status: &str) -> bool {
+    pub fn is_news(&self, change: &TemplateChange, at: Timestamp) -> bool {
         self.put_at < at
             && match change {
-                TemplateChange::Status { status: new, .. } => {
-                    self.status_at.is_none_or(|known| (known, status) < (at, new))
+                TemplateChange::Status { status: new, until: _, by_failure } => {
+                    let known = if *by_failure { &self.guessed } else { &self.told };
+                    known.as_ref().is_none_or(|known| (known.at, &known.status) < (at, new))
                 }
                 TemplateChange::Quality { .. } => self.quality.is_none_or(|(known, _)| known < at),
                 TemplateChange::Category { .. } => {
@@ -325,6 +358,11 @@ impl Reported {
             .get(id)
             .is_none_or(|(put, reported)| *put < at && reported.is_none_or(|known| known < at))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::{
         },
         registry::{
             Category, EntryCode, EntryPoint, Hold, HoldCause, HoldKey, KeyRecord, LiveHash,
-            Portfolio, Reported, Sender, SenderChange, Statement, Template, TemplateAnswer,
-            TemplateChange, TemplateReport, Topic,
+            Portfolio, Reported, Sender, SenderChange, Statement, StatusReport, Template,
+            TemplateAnswer, TemplateChange, TemplateReport, Topic,
         },
         time::Timestamp,
     },
@@ -252,7 +252,8 @@ impl Registry {
             })
         };
         let impending = known.filter(is_ahead).and_then(|report| report.impending);
-        let report = TemplateReport { put_at, impending, ..TemplateReport::default() };
+        let told = Some(StatusReport { at: put_at, status: put.value.status.clone(), until: None });
+        let report = TemplateReport { put_at, told, impending, ..TemplateReport::default() };
         self.reported.templates.insert(template.clone(), report);
         self.templates.insert(template.clone(), put);
     }
@@ -379,10 +380,15 @@ impl Registry {
         let report = self.reported.templates.entry(id.clone()).or_default();
         let Some(put) = self.templates.get_mut(id) else { return };
         match change {
-            TemplateChange::Status { status, until } => {
-                put.seq = seq;
-                put.value.status.clone_from(status);
-                (report.status_at, report.status_until) = (Some(at), *until);
+            TemplateChange::Status { status, until, by_failure } => {
+                let new = StatusReport { at, status: status.clone(), until: *until };
+                report.fold_status(new.clone(), *by_failure);
+                if let Some(counts) = report.status() {
+                    put.value.status.clone_from(&counts.status);
+                    if *counts == new {
+                        put.seq = seq;
+                    }
+                }
             }
             TemplateChange::Quality { quality } => report.quality = Some((at, *quality)),
             TemplateChange::Category { category } => {

@@ -89,13 +89,15 @@ impl Draft<'_> {
     fn consents_left(&self, event: &Absorbed) -> Consents {
         let registry = self.registry();
         let acts = event.topics.iter().filter_map(|left| {
-            let TopicLeft { topic, act, at, expires_at, seq } = left;
+            let TopicLeft { topic, act, at, expires_at, seq, by } = left;
             let (topic, _) = registry.topic(topic)?;
             let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-            Some(Consent { topic, act: *act, at: *at, expires_at, seq: *seq })
+            Some(Consent { topic, act: *act, at: *at, expires_at, seq: *seq, by: *by })
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
-        Consents::standing_at(acts, full_stop)
+        let asked = event.questions.iter();
+        let asked = asked.filter_map(|(topic, at)| Some((registry.topic(topic)?.0, *at)));
+        Consents::standing_at(acts, full_stop, asked)
     }
 }
 
@@ -105,8 +107,8 @@ fn is_uncontacted(contact: &Contact) -> bool {
 }
 
 fn identity_left(left: &IdentityLeft) -> Identity {
-    let IdentityLeft { hash, observed_at, change, confirmed_at } = left;
-    let change = change.map(|Mark { at, seq }| Change { at, seq });
+    let IdentityLeft { hash, observed_at, change, confirmed_at, tag } = left;
+    let change = change.map(|Mark { at, seq }| Change { at, seq, tag: *tag });
     Identity::joined(hash.clone(), *observed_at, change, *confirmed_at)
 }
 

@@ -9,10 +9,11 @@ use crate::domain::{
     contact::{Contact, Lookup, LookupState, PendingLookup},
     entry::{Seq, Subject},
     event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+    hearing::Step,
     home::Home,
-    identity::Identity,
+    identity::{Identity, IdentityTag},
     ids::{LookupId, TicketId},
-    key::ContactKey,
+    key::{ContactKey, MessageKey},
     lookup_job::{JobAnswer, LookupJobs},
     registry::{Put, Registry, StatementVersion},
     state::{Done, Draft, OpenLookup, hearing::fold_reported},
@@ -90,6 +91,7 @@ impl Draft<'_> {
             }
             Event::LedgerOpened { .. }
             | Event::NothingChanged
+            | Event::OutcomeSeen(_)
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
             | Event::ContactMerged { .. }
@@ -114,8 +116,10 @@ impl Draft<'_> {
             | Event::IncidentOpened { .. }
             | Event::IncidentClosed { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. }
             | Event::TicketStepped { .. }
             | Event::TicketReserved(_)
@@ -151,19 +155,16 @@ impl Draft<'_> {
             Event::TicketReserved(event) => {
                 self.fold_reservation(seq, subject, record.at, event);
             }
-            Event::TicketCommitted { ticket, message, .. } => {
+            Event::TicketCommitted { ticket, message, failed, .. } => {
                 let state = TicketState::Committed { message: *message };
                 self.fold_ticket_end(subject, *ticket, state);
                 self.changes.messages.insert(*message, *ticket);
-                self.fold_contacted(subject, record.at);
+                if !failed {
+                    self.fold_message_sent(subject, *ticket, record.at);
+                }
             }
-            Event::TicketStepped { ticket, step, .. } => {
-                if let Some(known) = self.ticket(*ticket).cloned() {
-                    self.fold_step(subject, &known, *step);
-                }
-                if let Some(ticket) = self.ticket_mut(*ticket) {
-                    ticket.step = ticket.step.max(Some(*step));
-                }
+            Event::TicketStepped { ticket, step, message, .. } => {
+                self.fold_ticket_step(subject, *ticket, (*step, *message), record.at);
             }
             Event::TicketReleased { ticket } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Released);
@@ -204,11 +205,14 @@ impl Draft<'_> {
             | Event::CountryBlocked { .. }
             | Event::FailureSpared { .. }
             | Event::NumberMoved { .. }
+            | Event::ConsentsFollowed { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
+            | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. } => self.fold_told(seq, subject, &record.event),
             Event::LedgerOpened { .. }
             | Event::NothingChanged
+            | Event::OutcomeSeen(_)
             | Event::SenderLearned { .. }
             | Event::AccountHeld { .. }
             | Event::AccountLifted { .. }
@@ -236,13 +240,18 @@ impl Draft<'_> {
     fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         for outcome in &event.topics {
-            // An act that decided nothing is in the ledger, and changes nothing here.
+            // An act that decided nothing is in the ledger, and changes nothing here but that a
+            // question may be answered later.
+            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             if outcome.seq.is_some() {
+                if let Some(contact) = self.contact_mut(subject).filter(|_| act == Act::Asked) {
+                    contact.consents.fold_question(topic, event.captured_at);
+                }
                 continue;
             }
-            let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
-            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq };
+            let by = event.identity_hash.as_deref().map(IdentityTag::of);
+            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq, by };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
             }
@@ -263,7 +272,7 @@ impl Draft<'_> {
         for outcome in &event.topics {
             let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             let expires_at = Timestamp::NEVER;
-            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq };
+            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq, by: None };
             if outcome.status == ConsentStatus::Withdrawn
                 && let Some(contact) = self.contact_mut(subject)
             {
@@ -349,6 +358,8 @@ impl Draft<'_> {
             expires_at: event.expires_at,
             state: TicketState::Reserved,
             step: None,
+            stray: None,
+            was_sent: false,
             seq,
         };
         self.fold_sent(contact, &ticket);
@@ -388,6 +399,41 @@ impl Draft<'_> {
         if let Some(contact) = self.contact_mut(subject) {
             contact.details_mut().tickets.remove(&id);
         }
+    }
+
+    /// The message of a ticket got somewhere. What was sent is not taken back by what failed.
+    fn fold_ticket_step(
+        &mut self,
+        subject: Subject,
+        id: TicketId,
+        (step, message): (Step, Option<MessageKey>),
+        at: Timestamp,
+    ) {
+        let Some(known) = self.ticket(id).cloned() else { return };
+        if known.step < Some(step) {
+            self.fold_step(subject, &known, step);
+        }
+        if let Some(ticket) = self.ticket_mut(id) {
+            ticket.step = ticket.step.max(Some(step));
+            ticket.stray = ticket.stray.or(message);
+        }
+        if let Some(message) = message {
+            self.changes.messages.insert(message, id);
+        }
+        match step {
+            Step::Failed => {}
+            Step::Sent | Step::Delivered | Step::Read => self.fold_message_sent(subject, id, at),
+        }
+    }
+
+    /// The message of a ticket was sent, which is so once.
+    fn fold_message_sent(&mut self, subject: Subject, id: TicketId, at: Timestamp) {
+        match self.ticket_mut(id) {
+            Some(ticket) if ticket.was_sent => return,
+            Some(ticket) => ticket.was_sent = true,
+            None => {}
+        }
+        self.fold_contacted(subject, at);
     }
 
     /// A message went to this person: it earns a look-up if the person was looked up. One sent

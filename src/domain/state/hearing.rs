@@ -5,7 +5,7 @@ use crate::{
         absorbed::Mark,
         entry::{Seq, Subject},
         event::Event,
-        hearing::Review,
+        hearing::{Followed, Review},
         registry::{Hold, HoldCause, HoldKey, Registry},
         state::Draft,
         time::Timestamp,
@@ -17,8 +17,7 @@ use crate::{
 pub(in crate::domain) const IDENTIFIERS_CONFLICT: &str = "identifiers_conflict";
 
 impl Draft<'_> {
-    /// Folds an entry in that only what WhatsApp says makes.
-    pub(super) fn fold_told(&mut self, seq: Seq, subject: Subject, event: &Event) {
+    fn fold_review(&mut self, seq: Seq, subject: Subject, event: &Event) {
         if let Event::ReviewOpened(opened) = event {
             let review = Review {
                 contact: subject,
@@ -26,11 +25,22 @@ impl Draft<'_> {
                 word: opened.word.clone(),
                 scope: opened.scope.clone(),
                 at: opened.happened_at,
+                more: None,
             };
             self.changes.reviews.insert(seq, Some(review));
+        } else if let Event::ReviewRepeated { review, again } = event {
+            if let Some(mut known) = self.review(*review).cloned() {
+                known.fold_more(again.happened_at);
+                self.changes.reviews.insert(*review, Some(known));
+            }
         } else if let Event::ReviewDecided { review, .. } = event {
             self.changes.reviews.insert(*review, None);
         }
+    }
+
+    /// Folds an entry in that only what WhatsApp says makes.
+    pub(super) fn fold_told(&mut self, seq: Seq, subject: Subject, event: &Event) {
+        self.fold_review(seq, subject, event);
         let Some(contact) = self.contact_mut(subject) else { return };
         let details = contact.details_mut();
         if let Event::IdentityPredated { observed_at, .. } = event {
@@ -46,9 +56,17 @@ impl Draft<'_> {
         | Event::UserMoved { happened_at, closed_key, .. } = event
         {
             let told = details.told_mut();
+            if let Event::NumberMoved { number_key: Some(key), .. } = event {
+                told.fold_moved_to(*key, Mark { at: *happened_at, seq });
+            }
             match closed_key {
                 Some(key) => told.fold_closed(*key, Mark { at: *happened_at, seq }),
                 None => Mark::fold(&mut told.moved, *happened_at, seq),
+            }
+        } else if let Event::ConsentsFollowed { to, happened_at } = event {
+            let told = details.told_mut();
+            if told.followed.is_none_or(|known| known.at < *happened_at) {
+                told.followed = Some(Followed { place: *to, at: *happened_at });
             }
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {
             let mark = Mark { at: *happened_at, seq };

@@ -6,7 +6,7 @@ use crate::domain::{
     absorbed::Mark,
     contact::{Details, SenderIx},
     entry::{Seq, Subject},
-    event::{Event, TrafficKind},
+    event::{CountsFor, Event, TrafficKind},
     hearing::Barred,
     incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES, failure},
     names::SenderId,
@@ -17,18 +17,18 @@ use crate::domain::{
 impl Draft<'_> {
     /// Counts an entry that says what became of a sender's message.
     pub(super) fn fold_outcome(&mut self, seq: Seq, subject: Subject, event: &Event) {
-        if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, .. } = event {
+        if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, counts_for, .. } =
+            event
+        {
             match kind {
                 TrafficKind::Inbound | TrafficKind::Undeliverable => {}
-                // What was read was delivered, and is counted so, unless it just was.
-                TrafficKind::Read if self.is_reached_lately(subject, *happened_at) => {}
                 TrafficKind::Read | TrafficKind::Delivered => {
-                    self.fold_country_open(subject, sender, *happened_at);
-                    self.count(sender, |incidents, sender| {
-                        incidents.fold_reached(sender, *happened_at);
-                    });
+                    let counted = (*kind, *happened_at, *counts_for);
+                    self.fold_reached(subject, sender, counted);
                 }
             }
+        } else if let Event::OutcomeSeen(seen) = event {
+            self.count(&seen.sender, |incidents, sender| incidents.fold_outcome(sender, seen));
         }
         if let Some((kind, Some(sender), happened_at)) = failure(event)
             && subject.is_contact()
@@ -65,6 +65,28 @@ impl Draft<'_> {
         } else if let Event::IncidentClosed { sender, kind, .. } = event {
             self.count(sender, |incidents, sender| incidents.fold_closed(sender, *kind));
         }
+    }
+
+    /// Counts a message that arrived, unless it is counted.
+    fn fold_reached(
+        &mut self,
+        subject: Subject,
+        sender: &SenderId,
+        (kind, at, counts_for): (TrafficKind, Timestamp, CountsFor),
+    ) {
+        let message = match counts_for {
+            // What was read was delivered, and is counted so, unless it just was.
+            CountsFor::Person
+                if kind == TrafficKind::Read && self.is_reached_lately(subject, at) =>
+            {
+                return;
+            }
+            CountsFor::Person => None,
+            CountsFor::Message(message) => Some(message),
+            CountsFor::Nothing => return self.fold_country_open(subject, sender, at),
+        };
+        self.fold_country_open(subject, sender, at);
+        self.count(sender, |incidents, sender| incidents.fold_reached(sender, at, message));
     }
 
     /// A message that arrived shows that the sender may write to its country.

@@ -259,7 +259,7 @@ impl State {
             && oldest.get().reserved_at < horizon
         {
             let ticket = oldest.remove();
-            if let TicketState::Committed { message } = ticket.state
+            if let Some(message) = ticket.message()
                 && self.messages.get(&message) == Some(&ticket.id)
             {
                 self.messages.remove(&message);

@@ -199,13 +199,14 @@ pub(super) fn describe(
     let details = contact.details();
     let change = contact.identity_changed();
     let moved_at = details.told().moved.map(|moved| moved.at);
-    let suspended_since = change.map(|change| change.at).max(moved_at);
     let consents = contact.consents.topics().filter_map(|ix| {
         let topic = registry.topic_id(ix)?;
         let standing = contact.consents.standing(ix, now);
         let body = ConsentBody::of(topic.as_str(), &standing);
-        let suspended = body.granted_at.is_some()
-            && suspended_since.is_some_and(|since| standing.at.is_none_or(|at| at <= since));
+        let is_former = change
+            .is_some_and(|change| !contact.consents.has_registered_since(Some(ix), change))
+            || moved_at.is_some_and(|at| !contact.consents.has_agreed_since(Some(ix), at));
+        let suspended = body.granted_at.is_some() && is_former;
         Some(OwnedConsent {
             topic: topic.as_str().into(),
             status: body.status,

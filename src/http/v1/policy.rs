@@ -82,8 +82,20 @@ pub struct SimulatedBody {
     as_of: Seq,
     /// People for whom something would change, each counted once.
     contacts_affected: u64,
+    /// Whether what people agreed to would go along to the number they move to. That changes
+    /// nothing for anybody now, only what follows when WhatsApp tells of the next move.
+    consent_follows_number: Switch,
     /// The same by topic.
     topics: Vec<TopicEffect>,
+}
+
+/// A switch under both policies.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Switch {
+    /// Under the policy that counts.
+    now: bool,
+    /// Under the other one.
+    then: bool,
 }
 
 /// What would change about one topic.
@@ -200,7 +212,10 @@ fn count(edge: &Edge, policy: &Arc<Policy>) -> Result<SimulatedBody, Problem> {
         next = Subject(last.0.saturating_add(1));
     }
     let topics = asked.into_iter().map(|one| one.effect).collect();
-    Ok(SimulatedBody { as_of, contacts_affected, topics })
+    let counts = Arc::clone(&edge.views().state().registry().policy().policy);
+    let [now, then] = [&counts, policy].map(|policy| policy.settings().consent_follows_number);
+    let consent_follows_number = Switch { now, then };
+    Ok(SimulatedBody { as_of, contacts_affected, consent_follows_number, topics })
 }
 
 fn asked(edge: &Edge, policy: &Arc<Policy>, now: Timestamp) -> Result<Vec<Asked>, Problem> {

@@ -11,7 +11,7 @@ use crate::{
         command::Command,
         entry::Seq,
         event::Event,
-        hearing::{DecideReview, Review, ReviewDecision},
+        hearing::{DecideReview, More, Review, ReviewDecision},
         ids::ContactId,
         names::SenderId,
         state::State,
@@ -49,8 +49,8 @@ pub struct ReviewBody {
     /// Whom it is about. `GET /v1/contacts/{ref}` shows the person.
     #[schema(value_type = Option<String>, format = Uuid)]
     contact: Option<ContactId>,
-    /// Why it is not certain, such as `typo`, `in_sentence`, `forwarded` or
-    /// `identifiers_conflict`.
+    /// Why it is not certain, such as `typo`, `in_sentence`, `forwarded` or `yes_late`: an open
+    /// set, listed in `docs/reviews.md`.
     #[schema(example = "typo")]
     why: Box<str>,
     /// The listed word it may be; the payload, or the entry points, that are ambiguous. What the
@@ -65,6 +65,19 @@ pub struct ReviewBody {
     /// The sender it was written to.
     #[schema(value_type = Option<String>)]
     sender: Option<SenderId>,
+    /// Messages of this person that came while they had 20 reviews open: only the newest of these
+    /// has it. Absent if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<MoreBody>,
+}
+
+/// What came up without a review of its own.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MoreBody {
+    /// How many messages. Each is an entry of its own in the person's history.
+    count: u32,
+    /// When the last of them was written.
+    last_at: Moment,
 }
 
 /// What an answer means.
@@ -96,7 +109,7 @@ pub struct DecidedBody {
 }
 
 fn shown(state: &State, id: Seq, review: &Review) -> ReviewBody {
-    let Review { contact, why, word, scope, at } = review;
+    let Review { contact, why, word, scope, at, more } = review;
     let place = state.contacts().resolve(*contact);
     ReviewBody {
         id,
@@ -107,6 +120,7 @@ fn shown(state: &State, id: Seq, review: &Review) -> ReviewBody {
         happened_at: Moment(*at),
         message_id: None,
         sender: None,
+        more: more.map(|More { count, last_at }| MoreBody { count, last_at: Moment(last_at) }),
     }
 }
 

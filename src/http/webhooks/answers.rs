@@ -312,3 +312,34 @@ const fn doubt_name(doubt: Doubt) -> &'static str {
         Doubt::Contradicted => "contradicted",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    const PAGE: &str = include_str!("../../../docs/reviews.md");
+
+    /// Returns what stands between a beginning and the next quotation mark, wherever it does.
+    fn after<'t>(text: &'t str, start: &str) -> Vec<&'t str> {
+        text.split(start).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    #[test]
+    fn every_reason_for_a_review_is_on_the_page_and_no_other() {
+        let (here, _) = include_str!("answers.rs").split_once("#[cfg(test)]").unwrap();
+        let mut reasons: BTreeSet<&str> = after(here, "doubt(\"").into_iter().collect();
+        reasons.extend(after(here, "IN_GROUP: &str = \""));
+        reasons.extend(after(here, "self.others(text.read(), \""));
+        for arm in here.lines().filter(|line| line.trim_start().starts_with("Doubt::")) {
+            reasons.extend(after(arm, "=> \""));
+        }
+        let rules = include_str!("../../domain/decide/hearing/answer.rs");
+        reasons.extend(after(rules, "const YES_UNASKED: &str = \""));
+        reasons.extend(after(rules, "const YES_LATE: &str = \""));
+        reasons.extend(after(include_str!("commands.rs"), "answers::doubt(\""));
+        reasons.insert("identifiers_conflict");
+        let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let rows: BTreeSet<&str> = rows.filter(|row| *row != "why").collect();
+        assert_eq!(rows, reasons);
+    }
+}

@@ -195,6 +195,7 @@ fn kind(kind: &MessageKind) -> &str {
         MessageKind::Unsupported => "unsupported",
         MessageKind::Edit => "edit",
         MessageKind::Revoke => "revoke",
+        MessageKind::Call => "call",
         MessageKind::Other(word) => word,
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn delivered(
         person: people::person(edge, &status.recipient),
         message: edge.indexer.message(message.expose()),
         message_id: message.expose().into(),
+        is_message: true,
         ticket: status.callback.as_ref().and_then(ticket),
         step,
         identity_hash: status.identity_hash.as_ref().map(|hash| hash.expose().into()),
@@ -57,6 +58,7 @@ pub(super) fn troubled(
         person: None,
         message: edge.indexer.message(&format!("trouble:{message_id}")),
         message_id: message_id.into(),
+        is_message: false,
         ticket: None,
         step: Step::Failed,
         identity_hash: None,
@@ -104,7 +106,9 @@ const fn rank(effect: FailureEffect) -> u8 {
         FailureEffect::Identity => 2,
         FailureEffect::HaltAccount => 3,
         FailureEffect::HaltSender => 4,
-        FailureEffect::HaltTemplates | FailureEffect::HaltMarketing => 5,
+        FailureEffect::HaltSenderTemplates
+        | FailureEffect::HaltTemplates
+        | FailureEffect::HaltMarketing => 5,
         FailureEffect::TemplateDisabled
         | FailureEffect::TemplateUnknown
         | FailureEffect::TemplatePaused => 6,
@@ -132,7 +136,16 @@ const fn effect(rule: &Rule) -> FailureEffect {
         Action::CountryBlocked => FailureEffect::CountryBlocked,
         Action::HaltSender => FailureEffect::HaltSender,
         Action::HaltAccount => FailureEffect::HaltAccount,
-        Action::HaltTemplates => FailureEffect::HaltTemplates,
+        Action::HaltTemplates => match rule.subject {
+            Subject::Sender => FailureEffect::HaltSenderTemplates,
+            Subject::Contact
+            | Subject::Pair
+            | Subject::Account
+            | Subject::Portfolio
+            | Subject::Template
+            | Subject::Request
+            | Subject::None => FailureEffect::HaltTemplates,
+        },
         Action::HaltMarketing => FailureEffect::HaltMarketing,
         Action::TemplatePaused => FailureEffect::TemplatePaused,
         Action::TemplateDisabled => FailureEffect::TemplateDisabled,
@@ -185,5 +198,14 @@ mod tests {
             assert_eq!(effect_of(&[code]), (code, effect, pause_ms));
         }
         assert_eq!(effect_of(&[131_062]).1, FailureEffect::Nothing, "about one message");
+    }
+
+    #[test]
+    fn a_spam_limit_stops_what_a_number_begins_and_not_what_it_answers() {
+        for code in [471, 131_048] {
+            let day = Some(crate::domain::time::DAY_MS);
+            assert_eq!(effect_of(&[code]), (code, FailureEffect::HaltSenderTemplates, day));
+        }
+        assert_eq!(effect_of(&[131_064]).1, FailureEffect::HaltTemplates, "of the account");
     }
 }

@@ -253,7 +253,7 @@ mod tests {
             (130_472, Subject::Contact, Action::Experiment),
             (131_056, Subject::Pair, Action::PairBackoff),
             (137_000, Subject::Contact, Action::Identity),
-            (131_048, Subject::Sender, Action::HaltSender),
+            (131_048, Subject::Sender, Action::HaltTemplates),
             (130_429, Subject::Sender, Action::Backoff),
             (368, Subject::Account, Action::HaltAccount),
             (190, Subject::Account, Action::HaltAccount),

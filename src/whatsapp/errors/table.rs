@@ -44,6 +44,7 @@ const WRONG: (Subject, Action) = (Subject::Request, Action::CallerError);
 const AGAIN: (Subject, Action) = (Subject::None, Action::Retry);
 const HALTED: (Subject, Action) = (Subject::Account, Action::HaltAccount);
 const SILENCED: (Subject, Action) = (Subject::Sender, Action::HaltSender);
+const ANSWERING: (Subject, Action) = (Subject::Sender, Action::HaltTemplates);
 const SLOWER: (Subject, Action) = (Subject::Account, Action::Backoff);
 const MINUTE: (Lasts, &str) = (Lasts::AtLeastMs(MINUTE_MS), "time");
 const HOUR: (Lasts, &str) = (Lasts::AtLeastMs(HOUR_MS), "time");
@@ -75,7 +76,7 @@ pub const RULES: &[Rule] = &[
     ),
     code(
         471,
-        SILENCED,
+        ANSWERING,
         (Lasts::AtLeastMs(DAY_MS), "time and better quality"),
         ON_PREMISES,
         "too many messages of this number were blocked or reported (the On-Premises API's 131048)",
@@ -157,7 +158,7 @@ pub const RULES: &[Rule] = &[
     ),
     code(
         131_048,
-        SILENCED,
+        ANSWERING,
         (Lasts::AtLeastMs(DAY_MS), "time and better quality"),
         CODES,
         "too many messages of this number were blocked or reported",

@@ -74,6 +74,8 @@ pub enum MessageKind {
     Edit,
     /// An earlier message was taken back.
     Revoke,
+    /// No message but a call of the person's.
+    Call,
     /// A kind this build does not know, by WhatsApp's word for it.
     Other(Box<str>),
 }
@@ -102,7 +104,8 @@ impl MessageKind {
             | Self::Sticker
             | Self::Location
             | Self::Contacts
-            | Self::Order => true,
+            | Self::Order
+            | Self::Call => true,
             Self::CallPermission
             | Self::Reaction
             | Self::Unsupported

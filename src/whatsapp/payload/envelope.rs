@@ -8,7 +8,7 @@ use crate::{
     whatsapp::{
         facts::{Conclusion, Fact},
         payload::{
-            account,
+            account, calls,
             defects::{Defects, Part},
             inbound,
             json::{NotATree, parse},
@@ -188,6 +188,7 @@ impl Reader {
         });
         match subject {
             Subject::Conversation => return conversation(value, &origin, sink),
+            Subject::Calls => return calls::calls(value, &origin, sink),
             Subject::TemplateStatus => template::status(value, &origin, sink),
             Subject::TemplateQuality => template::quality(value, &origin, sink),
             Subject::TemplateCategory => template::category(value, &origin, sink),

@@ -6,6 +6,7 @@
 //! where its name is missing or contradicts it.
 
 mod account;
+mod calls;
 mod defects;
 mod envelope;
 mod inbound;

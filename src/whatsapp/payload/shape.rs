@@ -10,6 +10,7 @@ use crate::whatsapp::payload::view::View;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     Conversation,
+    Calls,
     TemplateStatus,
     TemplateQuality,
     TemplateCategory,
@@ -42,8 +43,9 @@ pub(super) fn is_conversation(value: View<'_, '_>) -> bool {
 /// it does read, members that only one kind has outweigh the name.
 pub(super) fn subject(field: Option<&str>, value: View<'_, '_>) -> Subject {
     let named = field.map(by_name);
-    if named == Some(Subject::Unknown) {
-        return Subject::Unknown;
+    // Statuses of calls stand where those of messages do.
+    if let Some(sure @ (Subject::Unknown | Subject::Calls)) = named {
+        return sure;
     }
     by_sure_sign(value).or(named).unwrap_or_else(|| by_likeness(value))
 }
@@ -51,6 +53,7 @@ pub(super) fn subject(field: Option<&str>, value: View<'_, '_>) -> Subject {
 fn by_name(field: &str) -> Subject {
     match field {
         "messages" | "user_preferences" | "user_id_update" => Subject::Conversation,
+        "calls" => Subject::Calls,
         "message_template_status_update" => Subject::TemplateStatus,
         "message_template_quality_update" => Subject::TemplateQuality,
         "template_category_update" => Subject::TemplateCategory,
@@ -66,7 +69,8 @@ fn by_name(field: &str) -> Subject {
 }
 
 /// Members that only one kind has.
-const SURE_SIGNS: [(&str, Subject); 13] = [
+const SURE_SIGNS: [(&str, Subject); 14] = [
+    ("calls", Subject::Calls),
     ("new_quality_score", Subject::TemplateQuality),
     ("correct_category", Subject::TemplateCategory),
     ("previous_category", Subject::TemplateCategory),
@@ -167,6 +171,7 @@ mod tests {
         }
         let statuses = r#"{"statuses":[]}"#;
         assert_eq!(subject_of("account_update", statuses), Subject::Conversation);
+        assert_eq!(subject_of("calls", statuses), Subject::Calls, "of calls, not of messages");
     }
 
     #[test]
@@ -191,6 +196,7 @@ mod tests {
             (r#"{"max_daily_conversations_per_business":1}"#, Subject::Capability),
             (r#"{"display_phone_number":"1","event":"ONBOARDING"}"#, Subject::NumberQuality),
             (r#"{"display_phone_number":"1","username":"a"}"#, Subject::Username),
+            (r#"{"calls":[]}"#, Subject::Calls),
             (r#"{"something_new":1}"#, Subject::Unknown),
         ] {
             assert_eq!(subject_of("", json), expected, "{json}");

@@ -127,3 +127,24 @@ async fn strangers_take_no_room_from_those_who_have_a_key() {
     let call = app.post(PATH).anonymous().header("x-hub-signature-256", &good);
     assert_eq!(call.body("application/json", b"{}".to_vec()).send().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_call_the_person_makes_opens_the_window_by_its_own_time_and_ours_does_not() {
+    let app = start().await;
+    app.opt_in(ANA, "orders").await;
+    app.clock.advance_ms(60_000);
+    let session = format!("kind=session&sender={SENDER}");
+    for ours in ["calls_business_initiated", "calls_without_direction", "calls_status_of_ours"] {
+        let told = hear(&app, &sample(&format!("written/{ours}"))).await;
+        assert_eq!(told["outcome"], "nothing_new", "{ours}: {told}");
+    }
+    assert_eq!(reasons(&app, &session).await, ["session_window_closed"]);
+    let told = hear(&app, &sample("written/calls_user_initiated")).await;
+    assert_eq!(effect(&told, "inbound", "traffic_seen"), 2, "{told}");
+    assert!(reasons(&app, &session).await.is_empty());
+    let again = hear(&app, &sample("written/calls_user_initiated")).await;
+    assert_eq!(again["outcome"], "nothing_new", "{again}");
+    // The call ended a minute after noon, the service started at noon.
+    app.wait_hours(24);
+    assert_eq!(reasons(&app, &session).await, ["session_window_closed"]);
+}

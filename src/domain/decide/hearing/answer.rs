@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         command::{OptIn, OptOut},
-        consent::{Act, ConsentStatus},
+        consent::{Act, Consent, ConsentStatus},
         decide::{
             Events,
             consent::{add_opt_in_of, add_opt_out_of, known_topics, shown},
@@ -12,6 +12,7 @@ use crate::{
         },
         event::{Event, Evidence, ReviewOpened, Source},
         hearing::{AnswerHow, ConsentAnswer, Wrote},
+        identity::IdentityTag,
         names::{Language, StatementId, TopicId},
         refusal::Refusal,
         time::{DAY_MS, Timestamp},
@@ -97,7 +98,13 @@ impl Hearing<'_, '_> {
         how: &AnswerHow,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        if topics.iter().all(|topic| self.is_act(found, topic, Act::Agreed, self.past)) {
+        let hash = wrote.identity_hash.as_deref();
+        let by = hash.map(IdentityTag::of);
+        let is_recorded = |topic: &TopicId| {
+            let known = self.act(found, topic, Act::Agreed, self.past);
+            known.is_some_and(|known| by.is_none() || known.by == by)
+        };
+        if topics.iter().all(is_recorded) {
             return Ok(());
         }
         let mut opt_in = OptIn {
@@ -114,10 +121,11 @@ impl Hearing<'_, '_> {
         if shown(self.draft, &opt_in).is_err() {
             (opt_in.statement, opt_in.language) = (None, None);
         }
-        add_opt_in_of(self.draft, self.rules, found, &opt_in, self.now, events)
+        add_opt_in_of(self.draft, self.rules, found, (&opt_in, hash), self.now, events)
     }
 
-    /// A yes confirms what the person was asked before it. Without a question it is no agreement to
+    /// A yes confirms what the person was asked before it, also where they withdrew in between:
+    /// the later word counts, in whatever order the two come. Without a question it is no agreement to
     /// anything; of someone who withdrew, people must see it. What is a yes only as an answer must
     /// be one: to a message, or to what was asked within the day before.
     fn yes(
@@ -128,10 +136,15 @@ impl Hearing<'_, '_> {
         events: &mut Events,
     ) -> Result<(), Refusal> {
         let is_answer = !answer_only || how.question.is_some();
-        let is_fresh = |asked: Timestamp| is_answer || self.at.ms_since(asked) <= DAY_MS;
-        let pending = self.pending(found);
+        let is_recent = |asked: Timestamp| self.at.ms_since(asked) <= DAY_MS;
+        let pending = self.pending(found).into_iter();
+        let pending = pending.map(|(id, at)| (id, is_answer || is_recent(at)));
+        // After a withdrawal a mere answer may be one to anything that was said since.
+        let stopped = self.questions(found).into_iter();
+        let stopped = stopped.map(|(id, at)| (id, !answer_only || is_recent(at)));
+        let pending: Vec<(TopicId, bool)> = pending.chain(stopped).collect();
         let confirmed: Vec<TopicId> =
-            pending.iter().filter(|(_, at)| is_fresh(*at)).map(|(id, _)| id.clone()).collect();
+            pending.iter().filter(|(_, is_fresh)| *is_fresh).map(|(id, _)| id.clone()).collect();
         if !confirmed.is_empty() {
             return self.agree(wrote, found, confirmed, (None, None), how, events);
         }
@@ -182,6 +195,16 @@ impl Hearing<'_, '_> {
         known_topics(self.draft, &found.consents).into_iter().filter_map(asked).collect()
     }
 
+    /// Returns what the person was asked before this message and withdrew from before it, and when
+    /// they were asked.
+    fn questions(&self, found: &Found<'_>) -> Vec<(TopicId, Timestamp)> {
+        let asked = found.consents.questions().filter(|(ix, asked)| {
+            *asked <= self.at && found.consents.would_decide(*ix, Act::Agreed, self.past)
+        });
+        let named = |(ix, asked)| Some((self.draft.registry().topic_id(ix)?.clone(), asked));
+        asked.filter_map(named).collect()
+    }
+
     fn review(
         &self,
         wrote: &Wrote,
@@ -189,15 +212,19 @@ impl Hearing<'_, '_> {
         (why, word, scope): (Box<str>, Option<Box<str>>, Option<Box<str>>),
         events: &mut Events,
     ) {
-        // Whoever has so many already is being looked at.
-        let open = found.known.map_or(0, |known| known.details().told().reviews.len());
-        if open >= REVIEWS_OPEN_MAX {
-            return;
-        }
         let message_id = Some(wrote.message_id.clone());
         let sender = self.heard.sender.clone();
         let opened = ReviewOpened { why, word, scope, happened_at: self.at, message_id, sender };
-        events.push((found.subject, Event::ReviewOpened(Box::new(opened))));
+        let opened = Box::new(opened);
+        // Whoever has so many already is being looked at; the newest one tells that there is more.
+        let open = found.known.map_or(&[][..], |known| &known.details().told().reviews);
+        let event = match open.last() {
+            Some(newest) if open.len() >= REVIEWS_OPEN_MAX => {
+                Event::ReviewRepeated { review: *newest, again: opened }
+            }
+            Some(_) | None => Event::ReviewOpened(opened),
+        };
+        events.push((found.subject, event));
     }
 
     fn known(&self, topics: &[TopicId]) -> Vec<TopicId> {
@@ -207,8 +234,13 @@ impl Hearing<'_, '_> {
 
     /// Returns whether this very act is what decides about a topic.
     fn is_act(&self, found: &Found<'_>, topic: &TopicId, act: Act, at: Timestamp) -> bool {
-        let Some((ix, _)) = self.draft.registry().topic(topic) else { return false };
-        found.consents.deciding(ix).is_some_and(|known| known.act == act && known.at == at)
+        self.act(found, topic, act, at).is_some()
+    }
+
+    /// Returns this very act, if it is what decides about a topic.
+    fn act(&self, found: &Found<'_>, topic: &TopicId, act: Act, at: Timestamp) -> Option<Consent> {
+        let (ix, _) = self.draft.registry().topic(topic)?;
+        found.consents.deciding(ix).filter(|known| known.act == act && known.at == at)
     }
 }
 

@@ -157,7 +157,8 @@ impl Hearing<'_, '_> {
         let (template, change) = match fact {
             TemplateFact::Status { template, status, pause_ms } => {
                 let until = pause_ms.map(|ms| self.past.plus_ms(ms));
-                (template, TemplateChange::Status { status: status.clone(), until })
+                let status = status.clone();
+                (template, TemplateChange::Status { status, until, by_failure: false })
             }
             TemplateFact::Quality { template, quality } => {
                 (template, TemplateChange::Quality { quality: *quality })
@@ -175,9 +176,11 @@ impl Hearing<'_, '_> {
 
     fn change_template(&self, template: &TemplateRef, change: TemplateChange, events: &mut Events) {
         let registry = self.draft.registry();
-        let Some(put) = registry.template(template) else { return };
+        if registry.template(template).is_none() {
+            return;
+        }
         let known = registry.reported().template(template).cloned().unwrap_or_default();
-        if known.is_news(&change, self.past, &put.value.status) {
+        if known.is_news(&change, self.past) {
             let (template, happened_at) = (template.clone(), self.past);
             let event = Event::TemplateReported { template, change, happened_at };
             events.push((Subject::SYSTEM, event));
@@ -253,7 +256,9 @@ impl Hearing<'_, '_> {
         let (code, until) = (failure.code, failure.pause_ms.map(|ms| self.at.plus_ms(ms)));
         let mut status = |status: &str| {
             if let Some(template) = template {
-                let change = TemplateChange::Status { status: status.into(), until };
+                // For how long it is paused, only WhatsApp's own word on the template says.
+                let by_failure = failure.effect == FailureEffect::TemplatePaused;
+                let change = TemplateChange::Status { status: status.into(), until, by_failure };
                 self.change_template(template, change, events);
             }
         };
@@ -262,7 +267,9 @@ impl Hearing<'_, '_> {
             FailureEffect::TemplateDisabled => return status("DISABLED"),
             FailureEffect::TemplateUnknown => return status(NOT_FOUND),
             FailureEffect::HaltSender | FailureEffect::HaltAccount => HoldScope::All,
-            FailureEffect::HaltTemplates => HoldScope::Templates,
+            FailureEffect::HaltTemplates | FailureEffect::HaltSenderTemplates => {
+                HoldScope::Templates
+            }
             FailureEffect::HaltMarketing => HoldScope::Marketing,
             FailureEffect::Unreachable
             | FailureEffect::WindowClosed
@@ -277,7 +284,11 @@ impl Hearing<'_, '_> {
             | FailureEffect::Nothing => return,
         };
         let account = self.heard.account.as_ref();
-        match account.filter(|_| failure.effect != FailureEffect::HaltSender) {
+        let is_of_sender = matches!(
+            failure.effect,
+            FailureEffect::HaltSender | FailureEffect::HaltSenderTemplates
+        );
+        match account.filter(|_| !is_of_sender) {
             Some(account) => {
                 let cause =
                     if LOCKED.contains(&code) { HoldCause::Disabled } else { HoldCause::Failed };

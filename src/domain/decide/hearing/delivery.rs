@@ -7,13 +7,14 @@ use crate::{
         decide::{
             Events,
             hearing::Hearing,
-            incident::Failed,
+            incident::{Failed, open_by_stranger},
             person::{Found, find_or_add},
             void_tickets,
         },
         entry::Subject,
-        event::{Event, TrafficKind},
+        event::{CountsFor, Event, OutcomeSeen, TrafficKind},
         hearing::{Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
+        incident::IncidentKind,
         names::SenderId,
         refusal::Refusal,
         ticket::{Ticket, TicketState, VoidCause},
@@ -27,10 +28,71 @@ impl Hearing<'_, '_> {
     /// or is not.
     pub(super) fn delivery(&self, delivery: &Delivery, events: &mut Events) -> Result<(), Refusal> {
         let ticket = self.ticket(delivery);
+        let sender = self.heard.sender.as_ref().or_else(|| ticket.map(|ticket| &ticket.sender));
+        let is_new = self.is_new_outcome(delivery, ticket, sender);
+        let found = self.person_of_delivery(delivery, (ticket, sender, is_new), events)?;
+        if let Some(sender) = sender.filter(|_| is_new) {
+            self.count(delivery, sender, found, events);
+        }
+        Ok(())
+    }
+
+    /// Returns whether this is the first that became of a message of ours, within its hour.
+    fn is_new_outcome(
+        &self,
+        delivery: &Delivery,
+        ticket: Option<&Ticket>,
+        sender: Option<&SenderId>,
+    ) -> bool {
+        let known = sender.and_then(|id| self.draft.registry().sender(id));
+        let Some((place, _)) = known.filter(|_| delivery.is_message) else { return false };
+        let is_known = ticket.is_some_and(|ticket| ticket.step >= Some(Step::Failed));
+        let outcomes = self.draft.incidents().of(place);
+        let is_new = outcomes.is_none_or(|known| known.is_new(delivery.message, self.at));
+        delivery.step != Step::Sent && !is_known && is_new
+    }
+
+    /// Counts what became of a message: by the sign of life it is, or else by an entry of its own.
+    fn count(
+        &self,
+        delivery: &Delivery,
+        sender: &SenderId,
+        found: Option<Subject>,
+        events: &mut Events,
+    ) {
+        let is_sign = |event: &&mut Event| {
+            matches!(
+                event,
+                Event::TrafficSeen { kind: TrafficKind::Delivered | TrafficKind::Read, .. }
+            )
+        };
+        let sign = events.iter_mut().map(|(_, event)| event).find(is_sign);
+        if let Some(Event::TrafficSeen { counts_for, .. }) = sign {
+            *counts_for = CountsFor::Message(delivery.message);
+            return;
+        }
+        let failed = delivery.step == Step::Failed;
+        let kind = delivery.failure.as_ref().filter(|_| failed);
+        let kind = kind.and_then(|failure| incident_kind(failure.effect));
+        let stranger = found.is_none();
+        if let Some(kind) = kind.filter(|_| stranger) {
+            open_by_stranger(self.draft, sender, (kind, self.at), events);
+        }
+        let (sender, message, happened_at) = (sender.clone(), delivery.message, self.at);
+        let seen = OutcomeSeen { sender, message, happened_at, failed, kind, stranger };
+        events.push((Subject::SYSTEM, Event::OutcomeSeen(Box::new(seen))));
+    }
+
+    /// What it says of whom it went to, and who that is if anybody is known.
+    fn person_of_delivery(
+        &self,
+        delivery: &Delivery,
+        (ticket, sender, is_new): (Option<&Ticket>, Option<&SenderId>, bool),
+        events: &mut Events,
+    ) -> Result<Option<Subject>, Refusal> {
         if let Some(ticket) = ticket {
             self.step(ticket, delivery, events);
         }
-        let sender = self.heard.sender.as_ref().or_else(|| ticket.map(|ticket| &ticket.sender));
         let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
         if let Some(failure) = failure {
             let template = ticket.and_then(|ticket| ticket.template.as_ref());
@@ -52,16 +114,16 @@ impl Hearing<'_, '_> {
             (None, Some(person)) if failure.is_some_and(is_for_good) => {
                 find_or_add(self.draft, person, self.now, events)?
             }
-            (None, _) => return Ok(()),
+            (None, _) => return Ok(None),
         };
         self.reached(&found, delivery, sender, events);
         if let Some(failure) = failure {
-            self.failed(&found, failure, sender, events);
+            self.failed(&found, failure, (sender, is_new), events);
         }
         if let Some(person) = &delivery.person {
             self.unsettle(person, delivery.identity_hash.as_deref(), events);
         }
-        Ok(())
+        Ok(Some(found.subject))
     }
 
     /// Finds the ticket, unless it was used for another message, or the message went to somebody
@@ -70,13 +132,8 @@ impl Hearing<'_, '_> {
         let named = delivery.ticket.and_then(|id| self.draft.ticket(id));
         let named = named.filter(|ticket| self.is_to(ticket, delivery.person.as_ref()));
         let ticket = named.or_else(|| self.draft.ticket_of(delivery.message))?;
-        match ticket.state {
-            TicketState::Committed { message } if message != delivery.message => None,
-            TicketState::Committed { .. }
-            | TicketState::Reserved
-            | TicketState::Released
-            | TicketState::Voided { .. } => Some(ticket),
-        }
+        let is_other = ticket.message().is_some_and(|message| message != delivery.message);
+        (!is_other).then_some(ticket)
     }
 
     /// Returns whether nothing that is known speaks against a ticket being this person's.
@@ -88,17 +145,32 @@ impl Hearing<'_, '_> {
         known.clone().next().is_none() || known.any(|subject| subject == contact)
     }
 
-    /// A message that was heard of was sent, whoever forgot to say so. Steps only go up.
+    /// A message that was heard of went out on the ticket, whoever forgot to say so, or whatever
+    /// had become of the ticket before. Steps only go up, but for word that what failed was sent.
     fn step(&self, ticket: &Ticket, delivery: &Delivery, events: &mut Events) {
         let (subject, id) = (self.draft.resolve(ticket.contact), ticket.id);
+        let (step, happened_at) = (delivery.step, self.at);
         if ticket.state == TicketState::Reserved {
             let (message_id, message) = (delivery.message_id.clone(), delivery.message);
-            events.push((subject, Event::TicketCommitted { ticket: id, message_id, message }));
+            let failed = step == Step::Failed;
+            let committed = Event::TicketCommitted { ticket: id, message_id, message, failed };
+            events.push((subject, committed));
         }
-        if ticket.step < Some(delivery.step) {
-            let code = delivery.failure.as_ref().map(|failure| failure.code);
-            let (step, happened_at) = (delivery.step, self.at);
-            events.push((subject, Event::TicketStepped { ticket: id, step, happened_at, code }));
+        let is_stray = match ticket.state {
+            TicketState::Released | TicketState::Voided { .. } => ticket.stray.is_none(),
+            TicketState::Reserved | TicketState::Committed { .. } => false,
+        };
+        let was_sent_after_all = step == Step::Sent && !ticket.was_sent;
+        if ticket.step < Some(step) || is_stray || was_sent_after_all {
+            let stepped = Event::TicketStepped {
+                ticket: id,
+                step,
+                happened_at,
+                code: delivery.failure.as_ref().map(|failure| failure.code),
+                message_id: is_stray.then(|| delivery.message_id.clone()),
+                message: is_stray.then_some(delivery.message),
+            };
+            events.push((subject, stepped));
         }
     }
 
@@ -135,6 +207,7 @@ impl Hearing<'_, '_> {
             happened_at: self.past,
             identity_hash,
             message: None,
+            counts_for: CountsFor::Nothing,
         };
         events.push((found.subject, event));
     }
@@ -144,7 +217,7 @@ impl Hearing<'_, '_> {
         &self,
         found: &Found<'_>,
         failure: &Failure,
-        sender: Option<&SenderId>,
+        (sender, is_new): (Option<&SenderId>, bool),
         events: &mut Events,
     ) {
         let (code, happened_at) = (failure.code, self.at);
@@ -153,6 +226,7 @@ impl Hearing<'_, '_> {
         let event = match failure.effect {
             FailureEffect::Nothing
             | FailureEffect::HaltSender
+            | FailureEffect::HaltSenderTemplates
             | FailureEffect::HaltAccount
             | FailureEffect::HaltTemplates
             | FailureEffect::HaltMarketing
@@ -200,7 +274,8 @@ impl Hearing<'_, '_> {
             }
         };
         let Some(event) = event else { return };
-        let mark = Failed { subject: found.subject, told, sender, code: Some(code), at: self.at };
+        let (subject, code, at) = (found.subject, Some(code), self.at);
+        let mark = Failed { subject, told, sender, code, at, is_new };
         match (mark.record(self.draft, event, events), failure.effect) {
             (true, FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever) => {
                 let cause = VoidCause::Blocked;
@@ -234,7 +309,34 @@ impl Hearing<'_, '_> {
             happened_at: self.at,
             identity_hash: None,
             message: None,
+            counts_for: CountsFor::Nothing,
         })
+    }
+}
+
+/// Returns in which way a failure may be an incident.
+const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
+    match effect {
+        FailureEffect::Unreachable => Some(IncidentKind::Unreachable),
+        FailureEffect::Experiment => Some(IncidentKind::Experiment),
+        FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
+            Some(IncidentKind::Barred)
+        }
+        FailureEffect::CountryBlocked => Some(IncidentKind::CountryBlocked),
+        FailureEffect::WindowClosed
+        | FailureEffect::MarketingCooldown
+        | FailureEffect::MarketingStopped
+        | FailureEffect::PairBackoff
+        | FailureEffect::Identity
+        | FailureEffect::HaltSender
+        | FailureEffect::HaltSenderTemplates
+        | FailureEffect::HaltAccount
+        | FailureEffect::HaltTemplates
+        | FailureEffect::HaltMarketing
+        | FailureEffect::TemplatePaused
+        | FailureEffect::TemplateDisabled
+        | FailureEffect::TemplateUnknown
+        | FailureEffect::Nothing => None,
     }
 }
 

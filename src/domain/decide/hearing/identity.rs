@@ -11,7 +11,7 @@ use crate::domain::{
         person::Found,
     },
     event::Event,
-    identity::{Identity, Sighting},
+    identity::{Identity, IdentityTag, Sighting},
     refusal::Refusal,
     ticket::VoidCause,
 };
@@ -32,12 +32,14 @@ impl Hearing<'_, '_> {
                 ));
             }
             Sighting::Changed => {
+                let since = (self.at, Some(IdentityTag::of(&hash)));
                 events.push((found.subject, Event::IdentityChanged { hash, observed_at }));
-                self.void_before(found, VoidCause::IdentityChanged, self.at, events);
+                self.void_before(found, VoidCause::IdentityChanged, since, events);
             }
             Sighting::Before => {
                 // The known hash is the later one: what was agreed since it was last seen is good.
-                let since = known.map_or(self.at, Identity::observed_at);
+                let later = known.map(|known| IdentityTag::of(known.hash()));
+                let since = (known.map_or(self.at, Identity::observed_at), later);
                 events.push((found.subject, Event::IdentityPredated { hash, observed_at }));
                 self.void_before(found, VoidCause::IdentityChanged, since, events);
             }
@@ -70,7 +72,7 @@ impl Hearing<'_, '_> {
         let known = found.known.and_then(|known| known.details().told().doubted);
         if Mark::is_news(known, self.at) {
             events.push((found.subject, Event::IdentityDoubted { happened_at: self.at }));
-            self.void_before(found, VoidCause::IdentityChanged, self.at, events);
+            self.void_before(found, VoidCause::IdentityChanged, (self.at, None), events);
         }
     }
 

@@ -6,6 +6,7 @@
 mod answer;
 mod business;
 mod delivery;
+mod follow;
 mod identity;
 mod person;
 mod review;
@@ -13,6 +14,7 @@ mod review;
 mod tests;
 mod wrote;
 
+pub(super) use follow::{NUMBER_CHANGED, followers};
 pub(super) use review::decide as decide_review;
 
 use std::borrow::Cow;
@@ -23,15 +25,16 @@ use self::person::Parts;
 use crate::domain::{
     absorbed::Mark,
     command::{ContactRef, Person, UserIdentifier},
-    consent::{Act, Consent},
+    consent::Consent,
     decide::{
         Events, Rules,
         person::{Found, find_or_add},
         void_tickets,
     },
-    entry::Subject,
+    entry::{Seq, Subject},
     event::Event,
     hearing::{Heard, HeardFact, Preference},
+    identity::{Change, IdentityTag},
     ids::ContactId,
     key::ContactKey,
     refusal::Refusal,
@@ -87,6 +90,7 @@ pub(super) fn hear(
         HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
     }
     hearing.learn(&mut events);
+    hearing.pass_on(&mut events);
     Ok(events)
 }
 
@@ -151,16 +155,29 @@ impl Hearing<'_, '_> {
             closed_key,
         };
         let closed = self.close(old, moved, events)?;
-        match number_key.and_then(|key| self.draft.find(key)) {
-            Some(known) if !closed.contains(&known) => self.doubt_owner(known, events),
-            Some(_) => {}
-            None => {
-                if let Some(new) = new {
-                    self.find_known(new, events)?;
-                }
-            }
+        let (Some(new), Some(key)) = (new, number_key) else { return Ok(()) };
+        if self.was_heard(&closed, key) {
+            return Ok(());
         }
-        Ok(())
+        // A move that is older than the one known closes nothing, and is known from now on.
+        let is_moved = |event: &Event| matches!(event, Event::NumberMoved { .. });
+        if let Some((subject, contact)) =
+            closed.first().and_then(|at| Some((*at, self.draft.contact(*at)?)))
+            && !events.iter().any(|(_, event)| is_moved(event))
+        {
+            let [number, user] =
+                [old.number.as_ref().map(|it| it.key), old.user.as_ref().map(|it| it.key)];
+            let is_whole = contact.details().told().moved.is_some();
+            events.push((subject, moved(number.or(user).filter(|_| !is_whole))));
+        }
+        match self.draft.find(key) {
+            Some(known) if closed.contains(&known) => Ok(()),
+            Some(known) => {
+                self.doubt_owner(known, events);
+                self.follow(&closed, (new, true), events)
+            }
+            None => self.follow(&closed, (new, false), events),
+        }
     }
 
     /// Two spellings of one number are no move. Another user id for it closes the one before.
@@ -215,14 +232,14 @@ impl Hearing<'_, '_> {
                 let known = known.chain(moved).max_by_key(|mark| mark.at);
                 if Mark::is_news(known, self.at) {
                     events.push((found.subject, event(None)));
-                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
                 }
                 continue;
             }
             for key in keys {
                 if Mark::is_news(closed_at(&key), self.at) {
                     events.push((found.subject, event(Some(key))));
-                    self.void_before(&found, VoidCause::NumberChanged, self.at, events);
+                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
                 }
             }
         }
@@ -238,19 +255,21 @@ impl Hearing<'_, '_> {
         }
     }
 
-    /// Takes back what was reserved, unless that was done on an agreement from after `since`.
+    /// Takes back what was reserved, unless that was done on an agreement from after a moment, or
+    /// in it by whoever was there from it on.
     fn void_before(
         &self,
         found: &Found<'_>,
         cause: VoidCause,
-        since: Timestamp,
+        (at, tag): (Timestamp, Option<IdentityTag>),
         events: &mut Events,
     ) {
+        let since = Change { at, seq: Seq(0), tag };
         let is_before = |ticket: &Ticket| {
             let is_good = |act: &Consent| {
                 let is_about = ticket.topic.is_none_or(|topic| act.topic == topic);
-                let is_between = since < act.at && act.at <= ticket.reserved_at;
-                is_about && is_between && act.act == Act::Agreed
+                let is_known = act.at <= ticket.reserved_at;
+                is_about && is_known && act.is_registration_since(since)
             };
             !found.known.is_some_and(|known| known.consents.acts().any(is_good))
         };

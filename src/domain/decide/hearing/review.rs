@@ -71,7 +71,7 @@ pub(in crate::domain::decide) fn decide(
                 captured_at,
                 awaits_confirmation: false,
             };
-            add_opt_in_of(draft, rules, &found, &opt_in, now, &mut events)?;
+            add_opt_in_of(draft, rules, &found, (&opt_in, None), now, &mut events)?;
         }
     }
     Ok(events)

@@ -3,7 +3,7 @@
 use crate::domain::{
     command::Person,
     decide::{Events, hearing::Hearing, person::Found},
-    event::{Event, TrafficKind},
+    event::{CountsFor, Event, TrafficKind},
     hearing::{ConsentAnswer, Wrote},
     refusal::Refusal,
 };
@@ -18,9 +18,10 @@ impl Hearing<'_, '_> {
         let is_silent = matches!(wrote.answer, Some(ConsentAnswer::OptOut { .. }));
         let found = self.everyone(&person, is_silent, events)?;
         let Some((main, others)) = found.split_first() else { return Ok(()) };
-        self.answer(wrote, (main, others), events)?;
+        // Another hash suspends what was agreed before; what this message says comes after that.
         let hash = wrote.identity_hash.as_deref();
         let is_known_hash = hash.is_some_and(|hash| self.sight(main, hash, events));
+        self.answer(wrote, (main, others), events)?;
         let identity_hash = wrote.identity_hash.clone().filter(|_| is_known_hash);
         self.seen(main, wrote, identity_hash, events);
         self.unsettle(&person, hash, events);
@@ -51,6 +52,7 @@ impl Hearing<'_, '_> {
             happened_at: self.past,
             identity_hash,
             message: Some(wrote.kind.clone()),
+            counts_for: CountsFor::Person,
         };
         events.push((found.subject, event));
     }

@@ -7,9 +7,11 @@ use crate::domain::{
     decide::tests::{sender_id, topic_id},
     event::Event,
     hearing::{AccountFact, Heard, HeardFact, RestrictionKind, SenderFact, TemplateFact},
+    key::MessageKey,
     names::{AccountId, Language, PortfolioId, SenderId, TemplateName},
     reason::Reason,
     registry::{Category, Quality, TemplateRef},
+    ticket::TicketState,
 };
 
 fn sale() -> TemplateRef {
@@ -150,6 +152,70 @@ fn a_paused_template_comes_back_at_its_own_end_or_when_whatsapp_says_so() {
     assert!(desk.reserve(1, TEMPLATE).is_ok());
 }
 
+/// A message of the template failed, which means that it is paused.
+fn pause_failure(desk: &mut Desk, ms: i64, code: i64, pause_ms: Option<i64>) -> Vec<Event> {
+    let ticket = desk.state.ticket_of(MessageKey::from_bits(700)).map(|ticket| ticket.id);
+    let failed = super::delivery(desk, 1, 700, super::Step::Failed);
+    let effect = super::FailureEffect::TemplatePaused;
+    let failure = Some(super::Failure { code, effect, pause_ms, country: None });
+    let fact = HeardFact::Delivery(super::Delivery { ticket, failure, ..failed });
+    desk.told(ms, ("a1", Some(sender_id())), fact)
+}
+
+#[test]
+fn a_pause_concluded_from_a_failure_neither_shortens_nor_replaces_one_that_was_told() {
+    // When the told pause begins and ends, when a message fails and for how long that would hold,
+    // and when the template can be sent again.
+    const NEVER: i64 = i64::MAX;
+    for (told, failed, end) in [
+        ((10, Some(100)), (20, Some(5)), 110),
+        ((10, Some(100)), (20, None), 110),
+        ((10, Some(100)), (20, Some(500)), 110),
+        ((30, Some(100)), (20, None), 130),
+        ((10, None), (20, Some(5)), NEVER),
+        // The told one was over when the message failed.
+        ((10, Some(100)), (150, Some(50)), 200),
+    ] {
+        for told_first in [true, false] {
+            let mut desk = Desk::willing();
+            let ticket = desk.reserve(1, TEMPLATE).unwrap();
+            desk.commit(ticket, 700).unwrap();
+            let start = desk.now;
+            desk.now += 160;
+            if told_first {
+                desk.template_is(start + told.0, "PAUSED", told.1);
+            }
+            pause_failure(&mut desk, start + failed.0, 132_015, failed.1);
+            if !told_first {
+                desk.template_is(start + told.0, "PAUSED", told.1);
+            }
+            let again = pause_failure(&mut desk, start + failed.0, 132_015, failed.1);
+            assert!(again.is_empty(), "{again:?}");
+            assert!(desk.template_is(start + told.0, "PAUSED", told.1).is_empty());
+            let report = desk.state.registry().reported().template(&sale()).unwrap();
+            let until = report.status().and_then(|status| status.until);
+            let expected = (end != NEVER).then(|| at(start + end));
+            assert_eq!(until, expected, "{told:?} {failed:?} {told_first}");
+            assert!(desk.replayed() == desk.state);
+        }
+    }
+}
+
+#[test]
+fn what_was_put_as_paused_is_not_ended_by_the_end_of_what_a_failure_lets_conclude() {
+    let mut desk = Desk::willing();
+    let ticket = desk.reserve(1, TEMPLATE).unwrap();
+    desk.commit(ticket, 700).unwrap();
+    let mut template = desk.state.registry().template(&sale()).unwrap().value.clone();
+    template.status = "PAUSED".into();
+    desk.put(RegistryCommand::PutTemplate { id: sale(), template });
+    desk.now += 10;
+    let now = desk.now;
+    pause_failure(&mut desk, now, 132_069, Some(5));
+    desk.now += 50;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::TemplatePaused]));
+}
+
 #[test]
 fn a_template_that_turns_marketing_is_not_what_people_agreed_to() {
     let mut desk = Desk::willing();
@@ -242,6 +308,20 @@ fn each_reason_for_a_hold_is_a_hold_of_its_own_and_a_lift_ends_what_it_answers()
     desk.account(desk.now, AccountFact::Reinstated);
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::AccountRestricted]), "unpaid");
     assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_spam_limit_stops_templates_of_the_number_alone_and_answers_go_on() {
+    let mut desk = Desk::willing();
+    let fact = HeardFact::SenderNumber(SenderFact::Throughput("HIGH".into()));
+    desk.told(desk.now, ("a1", Some(sender_id())), fact);
+    let open = desk.reserve(1, SESSION).unwrap();
+    let now = desk.now;
+    super::fail(&mut desk, now, 131_048, super::FailureEffect::HaltSenderTemplates, None);
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::SenderHalted]));
+    assert!(desk.reserve(1, SESSION).is_ok());
+    assert_eq!(desk.state.ticket(open).unwrap().state, TicketState::Reserved);
+    assert!(desk.state.registry().reported().account(&AccountId::parse("a1").unwrap()).is_none());
 }
 
 #[test]

@@ -190,6 +190,7 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
                 person: Some(person).filter(|_| !choice.is_multiple_of(7)),
                 message: MessageKey::from_bits(7_000 + key),
                 message_id: "wamid.out".into(),
+                is_message: true,
                 ticket,
                 step,
                 identity_hash: hash_at(at).filter(|_| choice.is_multiple_of(3)),
@@ -251,18 +252,39 @@ struct Teller {
     desk: Desk,
     tickets: Vec<TicketId>,
     answered: BTreeSet<usize>,
+    /// Whether consents follow numbers, and people move to numbers nobody has.
+    follows: bool,
 }
 
 impl Teller {
     fn new() -> Self {
         let (desk, tickets) = morning();
-        Self { desk, tickets, answered: BTreeSet::new() }
+        Self { desk, tickets, answered: BTreeSet::new(), follows: false }
+    }
+
+    fn following() -> Self {
+        let mut teller = Self::new();
+        teller.desk.let_follow(true);
+        teller.follows = true;
+        teller
+    }
+
+    /// A move to a number nobody has, or only whoever moved there before.
+    fn move_away(&mut self, seed: &Seed) -> HeardFact {
+        let key = |place: u128| if place < PEOPLE { place + 1 } else { 40 + place };
+        let old = key(u128::from(seed.choice) % (PEOPLE + 3));
+        let new = Some(self.desk.person(key(PEOPLE + seed.person % 4)));
+        HeardFact::MovedNumber { old: self.desk.person(old), new }
     }
 
     fn tell(&mut self, day: &[Seed], place: usize) -> Vec<Event> {
         let seed = &day[place];
         let at = 1_000_000 + 100 + i64::try_from(place).unwrap() * SPACING_MS + seed.at;
-        let fact = fact(&mut self.desk, &self.tickets, seed, at);
+        let fact = if self.follows && matches!(seed.kind, 9 | 10 | 11 | 14) {
+            self.move_away(seed)
+        } else {
+            fact(&mut self.desk, &self.tickets, seed, at)
+        };
         let has_answer = matches!(&fact, HeardFact::Wrote(wrote) if wrote.answer.is_some());
         if has_answer && !self.answered.insert(place) {
             return Vec::new();
@@ -369,5 +391,24 @@ proptest! {
             prop_assert!(mixed.tell(&day, place).is_empty(), "told again: {:?}", day[place]);
         }
         prop_assert!(mixed.desk.replayed() == mixed.desk.state);
+    }
+
+    #[test]
+    fn a_day_on_which_consents_follow_numbers_replays_the_same_and_told_again_says_nothing_new(
+        day in day(),
+        order in prop::collection::vec(any::<u32>(), FACTS_MAX * 2),
+    ) {
+        let mut places: Vec<usize> = (0..day.len()).chain((0..day.len()).step_by(2)).collect();
+        let mut keys = order.iter();
+        places.sort_by_cached_key(|_| keys.next().copied());
+        let mut teller = Teller::following();
+        for place in places {
+            teller.tell(&day, place);
+        }
+        for place in 0..day.len() {
+            let again = teller.tell(&day, place);
+            prop_assert!(again.is_empty(), "told again: {:?}: {:?}", day[place], again);
+        }
+        prop_assert!(teller.desk.replayed() == teller.desk.state);
     }
 }

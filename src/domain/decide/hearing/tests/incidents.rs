@@ -1,12 +1,12 @@
 //! When an unusual share of messages fails in the same way, then that is the sender's trouble and
 //! no mark on people.
 
-use super::{Desk, TEMPLATE, at, delivery};
+use super::{Desk, TEMPLATE, at, but_counted, delivery};
 use crate::domain::{
     decide::tests::sender_id,
     event::Event,
     hearing::{Delivery, Failure, FailureEffect, HeardFact, Step},
-    incident::{FAILED_MIN, IncidentKind},
+    incident::{FAILED_MIN, IncidentKind, Tally},
     key::ContactKey,
     reason::Reason,
     time::HOUR_MS,
@@ -18,7 +18,26 @@ impl Desk {
     fn fails(&mut self, key: u128, ms: i64, effect: FailureEffect) -> Vec<Event> {
         let delivery = delivery(self, key, 500 + key, Step::Failed);
         let failure = Some(Failure { code: 131_026, effect, pause_ms: None, country: None });
+        but_counted(self.hear(ms, HeardFact::Delivery(Delivery { failure, ..delivery })))
+    }
+
+    /// One message of many to somebody: what became of it, and what follows.
+    fn became(&mut self, key: u128, message: u128, ms: i64, step: Step) -> Vec<Event> {
+        let delivery = delivery(self, key, message, step);
+        let (code, effect) = (131_000, FailureEffect::Nothing);
+        let failure = Failure { code, effect, pause_ms: None, country: None };
+        let failure = (step == Step::Failed).then_some(failure);
         self.hear(ms, HeardFact::Delivery(Delivery { failure, ..delivery }))
+    }
+
+    fn tally_or_none(&self) -> Option<Tally> {
+        let place = self.state.registry().sender(&sender_id()).unwrap().0;
+        let outcomes = self.state.incidents().of(place)?;
+        Some(outcomes.tally_at(IncidentKind::Unreachable, at(self.now)))
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally_or_none().unwrap()
     }
 
     fn arrives(&mut self, key: u128, ms: i64) -> Vec<Event> {
@@ -191,4 +210,73 @@ fn a_message_that_was_read_at_once_counts_as_one_that_arrived() {
     }
     let events = desk.fails(20, desk.now, FailureEffect::Unreachable);
     assert!(matches!(events[..], [Event::TrafficSeen { .. }]), "20 of 70: {events:?}");
+}
+
+#[test]
+fn what_says_nothing_new_of_a_person_counts_all_the_same_and_once_for_each_message() {
+    for step in [Step::Delivered, Step::Read, Step::Failed] {
+        let (mut desk, ..) = almost(FailureEffect::Unreachable);
+        desk.opt_in(100, "promotions", None).unwrap();
+        let now = desk.now;
+        // Each is older than the one before, so that nothing else follows.
+        for message in 0..50 {
+            desk.became(100, 900 + message, now - i64::try_from(message).unwrap(), step);
+        }
+        assert_eq!(desk.tally(), Tally { people: 19, failed: 19, outcomes: 69 }, "{step:?}");
+        for message in 0..50 {
+            let ms = now - i64::try_from(message).unwrap();
+            assert!(desk.became(100, 900 + message, ms, step).is_empty(), "a repeat");
+            desk.became(100, 900 + message, ms + 5, Step::Read);
+        }
+        assert_eq!(desk.tally().outcomes, 69, "{step:?}: each has been counted");
+        let events = desk.fails(20, now, FailureEffect::Unreachable);
+        assert!(matches!(events[..], [Event::TrafficSeen { .. }]), "20 of 70: {events:?}");
+        assert!(desk.replayed() == desk.state);
+    }
+}
+
+#[test]
+fn messages_to_people_nobody_knows_count_and_show_an_incident() {
+    let mut desk = Desk::new();
+    desk.now += HOUR_MS;
+    let now = desk.now;
+    for key in 0..30 {
+        assert_eq!(desk.became(300 + key, 2_000 + key, now, Step::Delivered).len(), 1);
+    }
+    assert_eq!(desk.tally().outcomes, 30);
+    assert!(desk.state.contacts().is_empty());
+    for key in 0..30 {
+        let events = desk.fails(400 + key, now, FailureEffect::Unreachable);
+        let is_found = matches!(events[..], [Event::IncidentOpened { failed: 20, .. }]);
+        assert_eq!(is_found, key == 19, "{key}: {events:?}");
+    }
+    assert_eq!(desk.open(), 1);
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_message_of_a_ticket_counts_once_however_long_it_takes_to_be_read() {
+    let mut desk = Desk::new();
+    desk.opt_in(1, "promotions", None).unwrap();
+    let ticket = desk.reserve(1, TEMPLATE).unwrap();
+    for (ms, step) in [(0, Step::Sent), (10, Step::Delivered), (2 * HOUR_MS, Step::Read)] {
+        desk.now += ms;
+        let delivery = Delivery { ticket: Some(ticket), ..delivery(&mut desk, 1, 8, step) };
+        let now = desk.now;
+        desk.hear(now, HeardFact::Delivery(delivery));
+        let expected = u32::from(step == Step::Delivered);
+        assert_eq!(desk.tally_or_none().map_or(0, |tally| tally.outcomes), expected, "{step:?}");
+    }
+}
+
+#[test]
+fn errors_that_name_no_message_are_no_outcome() {
+    let mut desk = Desk::new();
+    let (code, effect) = (130_429, FailureEffect::HaltSender);
+    let failure = Some(Failure { code, effect, pause_ms: Some(1_000), country: None });
+    let delivery = delivery(&mut desk, 1, 8, Step::Failed);
+    let delivery = Delivery { person: None, is_message: false, failure, ..delivery };
+    let now = desk.now;
+    let events = desk.hear(now, HeardFact::Delivery(delivery));
+    assert!(matches!(events[..], [Event::SenderHalted { .. }]), "{events:?}");
 }

@@ -1,9 +1,9 @@
 //! What WhatsApp says of one person, again and again.
 
-use super::{ConsentAnswer, Desk, SESSION, TEMPLATE, fail};
+use super::{ConsentAnswer, Desk, SESSION, TEMPLATE, at, fail};
 use crate::domain::{
     event::Event,
-    hearing::FailureEffect,
+    hearing::{FailureEffect, More},
     reason::Reason,
     ticket::{TicketState, VoidCause},
     time::HOUR_MS,
@@ -70,7 +70,7 @@ fn a_stop_of_marketing_takes_back_what_was_to_be_sent_as_marketing_and_nothing_e
 }
 
 #[test]
-fn whoever_has_many_reviews_open_gets_no_more_until_one_is_decided() {
+fn whoever_has_many_reviews_open_gets_no_more_and_the_newest_tells_how_many_came_since() {
     let mut desk = Desk::new();
     let doubt = || Some(ConsentAnswer::Review { why: "typo".into(), word: None, scope: None });
     for _ in 0..REVIEWS_OPEN_MAX + 5 {
@@ -79,6 +79,14 @@ fn whoever_has_many_reviews_open_gets_no_more_until_one_is_decided() {
     }
     let open = desk.reviews();
     assert_eq!(open.len(), REVIEWS_OPEN_MAX);
+    let (last_seq, _) = open[REVIEWS_OPEN_MAX - 1];
+    let last_at = desk.now - 1;
+    let newest = |desk: &Desk| desk.state.reviews_from(last_seq).next().unwrap().1.more;
+    assert_eq!(newest(&desk), Some(More { count: 5, last_at: at(last_at) }));
+    let older = desk.state.reviews_from(crate::domain::entry::Seq(0));
+    assert!(older.take(REVIEWS_OPEN_MAX - 1).all(|(_, review)| review.more.is_none()));
+    desk.wrote(1, desk.now - 1_000, doubt());
+    assert_eq!(newest(&desk), Some(More { count: 6, last_at: at(last_at) }), "an older one");
     let decided = super::DecideReview {
         review: open[0].0,
         decision: super::ReviewDecision::Nothing,

@@ -1,0 +1,264 @@
+//! What goes along when a person moves to another number, where policy lets it: what they agreed
+//! to, with its own date and the entry that proves it, and always what restricts it.
+//!
+//! Whoever is known by the new number already may be somebody else, who is in doubt then: only
+//! what restricts goes along to them. What the person withdrew before the move and is heard after
+//! it goes along as well; what they agreed to and is heard after it does not.
+
+use std::borrow::Cow;
+
+use crate::domain::{
+    absorbed::Mark,
+    command::Person,
+    consent::{Act, Consent, Consents, FullStop, TopicIx},
+    contact::Contact,
+    decide::{
+        Events,
+        consent::outcome_of,
+        hearing::Hearing,
+        person::{Found, find_or_add},
+        spelling::Stop,
+        void_tickets,
+    },
+    entry::Subject,
+    event::{Event, OptedIn, Source},
+    hearing::{Closed, Preference},
+    key::ContactKey,
+    refusal::Refusal,
+    state::Draft,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// The source of what came from the number before.
+pub(in crate::domain::decide) const NUMBER_CHANGED: &str = "number_changed";
+
+/// Returns whom that goes along to which a contact did at `at`, one after the other.
+pub(in crate::domain::decide) fn followers(
+    draft: &Draft<'_>,
+    subject: Subject,
+    at: Timestamp,
+) -> Vec<Subject> {
+    let (mut found, mut last) = (Vec::new(), subject);
+    while let Some(contact) = draft.contact(last)
+        && let Some(followed) = contact.details().told().followed
+        && at <= followed.at
+        && let next = draft.resolve(followed.place)
+        && next != subject
+        && !found.contains(&next)
+    {
+        found.push(next);
+        last = next;
+    }
+    found
+}
+
+impl Hearing<'_, '_> {
+    /// Returns whether this move to a number has been heard: whoever has turned up there since is
+    /// no former owner of it.
+    pub(super) fn was_heard(&self, closed: &[Subject], number: ContactKey) -> bool {
+        closed.iter().any(|place| {
+            let told = self.draft.contact(*place).map(|contact| contact.details().told());
+            let is_it = |moved: &Closed| moved.key == number && self.at <= moved.mark.at;
+            told.is_some_and(|told| told.moved_to.iter().any(is_it))
+        })
+    }
+
+    /// Lets go along what there is, if policy says so and this is news.
+    pub(super) fn follow(
+        &self,
+        closed: &[Subject],
+        (new, is_doubted): (&Person, bool),
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        let policy = &self.draft.registry().policy().policy;
+        let is_news = |place: &&Subject| {
+            let moved =
+                |event: &Event| matches!(event, Event::NumberMoved { closed_key: None, .. });
+            events.iter().any(|(subject, event)| subject == *place && moved(event))
+        };
+        let from: Vec<(Subject, &Contact)> = closed
+            .iter()
+            .filter(is_news)
+            .filter_map(|place| Some((*place, self.draft.contact(*place)?)))
+            .collect();
+        if !policy.settings().consent_follows_number || from.is_empty() {
+            if !is_doubted {
+                self.find_known(new, events)?;
+            }
+            return Ok(());
+        }
+        let mut found = match self.find_known(new, events)? {
+            Some(found) => found,
+            None => find_or_add(self.draft, new, self.now, events)?,
+        };
+        for (place, contact) in from {
+            let (to, happened_at) = (found.subject, self.at);
+            events.push((place, Event::ConsentsFollowed { to, happened_at }));
+            if !is_doubted {
+                self.let_agreements_go_along(contact, &mut found, events);
+            }
+            self.let_restrictions_go_along(contact, &mut found, events);
+        }
+        Ok(())
+    }
+
+    /// What an earlier move of the number had ended stays where it is.
+    fn let_agreements_go_along(
+        &self,
+        contact: &Contact,
+        found: &mut Found<'_>,
+        events: &mut Events,
+    ) {
+        let ended_at = contact.details().told().moved.map(|mark| mark.at);
+        let is_open = |act: &&Consent| {
+            act.act != Act::TookBack && act.at <= self.at && ended_at.is_none_or(|end| end < act.at)
+        };
+        let id: Box<str> = contact.id.as_uuid().to_string().into();
+        for act in contact.consents.acts().filter(is_open) {
+            let Some(topic) = self.draft.registry().topic_id(act.topic) else { continue };
+            if found.consents.would_decide(act.topic, act.act, act.at) {
+                let own = Consent { by: None, ..*act };
+                let event = Event::OptedIn(Box::new(OptedIn {
+                    number: None,
+                    written: None,
+                    topics: vec![outcome_of(topic, &own, self.now)],
+                    captured_at: act.at,
+                    awaits_confirmation: act.act == Act::Asked,
+                    source: Source {
+                        kind: NUMBER_CHANGED.into(),
+                        entry_point: None,
+                        url: None,
+                        reference: Some(id.clone()),
+                    },
+                    statement: None,
+                    evidence: [
+                        ("contact".into(), id.clone()),
+                        ("entry".into(), act.seq.0.to_string().into()),
+                    ]
+                    .into(),
+                    identity_hash: None,
+                    derived_from: Some(act.seq),
+                }));
+                events.push((found.subject, event));
+                found.consents.to_mut().fold_act(own);
+            }
+        }
+    }
+
+    fn let_restrictions_go_along(
+        &self,
+        contact: &Contact,
+        found: &mut Found<'_>,
+        events: &mut Events,
+    ) {
+        let stops = restrictions(&contact.consents, self.at);
+        for (topics, FullStop { at, seq }) in stops {
+            let named =
+                topics.map(|ix| self.draft.registry().topic_id(ix).map(|id| (id.clone(), ix)));
+            let named: Option<Vec<_>> = named.map(|one| one.into_iter().collect());
+            let stop = Stop { topics: named.as_deref(), at, seq, via: NUMBER_CHANGED };
+            stop.reach(self.draft, found.subject, &mut found.consents, self.now, events);
+            for follower in followers(self.draft, found.subject, at) {
+                let Some(further) = self.draft.contact(follower) else { continue };
+                let mut consents = Cow::Borrowed(&further.consents);
+                stop.reach(self.draft, follower, &mut consents, self.now, events);
+            }
+        }
+        let details = contact.details();
+        let theirs = found.known.map(Contact::details);
+        let is_blocked = theirs.is_some_and(|theirs| theirs.blocked.is_some());
+        if details.blocked.is_some() && !is_blocked {
+            let reason = Some(format!("{NUMBER_CHANGED}: {}", contact.id.as_uuid()).into());
+            events.push((found.subject, Event::ContactBlocked { reason }));
+            let cause = VoidCause::Blocked;
+            void_tickets(self.draft, found.subject, cause, self.now, |_| true, events);
+        }
+        let told = details.told();
+        if let Some(stopped) = told.marketing_stopped() {
+            let (is_stopped, happened_at) = (true, stopped.at);
+            let event = Event::MarketingPreferenceSeen { is_stopped, happened_at };
+            self.restrict(found.subject, event, events);
+        }
+        if let Some(barred) = told.barred {
+            let (code, sender, happened_at) = (barred.code, None, barred.mark.at);
+            self.restrict(found.subject, Event::Barred { code, sender, happened_at }, events);
+        }
+        if let Some(change) = contact.identity_changed() {
+            let event = Event::IdentityDoubted { happened_at: change.at };
+            self.restrict(found.subject, event, events);
+        }
+    }
+
+    /// What restricts a contact and happened before its consents went along holds where they went.
+    pub(super) fn pass_on(&self, events: &mut Events) {
+        let mut more: Events = Vec::new();
+        for (subject, event) in events.iter() {
+            let (event, at) =
+                if let Event::MarketingPreferenceSeen { is_stopped: true, happened_at }
+                | Event::Barred { happened_at, .. }
+                | Event::IdentityDoubted { happened_at } = event
+                {
+                    (event.clone(), *happened_at)
+                } else if let Event::IdentityChanged { observed_at, .. } = event {
+                    (Event::IdentityDoubted { happened_at: *observed_at }, *observed_at)
+                } else if let Event::NumberMoved { happened_at, closed_key: None, .. } = event {
+                    // What went along later was not this person's any more.
+                    (Event::IdentityDoubted { happened_at: *happened_at }, happened_at.plus_ms(1))
+                } else {
+                    continue;
+                };
+            for follower in followers(self.draft, *subject, at) {
+                self.restrict(follower, event.clone(), &mut more);
+            }
+        }
+        events.extend(more);
+    }
+
+    /// Records something that restricts a contact, if it is news there.
+    fn restrict(&self, subject: Subject, event: Event, events: &mut Events) {
+        let known = self.draft.contact(subject);
+        let told = known.map(|known| known.details().told());
+        let (is_news, cause) = if let Event::MarketingPreferenceSeen { happened_at, .. } = &event {
+            let known = told.and_then(|told| told.preference);
+            (Preference::is_news(known, true, *happened_at), None)
+        } else if let Event::Barred { happened_at, .. } = &event {
+            let is_news = told.is_none_or(|told| told.is_barred_anew(*happened_at));
+            (is_news, Some((VoidCause::Blocked, *happened_at)))
+        } else if let Event::IdentityDoubted { happened_at } = &event {
+            let known = told.and_then(|told| told.doubted);
+            (Mark::is_news(known, *happened_at), Some((VoidCause::IdentityChanged, *happened_at)))
+        } else {
+            (false, None)
+        };
+        if !is_news {
+            return;
+        }
+        events.push((subject, event));
+        let found = known.map(|known| {
+            let consents = Cow::Borrowed(&known.consents);
+            Found { subject, known: Some(known), consents, weak: Vec::new() }
+        });
+        match (found, cause) {
+            (Some(found), Some((VoidCause::IdentityChanged, at))) => {
+                self.void_before(&found, VoidCause::IdentityChanged, (at, None), events);
+            }
+            (Some(_), Some((cause, _))) => {
+                void_tickets(self.draft, subject, cause, self.now, |_| true, events);
+            }
+            (Some(_), None) => self.void_marketing(subject, events),
+            (None, _) => {}
+        }
+    }
+}
+
+/// Returns what somebody withdrew from until then, topic by topic or from everything.
+fn restrictions(consents: &Consents, until: Timestamp) -> Vec<(Option<TopicIx>, FullStop)> {
+    let full_stop = consents.full_stop();
+    let is_own =
+        |act: &&Consent| act.act == Act::TookBack && full_stop.is_none_or(|stop| stop.at < act.at);
+    let acts = consents.acts().filter(is_own);
+    let acts = acts.map(|act| (Some(act.topic), FullStop { at: act.at, seq: act.seq }));
+    let all = full_stop.map(|stop| (None, stop)).into_iter().chain(acts);
+    all.filter(|(_, stop)| stop.at <= until).collect()
+}
