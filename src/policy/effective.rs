@@ -8,7 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    action::{Action, Basis, Cap},
+    action::{Action, Cap},
+    basis::ConsentBasis,
     category::Category,
     country::{Country, PAIRS},
     name::PolicyName,
@@ -70,10 +71,9 @@ pub struct Rules {
     pub pause: Option<RuleRef>,
     /// Nothing may be sent in any of these hours.
     pub quiet_hours: Vec<QuietRule>,
-    /// Days after which a consent has expired.
-    pub consent_expiry_days: Option<Limit>,
-    /// Days after which an implied consent has expired; never more than for any consent.
-    pub implied_consent_expiry_days: Option<Limit>,
+    /// Days after which a consent has expired, by what it rests on, in the order of
+    /// [`ConsentBasis::ALL`]. One that is implied never lasts longer than an express one.
+    pub(super) expiry_days: [Option<Limit>; ConsentBasis::ALL.len()],
     /// Hours within which an opt-out takes effect everywhere.
     pub stop_within_hours: Option<Limit>,
     /// Every one of these holds.
@@ -248,12 +248,17 @@ impl Rules {
     const NONE: Self = Self {
         pause: None,
         quiet_hours: Vec::new(),
-        consent_expiry_days: None,
-        implied_consent_expiry_days: None,
+        expiry_days: [const { None }; ConsentBasis::ALL.len()],
         stop_within_hours: None,
         frequency_caps: Vec::new(),
         double_opt_in: None,
     };
+
+    /// Returns after how many days a consent that rests on this has expired.
+    pub fn consent_expiry_days(&self, basis: ConsentBasis) -> Option<&Limit> {
+        let limits = self.expiry_days.iter().zip(ConsentBasis::ALL);
+        limits.filter(|(_, of)| *of == basis).find_map(|(limit, _)| limit.as_ref())
+    }
 
     /// Puts together what rules ask for, the stricter of each; `rules` in order of reference.
     fn of<'r>(
@@ -271,11 +276,11 @@ impl Rules {
                 }
                 Action::ConsentExpiry(expiry) => {
                     let days = limit(expiry.days.get());
-                    if expiry.basis == Basis::Any {
-                        all.consent_expiry_days = smaller(all.consent_expiry_days, days.clone());
+                    for (known, basis) in all.expiry_days.iter_mut().zip(ConsentBasis::ALL) {
+                        if expiry.basis.covers(basis) {
+                            *known = smaller(known.take(), days.clone());
+                        }
                     }
-                    all.implied_consent_expiry_days =
-                        smaller(all.implied_consent_expiry_days, days);
                 }
                 Action::StopWithin(stop) => {
                     all.stop_within_hours = smaller(all.stop_within_hours, limit(stop.hours()));

@@ -24,8 +24,9 @@ says otherwise. This page is made from the packs in the program: `izin policy-pa
 **These are defaults, not legal advice. Have counsel review them for the countries you write to.** A country
 without a rule is not a country without a law: consent before marketing is asked for everywhere, by Izin too.
 
-- A pack is a file with a version; what a version says never changes. Every pack is on, in its newest version,
-  until an operator switches it off, pins a version, or switches off single rules with a reason.
+- A pack is a file with a version; what a version says never changes. No pack counts until an operator switches
+  it on: in its newest version, unless one is named, and with every rule, unless some are switched off with a
+  reason. A pack that came with a later program counts once the policy is put again.
 - Where rules overlap, the stricter wins, in whatever order they come: any pause pauses; hours are quiet if any
   rule says so; the shortest expiry and the shortest deadline count; every cap holds; a confirmation that one
   rule asks for is asked for. An operator's own rules add to these and replace none.

@@ -11,6 +11,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("packs/us.toml", include_str!("packs/us.toml")),
     ("packs/us-states.toml", include_str!("packs/us-states.toml")),
     ("packs/americas.toml", include_str!("packs/americas.toml")),
+    ("packs/americas-2.toml", include_str!("packs/americas-2.toml")),
     ("packs/europe.toml", include_str!("packs/europe.toml")),
     ("packs/europe-practice.toml", include_str!("packs/europe-practice.toml")),
     ("packs/asia-pacific.toml", include_str!("packs/asia-pacific.toml")),

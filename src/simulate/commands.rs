@@ -109,6 +109,7 @@ pub(super) fn opt_in(person: u32, topic: usize, at: Timestamp) -> Result<Command
         evidence: Evidence::new(),
         captured_at: Some(at),
         awaits_confirmation: false,
+        basis: crate::policy::ConsentBasis::Express,
     })))
 }
 

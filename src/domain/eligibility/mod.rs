@@ -4,6 +4,7 @@
 //! Pure: time is an argument, and every failing reason is given, not only the first.
 
 mod known;
+mod lasting;
 mod pace;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use smallvec::SmallVec;
 
 pub use self::{
     known::Known,
+    lasting::{consent_ends, seen_at_home, under_policy},
     pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until, yellow_left},
 };
 
@@ -400,11 +402,10 @@ impl Resolved {
             Some(contact) => {
                 self.judge_contact(contact, key, &mut hits);
                 standing = topic.map(|topic| self.standing(contact, topic, now));
-                if let Some(known) = standing.as_mut().filter(|known| known.is_granted())
-                    && let Some((end, rule)) = self.outdated(contact.home, known.at, now)
-                {
-                    (known.status, known.expires_at) = (ConsentStatus::Expired, Some(end));
-                    grounds.push((Reason::Expired, rule.clone()));
+                if let Some(known) = &mut standing {
+                    let (seen, rule) = under_policy(*known, self.rules(contact.home, now), now);
+                    *known = seen;
+                    grounds.extend(rule.map(|rule| (Reason::Expired, rule.clone())));
                 }
                 window_closes_at = self.window_closes_at(contact);
                 if self.kind == MessageKind::Session

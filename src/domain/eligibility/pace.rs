@@ -170,18 +170,6 @@ impl Resolved {
         self.pace.policy.rules(home.country, category)
     }
 
-    /// Returns by which rule, and since when, an agreement is too old.
-    pub(super) fn outdated(
-        &self,
-        home: Home,
-        agreed_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<(Timestamp, &RuleRef)> {
-        let limit = self.rules(home, now).consent_expiry_days.as_ref()?;
-        let end = agreed_at?.plus_ms(i64::from(limit.amount).saturating_mul(DAY_MS));
-        (end <= now).then_some((end, &limit.rule))
-    }
-
     /// Returns whether the message would take room of the portfolio's limit.
     pub fn takes_room(&self, contact: Option<&Contact>, verdict: &Verdict, now: Timestamp) -> bool {
         let Some(portfolio) = &self.pace.portfolio else { return false };

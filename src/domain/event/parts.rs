@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    consent::ConsentStatus,
-    entry::Seq,
-    ids::TicketId,
-    key::ContactKey,
-    names::{Language, PortfolioId, SenderId, StatementId, TopicId},
-    phone::PhoneNumber,
-    registry::{Category, TemplateRef},
-    ticket::MessageKind,
-    time::Timestamp,
+use crate::{
+    domain::{
+        consent::ConsentStatus,
+        entry::Seq,
+        ids::TicketId,
+        key::ContactKey,
+        names::{Language, PortfolioId, SenderId, StatementId, TopicId},
+        phone::PhoneNumber,
+        registry::{Category, TemplateRef},
+        ticket::MessageKind,
+        time::Timestamp,
+    },
+    policy::ConsentBasis,
 };
 
 /// Where an act came from, as the caller tells it.
@@ -95,6 +98,9 @@ pub struct OptedIn {
     /// Whether it only counts once the person confirms.
     #[serde(default)]
     pub awaits_confirmation: bool,
+    /// What it rests on.
+    #[serde(default, skip_serializing_if = "ConsentBasis::is_unsaid")]
+    pub basis: ConsentBasis,
     /// Where it came from.
     pub source: Source,
     /// What was shown.

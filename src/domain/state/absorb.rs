@@ -89,10 +89,10 @@ impl Draft<'_> {
     fn consents_left(&self, event: &Absorbed) -> Consents {
         let registry = self.registry();
         let acts = event.topics.iter().filter_map(|left| {
-            let TopicLeft { topic, act, at, expires_at, seq } = left;
+            let TopicLeft { topic, act, basis, at, expires_at, seq } = left;
             let (topic, _) = registry.topic(topic)?;
             let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-            Some(Consent { topic, act: *act, at: *at, expires_at, seq: *seq })
+            Some(Consent { topic, act: *act, basis: *basis, at: *at, expires_at, seq: *seq })
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         Consents::standing_at(acts, full_stop)

@@ -12,6 +12,7 @@ use crate::{
         ticket::MessageKind,
     },
     http::wire::{ContactName, Moment},
+    policy::ConsentBasis,
 };
 
 /// One decision, with everything needed to understand it.
@@ -78,6 +79,11 @@ pub struct ConsentBody<'a> {
     /// The entry that recorded the deciding act.
     #[schema(value_type = Option<u64>)]
     pub seq: Option<Seq>,
+    /// What the agreement rests on, where the person did not say it themself: `implied_purchase`,
+    /// `implied_inquiry` or `implied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub basis: Option<ConsentBasis>,
 }
 
 /// The 24 hours after a person's message.
@@ -135,6 +141,7 @@ impl<'a> ConsentBody<'a> {
             granted_at: standing.at.filter(|_| agreed).map(Moment),
             expires_at: standing.expires_at.map(Moment),
             seq: standing.seq,
+            basis: Some(standing.basis).filter(|basis| agreed && !basis.is_express()),
         }
     }
 }

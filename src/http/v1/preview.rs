@@ -11,7 +11,7 @@ use crate::{
     domain::{
         consent::ConsentStatus,
         contact::Contact,
-        eligibility::{Question, Resolved, Verdict},
+        eligibility::{Question, Resolved, Verdict, seen_at_home},
         entry::{Seq, Subject},
         names::TopicId,
         pace::{Counted, UsageKey},
@@ -279,7 +279,10 @@ impl Preview {
             for (subject, contact) in state.contacts().from(next).take(DECISIONS_AT_ONCE) {
                 last = Some(subject);
                 let is_part = contact.details().merged_into.is_some();
-                if !is_part && contact.consents.standing(ix, now).status == status {
+                let standing = contact.consents.standing(ix, now);
+                let known = (&**state.registry(), topic);
+                let standing = seen_at_home(standing, contact.home, known, now);
+                if !is_part && standing.status == status {
                     let verdict = resolved.judge(
                         (Some(contact), contact.number_key),
                         edge.rules.session,

@@ -12,6 +12,7 @@ mod eligibility;
 mod exports;
 mod idempotency;
 mod identity;
+mod implied;
 mod incidents;
 mod jobs;
 mod keys;

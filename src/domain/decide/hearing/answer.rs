@@ -17,6 +17,7 @@ use crate::{
         time::{DAY_MS, Timestamp},
     },
     limits::REVIEWS_OPEN_MAX,
+    policy::ConsentBasis,
 };
 
 /// Why people must look at a yes that nobody asked for, from someone who withdrew.
@@ -109,6 +110,7 @@ impl Hearing<'_, '_> {
             evidence: evidence(wrote, how),
             captured_at: Some(self.past),
             awaits_confirmation: false,
+            basis: ConsentBasis::Express,
         };
         // Words that do not fit prove nothing; the person agreed all the same.
         if shown(self.draft, &opt_in).is_err() {

@@ -67,6 +67,7 @@ impl Desk {
             evidence: Evidence::new(),
             captured_at: None,
             awaits_confirmation: true,
+            basis: crate::policy::ConsentBasis::Express,
         };
         self.run(Command::OptIn(Box::new(command))).unwrap();
     }
