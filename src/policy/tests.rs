@@ -70,11 +70,11 @@ fn what_the_shipped_packs_say() {
         ConsentBasis::ALL.map(|basis| Some(marketing(code).consent_expiry_days(basis)?.amount))
     };
     assert_eq!(lasts("CA"), [None, Some(730), Some(181), Some(181)]);
-    assert_eq!(lasts("KR")[0], Some(730));
+    assert_eq!(lasts("KR"), [Some(730), Some(181), Some(730), Some(181)]);
     assert!(marketing("DE").double_opt_in.is_some());
     for category in Category::ALL {
         let stop = policy.rules(country("ID"), category).stop_within_hours.as_ref().unwrap();
-        assert_eq!((stop.amount, shown(&stop.rule)), (72, "asia-pacific@1/id-withdrawal".into()));
+        assert_eq!((stop.amount, shown(&stop.rule)), (72, "asia-pacific@2/id-withdrawal".into()));
         assert!(policy.rules(country("CU"), category).pause.is_some());
     }
     assert_eq!(policy.rules(country("US"), Category::Utility), &Rules::default());
