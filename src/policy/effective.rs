@@ -58,6 +58,12 @@ pub struct RuleRef {
     pub rule: PolicyName,
 }
 
+impl RuleRef {
+    fn of_settings(rule: &'static str) -> Self {
+        Self { pack: PolicyName::known(SETTINGS), version: 0, rule: PolicyName::known(rule) }
+    }
+}
+
 impl fmt::Display for RuleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}/{}", self.pack, self.version, self.rule)
@@ -181,6 +187,18 @@ impl Policy {
         &self.settings
     }
 
+    /// Returns the hours within which what may be somebody's STOP is decided: the shortest that a
+    /// rule about any message to that country names, else that of the settings.
+    pub fn stop_within_hours(&self, country: Option<Country>) -> Limit {
+        let of_rules = Category::ALL.into_iter();
+        let of_rules =
+            of_rules.filter_map(|one| self.rules(country, one).stop_within_hours.clone());
+        of_rules.min().unwrap_or_else(|| Limit {
+            amount: self.settings.stop_within_hours.get(),
+            rule: RuleRef::of_settings("stop-within-hours"),
+        })
+    }
+
     /// Returns a rule that counts, for its reason and its source.
     pub fn rule(&self, from: &RuleRef) -> Option<&Rule> {
         let at = self.rules.binary_search_by(|ruled| ruled.from.cmp(from)).ok()?;
@@ -294,14 +312,10 @@ impl Rules {
             }
         }
         let of_settings = settings.frequency_caps.iter().filter(|cap| cap.category == category);
-        all.frequency_caps.extend(of_settings.map(|cap| CapRule {
-            cap: cap.cap,
-            rule: RuleRef {
-                pack: PolicyName::known(SETTINGS),
-                version: 0,
-                rule: PolicyName::known("frequency-caps"),
-            },
-        }));
+        all.frequency_caps.extend(
+            of_settings
+                .map(|cap| CapRule { cap: cap.cap, rule: RuleRef::of_settings("frequency-caps") }),
+        );
         all
     }
 }

@@ -33,6 +33,9 @@ without a rule is not a country without a law: consent before marketing is asked
 - Hours are by the recipient's clock. A number that may be in several time zones is left alone while it is quiet
   in any of them. If no moment of the coming days suits all of them, the moment at which it is quiet in the
   fewest counts.
+- A STOP counts at once. The deadline is for what may be one and waits for people to decide
+  (`GET /v1/reviews`): the shortest of any rule about the person's country, else `stop_within_hours`. Beyond it
+  marketing to that person waits until somebody decides, unless `overdue_stop_holds` is off.
 - A deadline of business days counts 24 hours for each, weekends and holidays with them: Izin is never later
   than the source allows.
 - `*` is every recipient, those whose country is unknown with them.
@@ -60,16 +63,23 @@ fn write_page(page: &mut String) -> fmt::Result {
 }
 
 fn write_settings(page: &mut String) -> fmt::Result {
-    let Settings { frequency_caps, general_topic, yellow_marketing_percent } = Settings::default();
+    let Settings {
+        frequency_caps,
+        general_topic,
+        yellow_marketing_percent,
+        stop_within_hours,
+        overdue_stop_holds,
+    } = Settings::default();
     writeln!(page, "## Settings\n\n| setting | unless said otherwise |\n|---|---|")?;
     for limit in frequency_caps {
         let cap = Action::FrequencyCap(limit.cap);
         writeln!(page, "| `frequency_caps` | {}: {cap} |", limit.category.name())?;
     }
-    let switches = [("general_topic", general_topic)];
+    let switches = [("general_topic", general_topic), ("overdue_stop_holds", overdue_stop_holds)];
     for (name, value) in switches {
         writeln!(page, "| `{name}` | {value} |")?;
     }
+    writeln!(page, "| `stop_within_hours` | {stop_within_hours} |")?;
     writeln!(page, "| `yellow_marketing_percent` | {yellow_marketing_percent} |")
 }
 

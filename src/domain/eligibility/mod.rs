@@ -3,6 +3,7 @@
 //! A question is resolved once against the registry and then judged for any number of contacts.
 //! Pure: time is an argument, and every failing reason is given, not only the first.
 
+mod deadline;
 mod known;
 mod lasting;
 mod pace;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use self::{
+    deadline::stop_due,
     known::Known,
     lasting::{consent_ends, seen_at_home, under_policy},
     pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until, yellow_left},

@@ -41,6 +41,9 @@ pub struct Told {
     /// Reviews of what the person wrote that nobody has decided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Seq>,
+    /// Of those, the ones that may be a STOP: when it was written, and the review.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Mark>,
     /// The review opened because identifiers of this contact and another came together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Seq>,
@@ -220,6 +223,7 @@ impl Told {
         closed: Vec::new(),
         doubted: None,
         reviews: Vec::new(),
+        stops: Vec::new(),
         conflict: None,
         held_back: None,
         experiment: None,
@@ -372,6 +376,8 @@ impl Told {
         joined.doubted = Mark::later(ours.doubted, theirs.doubted);
         joined.reviews.extend(&theirs.reviews);
         joined.reviews.sort_unstable();
+        joined.stops.extend(&theirs.stops);
+        joined.stops.sort_unstable_by_key(|mark| mark.seq);
         joined.conflict = ours.conflict.or(theirs.conflict);
         if let Some(HeldBack { until, mark }) = theirs.held_back {
             joined.fold_hold(until, mark);

@@ -9,11 +9,15 @@ use crate::{
         eligibility::{Hit, Resolved, Verdict},
         entry::Seq,
         ids::ContactId,
+        reason::Reason,
         ticket::MessageKind,
     },
     http::wire::{ContactName, Moment},
     policy::ConsentBasis,
 };
+
+/// What lifts a hold on marketing that nobody but people can lift.
+const DECIDE_FIRST: &str = "Decide the review named by `seq`: what the person wrote may be a STOP.";
 
 /// One decision, with everything needed to understand it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,13 +123,16 @@ impl ReasonBody {
     fn of(hit: &Hit, verdict: &Verdict) -> Self {
         let grounds = verdict.grounds.iter().filter(|(reason, _)| *reason == hit.reason);
         let row = hit.reason.row();
+        // What a rule holds back is not what WhatsApp does.
+        let is_undecided =
+            hit.reason == Reason::MarketingCooldown && grounds.clone().next().is_some();
         Self {
             code: row.code,
             scope: row.scope.code(),
             since: hit.since.map(Moment),
             seq: hit.seq,
             retry_at: hit.retry_at.map(Moment),
-            fix: row.fix,
+            fix: if is_undecided { DECIDE_FIRST } else { row.fix },
             rules: grounds.map(|(_, rule)| rule.to_string()).collect(),
         }
     }

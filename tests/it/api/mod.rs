@@ -7,6 +7,7 @@ mod consents;
 mod contacts;
 mod contract;
 mod cors;
+mod deadlines;
 mod document;
 mod eligibility;
 mod exports;
