@@ -34,10 +34,9 @@ pub(super) fn of_account_or_doubt(
     wa_id: Option<WaId>,
     number: &PhoneNumber,
 ) -> NumberState {
-    match of_account(exists, wa_id, number) {
-        NumberState::NotRegistered if may_be_rewritten(number) => {
-            NumberState::unknown(UnknownCause::Undecided)
-        }
-        state => state,
+    let state = of_account(exists, wa_id, number);
+    if state == NumberState::NotRegistered && may_be_rewritten(number) {
+        return NumberState::unknown(UnknownCause::Undecided);
     }
+    state
 }

@@ -65,8 +65,8 @@ impl Waha {
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
     // The question is not repeated in the reply: the chat is all that can show a mix-up.
     reply::read(body, |reply: Reply| {
-        let ids = [&reply.chat_id, &reply.pn].into_iter().flatten();
-        let wa_id = ids.filter_map(|id| wa_id_of(id)).next();
+        let mut ids = [&reply.chat_id, &reply.pn].into_iter().flatten();
+        let wa_id = ids.find_map(|id| wa_id_of(id));
         reply::of_account(reply.number_exists, wa_id, number)
     })
 }

@@ -23,7 +23,7 @@ impl World {
     /// Somebody moves to a number nobody had.
     pub(super) fn moved(&mut self, person: u32) -> Result<(), MadeUpError> {
         self.numbers += 1;
-        let new = (self.numbers % 2 == 0).then(|| someone(self.numbers)).transpose()?;
+        let new = self.numbers.is_multiple_of(2).then(|| someone(self.numbers)).transpose()?;
         let fact = HeardFact::MovedNumber { old: someone(person)?, new };
         let is_lost = self.plan.is_sabotaged(Sabotage::LostMoves);
         self.witness.moved(person, self.now);

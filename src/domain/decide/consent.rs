@@ -153,13 +153,11 @@ fn agreed(
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
         let of = (draft, found, opt_in);
-        match outlasting(of, (id, *ix), expires_at, captured_at) {
-            Some(known) => TopicOutcome::of(id, &known.standing(now), captured_at),
-            None => {
-                let act = (act, opt_in.basis);
-                outcome(&found.consents, (id, *ix), act, captured_at, expires_at, now)
-            }
+        if let Some(known) = outlasting(of, (id, *ix), expires_at, captured_at) {
+            return TopicOutcome::of(id, &known.standing(now), captured_at);
         }
+        let act = (act, opt_in.basis);
+        outcome(&found.consents, (id, *ix), act, captured_at, expires_at, now)
     });
     Event::OptedIn(Box::new(OptedIn {
         number: opt_in.person.number.as_ref().map(|number| number.number.clone()),

@@ -23,11 +23,11 @@ pub fn consent_ends(
 
 /// Returns how a consent is seen at `now` once policy had its say, and by which rule it has
 /// expired, if by one. Policy makes it end sooner than its own end, never later.
-pub fn under_policy<'r>(
+pub fn under_policy(
     standing: Standing,
-    rules: &'r Rules,
+    rules: &Rules,
     now: Timestamp,
-) -> (Standing, Option<&'r RuleRef>) {
+) -> (Standing, Option<&RuleRef>) {
     let Some(agreed_at) = standing.at.filter(|_| standing.is_granted()) else {
         return (standing, None);
     };

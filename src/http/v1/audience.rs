@@ -102,21 +102,19 @@ impl Audience {
             take(&state, now, &meant.collect::<Vec<_>>())
         };
         judge(&[])?;
-        match &self.source {
-            Some(source) => self.visit_documents(edge, source, judge),
-            None => {
-                let mut next = Subject(0);
-                loop {
-                    let run: Vec<Subject> = {
-                        let state = edge.views().state();
-                        let run = state.contacts().from(next).take(DECISIONS_AT_ONCE);
-                        run.map(|(subject, _)| subject).collect()
-                    };
-                    let Some(last) = run.last() else { return Ok(()) };
-                    next = Subject(last.0.saturating_add(1));
-                    judge(&run)?;
-                }
-            }
+        if let Some(source) = &self.source {
+            return self.visit_documents(edge, source, judge);
+        }
+        let mut next = Subject(0);
+        loop {
+            let run: Vec<Subject> = {
+                let state = edge.views().state();
+                let run = state.contacts().from(next).take(DECISIONS_AT_ONCE);
+                run.map(|(subject, _)| subject).collect()
+            };
+            let Some(last) = run.last() else { return Ok(()) };
+            next = Subject(last.0.saturating_add(1));
+            judge(&run)?;
         }
     }
 

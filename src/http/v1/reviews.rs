@@ -212,7 +212,7 @@ fn order(text: &str) -> Result<bool, &'static str> {
 }
 
 fn truth(text: &str) -> Result<bool, &'static str> {
-    text.parse().map_err(|_| "true or false")
+    text.parse().map_err(|_not_a_truth| "true or false")
 }
 
 /// Adds what only the ledger keeps: by which message it came, and to whom.

@@ -30,10 +30,10 @@ async fn doubted() -> TestApp {
 }
 
 fn dues(reviews: &[Value]) -> Vec<(&str, &str, bool)> {
-    let due = |review: &Value| {
-        let text = |name: &str| review[name].as_str().map(|text| text.to_owned().leak() as &str);
-        (text("due_at").unwrap(), text("due_by").unwrap(), review["overdue"].as_bool().unwrap())
-    };
+    fn due(review: &Value) -> (&str, &str, bool) {
+        let text = |name: &str| review[name].as_str().unwrap();
+        (text("due_at"), text("due_by"), review["overdue"].as_bool().unwrap())
+    }
     reviews.iter().map(due).collect()
 }
 
