@@ -23,6 +23,9 @@ pub const STATEMENT_BYTES_MAX: usize = 16_384;
 /// Most recipients of one batch question.
 pub const RECIPIENTS_MAX: usize = 10_000;
 
+/// Different people one preview remembers, to count each once: some 50 MB at most.
+pub const PREVIEW_PEOPLE_MAX: usize = 2_000_000;
+
 /// Most numbers of one look-up request: each may cost one call to a provider.
 pub const LOOKUPS_MAX: usize = 100;
 

@@ -13,10 +13,13 @@ use crate::{
         names::TopicId,
         time::Timestamp,
     },
+    policy::ConsentBasis,
 };
 
 /// Documents know topics by name; the domain's rule is asked about one topic at a time.
 const THE_TOPIC: TopicIx = TopicIx(0);
+
+const TOOK_BACK: (Act, ConsentBasis) = (Act::TookBack, ConsentBasis::Express);
 
 /// The act that decides where one consent stands, with what proves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct ConsentRecord {
     pub topic: TopicId,
     /// What the person did.
     pub act: Act,
+    /// What an agreement rests on.
+    #[serde(default, skip_serializing_if = "ConsentBasis::is_unsaid")]
+    pub basis: ConsentBasis,
     /// When the person did it.
     pub at: Timestamp,
     /// When the ledger recorded it.
@@ -83,6 +89,7 @@ impl ConsentRecord {
         Consent {
             topic: THE_TOPIC,
             act: self.act,
+            basis: self.basis,
             at: self.at,
             expires_at: self.expires_at.unwrap_or(Timestamp::NEVER),
             seq: self.seq,
@@ -109,11 +116,11 @@ impl ContactDocument {
     }
 
     pub(super) fn fold_opt_in(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedIn) {
-        let at = event.captured_at;
+        let (basis, at) = (event.basis, event.captured_at);
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         // An act that decided nothing is in the ledger, and changes nothing here.
         for outcome in event.topics.iter().filter(|outcome| outcome.seq.is_none()) {
-            if !self.rule(&outcome.topic).would_decide(THE_TOPIC, act, at) {
+            if !self.rule(&outcome.topic).would_decide(THE_TOPIC, (act, basis), at) {
                 continue;
             }
             let before = self.consent(&outcome.topic).and_then(|known| known.agreed);
@@ -121,6 +128,7 @@ impl ContactDocument {
             self.put(ConsentRecord {
                 topic: outcome.topic.clone(),
                 act,
+                basis,
                 at,
                 recorded_at,
                 expires_at: outcome.expires_at,
@@ -141,7 +149,7 @@ impl ContactDocument {
         let at = event.captured_at;
         for outcome in &event.topics {
             if outcome.status == ConsentStatus::Withdrawn
-                && self.rule(&outcome.topic).would_decide(THE_TOPIC, Act::TookBack, at)
+                && self.rule(&outcome.topic).would_decide(THE_TOPIC, TOOK_BACK, at)
             {
                 let known = self.consent(&outcome.topic);
                 let record = took_back(known, &outcome.topic, seq, recorded_at, event);
@@ -196,6 +204,7 @@ fn took_back(
     ConsentRecord {
         topic: topic.clone(),
         act: Act::TookBack,
+        basis: ConsentBasis::Express,
         at: event.captured_at,
         recorded_at,
         expires_at: None,

@@ -162,6 +162,7 @@ fn record_left(
     ConsentRecord {
         topic: left.topic.clone(),
         act: left.act,
+        basis: left.basis,
         at: left.at,
         recorded_at: own.map_or(at, |stop| stop.recorded_at),
         expires_at: left.expires_at,

@@ -6,16 +6,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    consent::{Act, Consent, Standing, TopicIx},
-    contact::LookupState,
-    entry::{Seq, Subject},
-    hearing::Told,
-    identity::IdentityTag,
-    ids::{ContactId, LookupId},
-    key::ContactKey,
-    names::{SenderId, TopicId},
-    time::Timestamp,
+use crate::{
+    domain::{
+        consent::{Act, Consent, Standing, TopicIx},
+        contact::LookupState,
+        entry::{Seq, Subject},
+        hearing::Told,
+        identity::IdentityTag,
+        ids::{ContactId, LookupId},
+        key::ContactKey,
+        names::{SenderId, TopicId},
+        time::Timestamp,
+    },
+    policy::ConsentBasis,
 };
 
 /// Where a contact stands after another became part of it.
@@ -82,6 +85,9 @@ pub struct TopicLeft {
     pub topic: TopicId,
     /// What the person did.
     pub act: Act,
+    /// What an agreement rests on.
+    #[serde(default, skip_serializing_if = "ConsentBasis::is_unsaid")]
+    pub basis: ConsentBasis,
     /// When.
     pub at: Timestamp,
     /// When the agreement runs out, if it does.
@@ -115,9 +121,9 @@ pub struct IdentityLeft {
 impl TopicLeft {
     /// Returns where the consent stands at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let Self { topic: _, act, at, expires_at, seq, by } = *self;
+        let Self { topic: _, act, basis, at, expires_at, seq, by } = *self;
         let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-        Consent { topic: TopicIx(0), act, at, expires_at, seq, by }.standing(now)
+        Consent { topic: TopicIx(0), act, basis, at, expires_at, seq, by }.standing(now)
     }
 }
 
@@ -184,6 +190,7 @@ mod tests {
             topics: vec![TopicLeft {
                 topic: TopicId::parse("orders").unwrap(),
                 act: Act::Agreed,
+                basis: ConsentBasis::Express,
                 at,
                 expires_at: Some(Timestamp::from_unix_ms(9)),
                 seq: Seq(4),

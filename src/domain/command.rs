@@ -28,7 +28,7 @@ use crate::{
         ticket::MessageKind,
         time::Timestamp,
     },
-    policy::{Overrides, Policy},
+    policy::{ConsentBasis, Overrides, Policy},
 };
 
 /// A command and who asks.
@@ -119,6 +119,8 @@ pub struct OptIn {
     pub captured_at: Option<Timestamp>,
     /// Whether it only counts once the person confirms.
     pub awaits_confirmation: bool,
+    /// What it rests on.
+    pub basis: ConsentBasis,
 }
 
 /// Records that a person withdrew.

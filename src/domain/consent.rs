@@ -1,11 +1,16 @@
 //! What a person agreed to, in which order, and where that stands now.
 
+use std::cmp::Ordering;
+
 use smallvec::SmallVec;
 
-use crate::domain::{
-    entry::Seq,
-    identity::{Change, IdentityTag},
-    time::Timestamp,
+use crate::{
+    domain::{
+        entry::Seq,
+        identity::{Change, IdentityTag},
+        time::Timestamp,
+    },
+    policy::ConsentBasis,
 };
 
 /// Place of a topic in the registry, in the order topics were first put. Never reused.
@@ -49,6 +54,8 @@ pub struct Consent {
     pub topic: TopicIx,
     /// What the person did.
     pub act: Act,
+    /// What an agreement rests on.
+    pub basis: ConsentBasis,
     /// When the person did it; the order of acts, not of their arrival, decides.
     pub at: Timestamp,
     /// When the agreement runs out; [`Timestamp::NEVER`] if it does not.
@@ -70,6 +77,8 @@ pub struct Standing {
     pub expires_at: Option<Timestamp>,
     /// The entry that recorded the deciding act.
     pub seq: Option<Seq>,
+    /// What it rests on, if it is an agreement.
+    pub basis: ConsentBasis,
 }
 
 /// A withdrawal from everything.
@@ -101,8 +110,13 @@ impl Standing {
     }
 
     /// Nothing was ever recorded.
-    pub const NEVER_ASKED: Self =
-        Self { status: ConsentStatus::NeverAsked, at: None, expires_at: None, seq: None };
+    pub const NEVER_ASKED: Self = Self {
+        status: ConsentStatus::NeverAsked,
+        at: None,
+        expires_at: None,
+        seq: None,
+        basis: ConsentBasis::Express,
+    };
 }
 
 impl Consents {
@@ -115,6 +129,7 @@ impl Consents {
                 at: Some(stop.at),
                 expires_at: None,
                 seq: Some(stop.seq),
+                basis: ConsentBasis::Express,
             }),
         }
     }
@@ -161,8 +176,9 @@ impl Consents {
         self.by_topic.iter().any(|consent| consent.standing(now).status == ConsentStatus::Granted)
     }
 
-    /// Returns whether the person agreed after `since` and did not take that back: to `topic`, or
-    /// to any. An agreement that has run out since was one all the same.
+    /// Returns whether the person said after `since` that they agree, and did not take that back:
+    /// to `topic`, or to any. An agreement that has run out since was one all the same; one that
+    /// is implied was never said.
     pub fn has_agreed_since(&self, topic: Option<TopicIx>, since: Timestamp) -> bool {
         self.acts_on(topic).any(|consent| consent.is_agreed(since))
     }
@@ -183,25 +199,30 @@ impl Consents {
         self.full_stop.is_some_and(|stop| !self.has_agreed_since(None, stop.at))
     }
 
-    /// Returns whether `act` at `at` would decide where `topic` stands.
+    /// Returns whether `act`, resting on `basis`, at `at` would decide where `topic` stands.
     ///
     /// The later act wins, whatever the order of arrival; of two at the same moment the
     /// withdrawal. Being asked is no act of the person: it counts only where there is none, so it
-    /// neither takes away what was agreed nor hides a withdrawal.
-    pub fn would_decide(&self, topic: TopicIx, act: Act, at: Timestamp) -> bool {
+    /// neither takes away what was agreed nor hides a withdrawal. What is implied counts only as
+    /// long as the person said neither yes nor no, whenever that was: it lifts no withdrawal, and
+    /// gives no end to what was said without one.
+    pub fn would_decide(
+        &self,
+        topic: TopicIx,
+        (act, basis): (Act, ConsentBasis),
+        at: Timestamp,
+    ) -> bool {
         let known = self.by_topic.iter().find(|consent| consent.topic == topic);
-        let (before, known_at) = match (known, self.full_stop) {
-            (Some(consent), _) => (consent.act, consent.at),
-            (None, Some(stop)) => (Act::TookBack, stop.at),
+        let (before, before_basis, known_at) = match (known, self.full_stop) {
+            (Some(consent), _) => (consent.act, consent.basis, consent.at),
+            (None, Some(stop)) => (Act::TookBack, ConsentBasis::Express, stop.at),
             (None, None) => return true,
         };
-        match (before, act) {
-            (Act::Agreed | Act::TookBack, Act::Asked) => false,
-            (Act::Asked, Act::Agreed | Act::TookBack) => true,
-            (Act::TookBack, Act::Agreed) => at > known_at,
-            (Act::Asked, Act::Asked)
-            | (Act::Agreed, Act::Agreed | Act::TookBack)
-            | (Act::TookBack, Act::TookBack) => at >= known_at,
+        match act.weight(basis).cmp(&before.weight(before_basis)) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal if (before, act) == (Act::TookBack, Act::Agreed) => at > known_at,
+            Ordering::Equal => at >= known_at,
         }
     }
 
@@ -244,7 +265,7 @@ impl Consents {
 
     /// Folds one act in, if it decides.
     pub(crate) fn fold_act(&mut self, consent: Consent) {
-        if !self.would_decide(consent.topic, consent.act, consent.at) {
+        if !self.would_decide(consent.topic, (consent.act, consent.basis), consent.at) {
             return;
         }
         let known = self.by_topic.iter_mut().find(|known| known.topic == consent.topic);
@@ -281,29 +302,43 @@ impl Consents {
     }
 }
 
+impl Act {
+    /// Returns what it weighs beside another: what was asked, what is implied, what was said.
+    const fn weight(self, basis: ConsentBasis) -> u8 {
+        match (self, basis.is_express()) {
+            (Self::Asked, _) => 0,
+            (Self::Agreed, false) => 1,
+            (Self::Agreed, true) | (Self::TookBack, _) => 2,
+        }
+    }
+}
+
 impl FullStop {
     /// Returns what it says about one topic.
     pub const fn about(&self, topic: TopicIx) -> Consent {
         let Self { at, seq } = *self;
-        Consent { topic, act: Act::TookBack, at, expires_at: Timestamp::NEVER, seq, by: None }
+        let (act, basis) = (Act::TookBack, ConsentBasis::Express);
+        Consent { topic, act, basis, at, expires_at: Timestamp::NEVER, seq, by: None }
     }
 }
 
 impl Consent {
     fn is_agreed(&self, since: Timestamp) -> bool {
-        self.act == Act::Agreed && self.at > since
+        self.act == Act::Agreed && self.basis.is_express() && self.at > since
     }
 
     /// Returns whether it is an agreement of whoever was there from `change` on: a later one, or
     /// one that came in the very message that showed the change.
     pub fn is_registration_since(&self, change: Change) -> bool {
         let is_own = change.tag.is_some() && self.by == change.tag && self.at == change.at;
-        self.is_agreed(change.at) || (self.act == Act::Agreed && is_own)
+        let is_said = self.act == Act::Agreed && self.basis.is_express();
+        self.is_agreed(change.at) || (is_said && is_own)
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.
     pub fn is_ended_by(&self, stop: FullStop) -> bool {
-        self.act == Act::Asked || stop.at >= self.at
+        self.act.weight(self.basis) < Act::TookBack.weight(ConsentBasis::Express)
+            || stop.at >= self.at
     }
 
     /// Returns how this act is seen at `now`.
@@ -319,6 +354,7 @@ impl Consent {
             at: Some(self.at),
             expires_at: (self.expires_at != Timestamp::NEVER).then_some(self.expires_at),
             seq: Some(self.seq),
+            basis: self.basis,
         }
     }
 }
@@ -335,11 +371,16 @@ mod tests {
         Consent {
             topic: PROMOTIONS,
             act,
+            basis: ConsentBasis::Express,
             at: Timestamp::from_unix_ms(at),
             expires_at: Timestamp::NEVER,
             seq: Seq(seq),
             by: None,
         }
+    }
+
+    fn implied(at: i64, seq: u64) -> Consent {
+        Consent { basis: ConsentBasis::ImpliedPurchase, ..consent(Act::Agreed, at, seq) }
     }
 
     fn status(consents: &Consents, now: i64) -> ConsentStatus {
@@ -412,10 +453,36 @@ mod tests {
         assert_eq!(status(&consents, 50), ConsentStatus::Expired);
     }
 
+    #[test]
+    fn what_is_implied_counts_only_while_the_person_said_nothing() {
+        let mut consents = Consents::default();
+        consents.fold_act(consent(Act::Asked, 5, 1));
+        consents.fold_act(implied(10, 2));
+        consents.fold_act(consent(Act::Asked, 11, 3));
+        assert_eq!(status(&consents, 30), ConsentStatus::Granted);
+        let standing = consents.standing(PROMOTIONS, Timestamp::from_unix_ms(30));
+        assert_eq!(standing.basis, ConsentBasis::ImpliedPurchase);
+        // Nobody who changed hands said that they agree.
+        assert!(!consents.has_agreed_since(None, Timestamp::from_unix_ms(7)));
+        // A yes counts in its place, be it older, and a purchase after it changes nothing.
+        consents.fold_act(consent(Act::Agreed, 8, 4));
+        consents.fold_act(implied(20, 5));
+        let standing = consents.standing(PROMOTIONS, Timestamp::from_unix_ms(30));
+        assert_eq!((standing.basis, standing.seq), (ConsentBasis::Express, Some(Seq(4))));
+        // Nor does one after a no, of the topic or of everything.
+        consents.fold_act(consent(Act::TookBack, 21, 6));
+        consents.fold_act(implied(25, 7));
+        assert_eq!(status(&consents, 30), ConsentStatus::Withdrawn);
+        let mut bought = Consents::default();
+        bought.fold_act(implied(25, 1));
+        bought.fold_full_stop(FullStop { at: Timestamp::from_unix_ms(10), seq: Seq(2) });
+        assert_eq!(status(&bought, 30), ConsentStatus::Withdrawn);
+    }
+
     proptest! {
         #[test]
         fn agreements_and_withdrawals_end_the_same_in_any_order(
-            mut acts in prop::collection::vec((0_u8..4, 0_i64..6), 1..8),
+            mut acts in prop::collection::vec((0_u8..5, 0_i64..6), 1..8),
             rotate in 0_usize..8,
         ) {
             let run = |acts: &[(u8, i64)]| {
@@ -425,6 +492,7 @@ mod tests {
                         0 => consents.fold_act(consent(Act::Asked, *at, 0)),
                         1 => consents.fold_act(consent(Act::Agreed, *at, 0)),
                         2 => consents.fold_act(consent(Act::TookBack, *at, 0)),
+                        3 => consents.fold_act(implied(*at, 0)),
                         _ => {
                             let at = Timestamp::from_unix_ms(*at);
                             consents.fold_full_stop(FullStop { at, seq: Seq(0) });

@@ -1,8 +1,13 @@
 //! All consents of all contacts, filtered, as they stand at one moment.
 
 use crate::{
-    documents::ContactDocument,
-    domain::{consent::ConsentStatus, entry::Seq, names::TopicId, time::Timestamp},
+    documents::{ConsentRecord, ContactDocument},
+    domain::{
+        consent::{ConsentStatus, Standing},
+        entry::{Seq, Subject},
+        names::TopicId,
+        time::Timestamp,
+    },
     export::{ExportError, Sink, csv, ndjson, row::ConsentRow},
     store::StoreReader,
 };
@@ -31,20 +36,30 @@ pub enum Format {
     Ndjson,
 }
 
+/// Says where a consent of a contact stands at a moment: what the policy in force makes of it is
+/// no part of a document.
+pub type Seen = Box<dyn Fn(Subject, &ConsentRecord, Timestamp) -> Standing + Send>;
+
 /// An export of consents, ready to run.
-#[derive(Debug)]
 pub struct Consents {
     reader: StoreReader,
+    seen: Seen,
     filter: ConsentFilter,
     now: Timestamp,
     as_of: Seq,
 }
 
+impl std::fmt::Debug for Consents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consents").field("filter", &self.filter).finish_non_exhaustive()
+    }
+}
+
 impl Consents {
     /// Makes an export of the consents as they stand at `now`.
-    pub fn new(reader: StoreReader, filter: ConsentFilter, now: Timestamp) -> Self {
+    pub fn new(reader: StoreReader, seen: Seen, filter: ConsentFilter, now: Timestamp) -> Self {
         let as_of = reader.applied();
-        Self { reader, filter, now, as_of }
+        Self { reader, seen, filter, now, as_of }
     }
 
     /// Returns the position up to which every entry is in the export. Later ones may be, where
@@ -79,7 +94,7 @@ impl Consents {
                     continue;
                 }
                 let document = self.reader.complete(subject, document)?;
-                self.rows_of(&document, |row| {
+                self.rows_of(subject, &document, |row| {
                     count += 1;
                     write(row)
                 })?;
@@ -90,6 +105,7 @@ impl Consents {
 
     fn rows_of(
         &self,
+        subject: Subject,
         document: &ContactDocument,
         mut write: impl FnMut(&ConsentRow<'_>) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
@@ -100,7 +116,8 @@ impl Consents {
                 continue;
             }
             names_topic = true;
-            let row = ConsentRow::of(document, consent, self.now);
+            let standing = (self.seen)(subject, consent, self.now);
+            let row = ConsentRow::of(document, (consent, &standing));
             if self.is_wanted(&row) {
                 write(&row)?;
             }

@@ -44,6 +44,7 @@ impl<'a> Rows<'a> {
             statement_digest,
             statement_language,
             seq,
+            basis,
         } = row;
         let mut id = uuid::Uuid::encode_buffer();
         let moment = |moment: &Moment| Cow::Owned(moment.0.to_rfc3339());
@@ -66,6 +67,7 @@ impl<'a> Rows<'a> {
             cell(*statement_digest),
             cell(*statement_language),
             Cow::Owned(seq.0.to_string()),
+            Cow::Borrowed(basis.unwrap_or_default()),
         ];
         let record = cells.iter().map(|cell| cell.as_bytes());
         self.writer.write_record(record).map_err(io::Error::from)?;

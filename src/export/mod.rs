@@ -11,6 +11,6 @@ mod ndjson;
 mod row;
 mod sink;
 
-pub use consents::{ConsentFilter, Consents, Format};
+pub use consents::{ConsentFilter, Consents, Format, Seen};
 pub use ledger::LedgerEntries;
 pub use sink::{Chunk, ExportError, Sink, channel};

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     documents::{ConsentRecord, ContactDocument, FullStopRecord},
     domain::{
-        consent::ConsentStatus,
+        consent::{Act, ConsentStatus, Standing},
         entry::Seq,
         event::{Source, StatementShown},
         ids::ContactId,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Names of the columns, in the order of [`ConsentRow`]'s members.
-pub(super) const COLUMNS: [&str; 17] = [
+pub(super) const COLUMNS: [&str; 18] = [
     "contact_id",
     "number",
     "user_id",
@@ -36,6 +36,7 @@ pub(super) const COLUMNS: [&str; 17] = [
     "statement_digest",
     "statement_language",
     "seq",
+    "basis",
 ];
 
 /// A moment that is written as RFC 3339.
@@ -86,21 +87,23 @@ pub(super) struct ConsentRow<'a> {
     pub(super) statement_language: Option<&'a str>,
     /// The entry of the act.
     pub(super) seq: Seq,
+    /// What the agreement rests on, if one decides.
+    pub(super) basis: Option<&'a str>,
 }
 
 impl<'a> ConsentRow<'a> {
-    /// Makes the row of a consent as it stands at `now`.
+    /// Makes the row of a consent, which stands like this.
     pub(super) fn of(
         document: &'a ContactDocument,
-        consent: &'a ConsentRecord,
-        now: Timestamp,
+        (consent, standing): (&'a ConsentRecord, &Standing),
     ) -> Self {
         let ConsentRecord {
             topic,
             act: _,
+            basis,
             at,
             recorded_at,
-            expires_at,
+            expires_at: _,
             source,
             statement,
             agreed,
@@ -111,12 +114,13 @@ impl<'a> ConsentRow<'a> {
         let StatementCells { id, digest, language } = statement_cells(statement.as_ref());
         Self {
             topic: Some(topic.as_str()),
-            status: consent.standing(now).status,
+            status: standing.status,
             granted_at: agreed.map(|agreed| Moment(agreed.at)),
-            expires_at: expires_at.map(Moment),
+            expires_at: standing.expires_at.map(Moment),
             statement_id: id,
             statement_digest: digest,
             statement_language: language,
+            basis: (consent.act == Act::Agreed).then(|| basis.name()),
             ..base
         }
     }
@@ -157,6 +161,7 @@ impl<'a> ConsentRow<'a> {
             statement_digest: None,
             statement_language: None,
             seq,
+            basis: None,
         }
     }
 }

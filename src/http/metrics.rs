@@ -17,6 +17,7 @@ use crate::{
         edge::{Ask, Edge},
         problem::Problem,
         routes::{COUNTED, PREFLIGHT, TABLE, UNMATCHED},
+        v1::reviews,
         webhooks::log::WebhookOutcome,
     },
     numbers,
@@ -75,10 +76,10 @@ fn build(page: &mut Page, edge: &Edge) {
 }
 
 fn ledger(page: &mut Page, edge: &Edge) {
-    let (last, contacts, incidents) = {
-        let state = edge.views().state();
-        let incidents = state.incidents().open_at(edge.clock.now()).count();
-        (state.last().0, state.contacts().len(), incidents)
+    let (last, contacts, incidents, (reviews, overdue)) = {
+        let (state, now) = (edge.views().state(), edge.clock.now());
+        let incidents = state.incidents().open_at(now).count();
+        (state.last().0, state.contacts().len(), incidents, reviews::count(&state, now))
     };
     let is_read_only = edge.views().is_read_only() || !edge.ledger.is_open();
     page.gauge("izin_ledger_seq", "Position of the last entry of the ledger.", last);
@@ -89,6 +90,12 @@ fn ledger(page: &mut Page, edge: &Edge) {
     );
     page.gauge("izin_ledger_queue_room", "Commands that still fit.", edge.ledger.room());
     page.gauge("izin_contacts", "Contacts on record.", contacts);
+    page.gauge("izin_reviews_open", "Answers that wait for people to decide.", reviews);
+    page.gauge(
+        "izin_reviews_overdue",
+        "Of those, the ones that may be a STOP and are beyond their deadline.",
+        overdue,
+    );
     page.gauge("izin_incidents_open", "Senders' incidents that go on, by kind each.", incidents);
     page.gauge(
         "izin_store_lag_entries",

@@ -4,6 +4,7 @@ use std::{fmt, num::NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
+use super::basis::Basis;
 use crate::{
     limits::{
         CAP_COUNT_MAX, CAP_DAYS_MAX, EXPIRES_AFTER_DAYS_MAX, STOP_BUSINESS_DAYS_MAX, STOP_HOURS_MAX,
@@ -51,24 +52,6 @@ pub struct Expiry {
     /// Which consents are meant.
     #[serde(default, skip_serializing_if = "Basis::is_any")]
     pub basis: Basis,
-}
-
-/// Which consents an expiry is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// All.
-    #[default]
-    Any,
-    /// Those that follow from something else the person did, such as a purchase.
-    Implied,
-}
-
-impl Basis {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-    fn is_any(&self) -> bool {
-        *self == Self::Any
-    }
 }
 
 /// A deadline for honouring an opt-out, as the source names it.
@@ -147,11 +130,7 @@ impl fmt::Display for Action {
                 Ok(())
             }
             Self::ConsentExpiry(Expiry { days, basis }) => {
-                let which = match basis {
-                    Basis::Any => "a consent",
-                    Basis::Implied => "an implied consent",
-                };
-                write!(f, "{which} lasts {}", counted(*days, "day"))
+                write!(f, "{} lasts {}", basis.text(), counted(*days, "day"))
             }
             Self::StopWithin(StopWithin::Hours(hours)) => {
                 write!(f, "an opt-out is honoured within {}", counted(*hours, "hour"))

@@ -8,7 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    action::{Action, Basis, Cap},
+    action::{Action, Cap},
+    basis::ConsentBasis,
     category::Category,
     country::{Country, PAIRS},
     name::PolicyName,
@@ -57,6 +58,12 @@ pub struct RuleRef {
     pub rule: PolicyName,
 }
 
+impl RuleRef {
+    fn of_settings(rule: &'static str) -> Self {
+        Self { pack: PolicyName::known(SETTINGS), version: 0, rule: PolicyName::known(rule) }
+    }
+}
+
 impl fmt::Display for RuleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}/{}", self.pack, self.version, self.rule)
@@ -70,10 +77,9 @@ pub struct Rules {
     pub pause: Option<RuleRef>,
     /// Nothing may be sent in any of these hours.
     pub quiet_hours: Vec<QuietRule>,
-    /// Days after which a consent has expired.
-    pub consent_expiry_days: Option<Limit>,
-    /// Days after which an implied consent has expired; never more than for any consent.
-    pub implied_consent_expiry_days: Option<Limit>,
+    /// Days after which a consent has expired, by what it rests on, in the order of
+    /// [`ConsentBasis::ALL`]. One that is implied never lasts longer than an express one.
+    pub(super) expiry_days: [Option<Limit>; ConsentBasis::ALL.len()],
     /// Hours within which an opt-out takes effect everywhere.
     pub stop_within_hours: Option<Limit>,
     /// Every one of these holds.
@@ -181,6 +187,18 @@ impl Policy {
         &self.settings
     }
 
+    /// Returns the hours within which what may be somebody's STOP is decided: the shortest that a
+    /// rule about any message to that country names, else that of the settings.
+    pub fn stop_within_hours(&self, country: Option<Country>) -> Limit {
+        let of_rules = Category::ALL.into_iter();
+        let of_rules =
+            of_rules.filter_map(|one| self.rules(country, one).stop_within_hours.clone());
+        of_rules.min().unwrap_or_else(|| Limit {
+            amount: self.settings.stop_within_hours.get(),
+            rule: RuleRef::of_settings("stop-within-hours"),
+        })
+    }
+
     /// Returns a rule that counts, for its reason and its source.
     pub fn rule(&self, from: &RuleRef) -> Option<&Rule> {
         let at = self.rules.binary_search_by(|ruled| ruled.from.cmp(from)).ok()?;
@@ -248,12 +266,17 @@ impl Rules {
     const NONE: Self = Self {
         pause: None,
         quiet_hours: Vec::new(),
-        consent_expiry_days: None,
-        implied_consent_expiry_days: None,
+        expiry_days: [const { None }; ConsentBasis::ALL.len()],
         stop_within_hours: None,
         frequency_caps: Vec::new(),
         double_opt_in: None,
     };
+
+    /// Returns after how many days a consent that rests on this has expired.
+    pub fn consent_expiry_days(&self, basis: ConsentBasis) -> Option<&Limit> {
+        let limits = self.expiry_days.iter().zip(ConsentBasis::ALL);
+        limits.filter(|(_, of)| *of == basis).find_map(|(limit, _)| limit.as_ref())
+    }
 
     /// Puts together what rules ask for, the stricter of each; `rules` in order of reference.
     fn of<'r>(
@@ -271,11 +294,11 @@ impl Rules {
                 }
                 Action::ConsentExpiry(expiry) => {
                     let days = limit(expiry.days.get());
-                    if expiry.basis == Basis::Any {
-                        all.consent_expiry_days = smaller(all.consent_expiry_days, days.clone());
+                    for (known, basis) in all.expiry_days.iter_mut().zip(ConsentBasis::ALL) {
+                        if expiry.basis.covers(basis) {
+                            *known = smaller(known.take(), days.clone());
+                        }
                     }
-                    all.implied_consent_expiry_days =
-                        smaller(all.implied_consent_expiry_days, days);
                 }
                 Action::StopWithin(stop) => {
                     all.stop_within_hours = smaller(all.stop_within_hours, limit(stop.hours()));
@@ -289,14 +312,10 @@ impl Rules {
             }
         }
         let of_settings = settings.frequency_caps.iter().filter(|cap| cap.category == category);
-        all.frequency_caps.extend(of_settings.map(|cap| CapRule {
-            cap: cap.cap,
-            rule: RuleRef {
-                pack: PolicyName::known(SETTINGS),
-                version: 0,
-                rule: PolicyName::known("frequency-caps"),
-            },
-        }));
+        all.frequency_caps.extend(
+            of_settings
+                .map(|cap| CapRule { cap: cap.cap, rule: RuleRef::of_settings("frequency-caps") }),
+        );
         all
     }
 }

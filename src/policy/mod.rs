@@ -11,6 +11,7 @@
 //! Knows no contact, no clock and no message. Decides nothing; is no legal advice.
 
 mod action;
+mod basis;
 mod category;
 mod country;
 mod effective;
@@ -24,7 +25,8 @@ mod shipped;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, Basis, Cap, Expiry, StopWithin};
+pub use action::{Action, Cap, Expiry, StopWithin};
+pub use basis::{Basis, ConsentBasis};
 pub use category::Category;
 pub use country::{Country, NotACountry};
 pub use effective::{CapRule, Limit, Policy, QuietRule, RuleRef, Rules};

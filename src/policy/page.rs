@@ -24,14 +24,18 @@ says otherwise. This page is made from the packs in the program: `izin policy-pa
 **These are defaults, not legal advice. Have counsel review them for the countries you write to.** A country
 without a rule is not a country without a law: consent before marketing is asked for everywhere, by Izin too.
 
-- A pack is a file with a version; what a version says never changes. Every pack is on, in its newest version,
-  until an operator switches it off, pins a version, or switches off single rules with a reason.
+- A pack is a file with a version; what a version says never changes. No pack counts until an operator switches
+  it on: in its newest version, unless one is named, and with every rule, unless some are switched off with a
+  reason. A pack that came with a later program counts once the policy is put again.
 - Where rules overlap, the stricter wins, in whatever order they come: any pause pauses; hours are quiet if any
   rule says so; the shortest expiry and the shortest deadline count; every cap holds; a confirmation that one
   rule asks for is asked for. An operator's own rules add to these and replace none.
 - Hours are by the recipient's clock. A number that may be in several time zones is left alone while it is quiet
   in any of them. If no moment of the coming days suits all of them, the moment at which it is quiet in the
   fewest counts.
+- A STOP counts at once. The deadline is for what may be one and waits for people to decide
+  (`GET /v1/reviews`): the shortest of any rule about the person's country, else `stop_within_hours`. Beyond it
+  marketing to that person waits until somebody decides, unless `overdue_stop_holds` is off.
 - A deadline of business days counts 24 hours for each, weekends and holidays with them: Izin is never later
   than the source allows.
 - `*` is every recipient, those whose country is unknown with them.
@@ -64,17 +68,23 @@ fn write_settings(page: &mut String) -> fmt::Result {
         general_topic,
         consent_follows_number,
         yellow_marketing_percent,
+        stop_within_hours,
+        overdue_stop_holds,
     } = Settings::default();
     writeln!(page, "## Settings\n\n| setting | unless said otherwise |\n|---|---|")?;
     for limit in frequency_caps {
         let cap = Action::FrequencyCap(limit.cap);
         writeln!(page, "| `frequency_caps` | {}: {cap} |", limit.category.name())?;
     }
-    let switches =
-        [("general_topic", general_topic), ("consent_follows_number", consent_follows_number)];
+    let switches = [
+        ("general_topic", general_topic),
+        ("consent_follows_number", consent_follows_number),
+        ("overdue_stop_holds", overdue_stop_holds),
+    ];
     for (name, value) in switches {
         writeln!(page, "| `{name}` | {value} |")?;
     }
+    writeln!(page, "| `stop_within_hours` | {stop_within_hours} |")?;
     writeln!(page, "| `yellow_marketing_percent` | {yellow_marketing_percent} |")
 }
 

@@ -1,11 +1,14 @@
 //! The switches of policy that are about no country.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     action::{Cap, cap_fault},
     category::Category,
 };
+use crate::limits::STOP_HOURS_MAX;
 
 /// General settings. Left out, each has the value that is safe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +25,15 @@ pub struct Settings {
     /// How much of the marketing a sender with yellow quality goes on with, in percent of its
     /// limit. With red quality it is none, always.
     pub yellow_marketing_percent: u8,
+    /// Hours within which people decide what may be a STOP, where no rule names a deadline.
+    pub stop_within_hours: NonZeroU32,
+    /// Whether marketing to a person waits while what may be their STOP is undecided beyond its
+    /// deadline. Nothing is withdrawn, and other messages go on.
+    pub overdue_stop_holds: bool,
 }
+
+/// The shortest deadline of the packs: who names no country misses none of them.
+const STOP_WITHIN_HOURS: NonZeroU32 = NonZeroU32::MIN.saturating_add(71);
 
 /// A cap of one category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,13 +52,16 @@ pub struct NotSettings(String);
 
 impl Default for Settings {
     fn default() -> Self {
-        const ONE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN;
+        const ONE: NonZeroU32 = NonZeroU32::MIN;
         let cap = Cap { count: ONE, days: ONE.saturating_add(13) };
         Self {
             frequency_caps: vec![CategoryCap { category: Category::Marketing, cap }],
             general_topic: false,
             consent_follows_number: false,
             yellow_marketing_percent: 50,
+            stop_within_hours: STOP_WITHIN_HOURS,
+            // Beyond the deadline a send is more likely one too many than a silence is.
+            overdue_stop_holds: true,
         }
     }
 }
@@ -59,7 +73,14 @@ impl Settings {
     ///
     /// [`NotSettings`] names the first member out of its bounds.
     pub fn check(&self) -> Result<(), NotSettings> {
-        let Self { frequency_caps, yellow_marketing_percent, .. } = self;
+        let Self {
+            frequency_caps,
+            general_topic: _,
+            consent_follows_number: _,
+            yellow_marketing_percent,
+            stop_within_hours,
+            overdue_stop_holds: _,
+        } = self;
         let mut seen = Vec::new();
         for CategoryCap { category, cap } in frequency_caps {
             if seen.contains(category) {
@@ -73,6 +94,9 @@ impl Settings {
         }
         if *yellow_marketing_percent > 100 {
             return Err(NotSettings("`yellow_marketing_percent` is at most 100".into()));
+        }
+        if stop_within_hours.get() > STOP_HOURS_MAX {
+            return Err(NotSettings(format!("`stop_within_hours` is at most {STOP_HOURS_MAX}")));
         }
         Ok(())
     }
@@ -108,6 +132,8 @@ mod tests {
             (json!({"frequency_caps": [cap(10_000)]}), "frequency_caps.days"),
             (json!({"yellow_marketing_percent": 101}), "yellow_marketing_percent"),
             (json!({"consent_moves": true}), "consent_moves"),
+            (json!({"stop_within_hours": 0}), "nonzero"),
+            (json!({"stop_within_hours": 10_000}), "stop_within_hours"),
         ] {
             let error = checked(wrong).unwrap_err();
             assert!(error.contains(member), "{member}: {error}");

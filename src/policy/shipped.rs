@@ -11,9 +11,13 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("packs/us.toml", include_str!("packs/us.toml")),
     ("packs/us-states.toml", include_str!("packs/us-states.toml")),
     ("packs/americas.toml", include_str!("packs/americas.toml")),
+    ("packs/americas-2.toml", include_str!("packs/americas-2.toml")),
     ("packs/europe.toml", include_str!("packs/europe.toml")),
+    ("packs/europe-2.toml", include_str!("packs/europe-2.toml")),
     ("packs/europe-practice.toml", include_str!("packs/europe-practice.toml")),
+    ("packs/europe-practice-2.toml", include_str!("packs/europe-practice-2.toml")),
     ("packs/asia-pacific.toml", include_str!("packs/asia-pacific.toml")),
+    ("packs/asia-pacific-2.toml", include_str!("packs/asia-pacific-2.toml")),
     ("packs/africa-middle-east.toml", include_str!("packs/africa-middle-east.toml")),
 ];
 

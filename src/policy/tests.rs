@@ -66,13 +66,15 @@ fn what_the_shipped_packs_say() {
     assert_eq!(caps, ["us-states@1/three-a-day", "settings@0/frequency-caps"]);
 
     assert_eq!(marketing("CA").pause, None);
-    assert_eq!(marketing("CA").consent_expiry_days, None);
-    assert_eq!(marketing("CA").implied_consent_expiry_days.as_ref().unwrap().amount, 730);
-    assert_eq!(marketing("KR").implied_consent_expiry_days.as_ref().unwrap().amount, 730);
+    let lasts = |code| {
+        ConsentBasis::ALL.map(|basis| Some(marketing(code).consent_expiry_days(basis)?.amount))
+    };
+    assert_eq!(lasts("CA"), [None, Some(730), Some(181), Some(181)]);
+    assert_eq!(lasts("KR"), [Some(730), Some(181), Some(730), Some(181)]);
     assert!(marketing("DE").double_opt_in.is_some());
     for category in Category::ALL {
         let stop = policy.rules(country("ID"), category).stop_within_hours.as_ref().unwrap();
-        assert_eq!((stop.amount, shown(&stop.rule)), (72, "asia-pacific@1/id-withdrawal".into()));
+        assert_eq!((stop.amount, shown(&stop.rule)), (72, "asia-pacific@2/id-withdrawal".into()));
         assert!(policy.rules(country("CU"), category).pause.is_some());
     }
     assert_eq!(policy.rules(country("US"), Category::Utility), &Rules::default());
@@ -112,12 +114,13 @@ fn own_rules_add_and_never_replace() {
     let own = json!({"id": "short-day", "countries": ["*"], "exclude": ["ID"],
         "categories": ["marketing"], "consent_expiry": {"days": 365}, "why": "House rule."});
     let policy = with(json!({"rules": [own]})).unwrap();
-    let expiry =
-        |code| policy.rules(country(code), Category::Marketing).consent_expiry_days.clone();
+    let expiry = |code| {
+        policy.rules(country(code), Category::Marketing).consent_expiry_days(EXPRESS).cloned()
+    };
     assert_eq!(shown(&expiry("KR").unwrap().rule), "own@0/short-day");
     assert_eq!(expiry("ID"), None);
     assert_eq!(policy.rule(&expiry("KR").unwrap().rule).unwrap().why(), "House rule.");
-    assert!(policy.rules(None, Category::Marketing).consent_expiry_days.is_some());
+    assert!(policy.rules(None, Category::Marketing).consent_expiry_days(EXPRESS).is_some());
 }
 
 #[test]
@@ -152,7 +155,8 @@ fn a_pinned_version_stays_and_the_newest_is_taken_otherwise() {
     let expiry = |overrides: Value| {
         let overrides = serde_json::from_value(overrides).unwrap();
         let policy = Policy::effective(&packs, &all_on(&packs, overrides)).unwrap();
-        let limit = policy.rules(None, Category::Marketing).consent_expiry_days.clone().unwrap();
+        let limit =
+            policy.rules(None, Category::Marketing).consent_expiry_days(EXPRESS).cloned().unwrap();
         (limit.amount, limit.rule.version)
     };
     assert_eq!(expiry(json!({})), (30, 3));
@@ -194,10 +198,12 @@ fn pack(id: &str, version: u32, rules: Vec<Value>) -> Pack {
     }
 }
 
+const EXPRESS: ConsentBasis = ConsentBasis::Express;
+
 const CODES: [&str; 4] = ["US", "CA", "ID", "DE"];
 
 fn some_action() -> impl Strategy<Value = (&'static str, Value)> {
-    let basis = prop::sample::select(vec!["any", "implied"]);
+    let basis = prop::sample::select(vec!["any", "implied", "implied_purchase", "implied_inquiry"]);
     let hour = || (0..24_u32).prop_map(|hour| format!("{hour:02}:00"));
     prop_oneof![
         Just(("pause", json!(true))),
@@ -246,25 +252,28 @@ fn everywhere() -> impl Iterator<Item = (Option<Country>, Category)> {
     countries.flat_map(|country| Category::ALL.map(|category| (country, category)))
 }
 
-/// Says in what one set of rules lets through more than another.
-fn looser(one: &Rules, than: &Rules) -> Option<&'static str> {
-    let longer = |one: &Option<Limit>, than: &Option<Limit>| match (one, than) {
+fn longer(one: Option<&Limit>, than: Option<&Limit>) -> bool {
+    match (one, than) {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(one), Some(than)) => one.amount > than.amount,
+    }
+}
+
+/// Says in what one set of rules lets through more than another.
+fn looser(one: &Rules, than: &Rules) -> Option<&'static str> {
+    let lasts_longer = |one: &Rules, basis, than: &Rules| {
+        let unsaid = one.consent_expiry_days(ConsentBasis::Implied);
+        longer(one.consent_expiry_days(basis), than.consent_expiry_days(basis))
+            || longer(unsaid, one.consent_expiry_days(basis))
     };
     [
         ("pause", one.pause.is_none() && than.pause.is_some()),
         ("double_opt_in", one.double_opt_in.is_none() && than.double_opt_in.is_some()),
         ("quiet_hours", than.quiet_hours.iter().any(|quiet| !one.quiet_hours.contains(quiet))),
         ("frequency_caps", than.frequency_caps.iter().any(|cap| !one.frequency_caps.contains(cap))),
-        ("consent_expiry", longer(&one.consent_expiry_days, &than.consent_expiry_days)),
-        (
-            "implied",
-            longer(&one.implied_consent_expiry_days, &than.implied_consent_expiry_days)
-                || longer(&one.implied_consent_expiry_days, &one.consent_expiry_days),
-        ),
-        ("stop_within", longer(&one.stop_within_hours, &than.stop_within_hours)),
+        ("consent_expiry", ConsentBasis::ALL.iter().any(|basis| lasts_longer(one, *basis, than))),
+        ("stop_within", longer(one.stop_within_hours.as_ref(), than.stop_within_hours.as_ref())),
     ]
     .into_iter()
     .find_map(|(what, is_looser)| is_looser.then_some(what))
@@ -298,13 +307,18 @@ proptest! {
                 if let Action::StopWithin(stop) = rule.action() { Some(stop.hours()) } else { None }
             });
             prop_assert_eq!(rules.stop_within_hours.as_ref().map(|limit| limit.amount), stop.min());
-            let days = |rule: &Rule, implied: bool| {
-                let Action::ConsentExpiry(Expiry { days, basis }) = rule.action() else { return None };
-                (implied || *basis == Basis::Any).then_some(days.get())
-            };
-            let expiry = |implied| about().filter_map(|rule| days(rule, implied)).min();
-            prop_assert_eq!(rules.consent_expiry_days.as_ref().map(|limit| limit.amount), expiry(false));
-            prop_assert_eq!(rules.implied_consent_expiry_days.as_ref().map(|limit| limit.amount), expiry(true));
+            for (basis, words) in [
+                (ConsentBasis::Express, &[Basis::Any][..]),
+                (ConsentBasis::ImpliedPurchase, &[Basis::Any, Basis::Implied, Basis::ImpliedPurchase]),
+                (ConsentBasis::ImpliedInquiry, &[Basis::Any, Basis::Implied, Basis::ImpliedInquiry]),
+                (ConsentBasis::Implied, &[Basis::Any, Basis::Implied, Basis::ImpliedPurchase, Basis::ImpliedInquiry]),
+            ] {
+                let days = about().filter_map(|rule| {
+                    let Action::ConsentExpiry(Expiry { days, basis }) = rule.action() else { return None };
+                    words.contains(basis).then_some(days.get())
+                });
+                prop_assert_eq!(rules.consent_expiry_days(basis).map(|limit| limit.amount), days.min());
+            }
             // Every rule that is named is one about this recipient.
             let named = [&rules.pause, &rules.double_opt_in].into_iter().flatten();
             let named = named.chain(rules.quiet_hours.iter().map(|quiet| &quiet.rule));

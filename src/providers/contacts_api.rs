@@ -17,6 +17,7 @@ use crate::{
     providers::{
         answer::{NumberState, UnknownCause, WaId, digits_of},
         http::Http,
+        reply,
         settings::ProviderUrl,
     },
 };
@@ -90,11 +91,7 @@ impl ContactsApi {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    match serde_json::from_slice::<Reply>(body) {
-        Ok(reply) => judge(&reply.contacts, number),
-        Err(error) if error.is_data() => NumberState::unknown(UnknownCause::WrongShape),
-        Err(_) => NumberState::unknown(UnknownCause::NotJson),
-    }
+    reply::read(body, |reply: Reply| judge(&reply.contacts, number))
 }
 
 fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
@@ -109,19 +106,12 @@ fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
         return NumberState::unknown(UnknownCause::Contradictory);
     }
     match (first.status, first.wa_id.as_deref()) {
-        (Status::Valid, wa_id) => registered(wa_id.and_then(WaId::parse), number),
+        (Status::Valid, wa_id) => reply::of_account(true, wa_id.and_then(WaId::parse), number),
         (Status::Invalid, None) => NumberState::NotRegistered,
         (Status::Invalid, Some(_)) => NumberState::unknown(UnknownCause::Contradictory),
         (Status::Processing, _) => NumberState::InProgress,
         (Status::Failed, _) => NumberState::unknown(UnknownCause::Undecided),
     }
-}
-
-fn registered(wa_id: Option<WaId>, number: &PhoneNumber) -> NumberState {
-    if wa_id.as_ref().is_some_and(|wa_id| !wa_id.can_belong_to(number)) {
-        return NumberState::unknown(UnknownCause::AnotherNumber);
-    }
-    NumberState::Registered { wa_id }
 }
 
 /// Returns whether `input` is `number` as it was sent, perhaps written differently.

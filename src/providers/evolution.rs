@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::phone::PhoneNumber,
     providers::{
-        answer::{NumberState, UnknownCause, WaId, digits_of, may_be_rewritten},
+        answer::{NumberState, UnknownCause, WaId, digits_of},
         http::Http,
+        reply,
         settings::{ProviderUrl, SessionName},
     },
 };
@@ -67,11 +68,7 @@ impl Evolution {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    match serde_json::from_slice::<Vec<Row>>(body) {
-        Ok(rows) => judge(&rows, number),
-        Err(error) if error.is_data() => NumberState::unknown(UnknownCause::WrongShape),
-        Err(_) => NumberState::unknown(UnknownCause::NotJson),
-    }
+    reply::read(body, |rows: Vec<Row>| judge(&rows, number))
 }
 
 fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
@@ -86,16 +83,7 @@ fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
         return NumberState::unknown(UnknownCause::Contradictory);
     }
     let wa_id = first.jid.as_deref().and_then(WaId::of_account);
-    if wa_id.as_ref().is_some_and(|wa_id| !wa_id.can_belong_to(number)) {
-        return NumberState::unknown(UnknownCause::AnotherNumber);
-    }
-    if first.exists {
-        NumberState::Registered { wa_id }
-    } else if may_be_rewritten(number) {
-        NumberState::unknown(UnknownCause::Undecided)
-    } else {
-        NumberState::NotRegistered
-    }
+    reply::of_account_or_doubt(first.exists, wa_id, number)
 }
 
 #[cfg(test)]

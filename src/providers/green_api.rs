@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::phone::PhoneNumber,
     providers::{
-        answer::{NumberState, UnknownCause, WaId, digits_of, may_be_rewritten},
+        answer::{NumberState, WaId, digits_of},
         http::Http,
+        reply,
         settings::{ProviderUrl, SessionName, Token},
     },
 };
@@ -68,26 +69,11 @@ pub(super) fn takes(number: &PhoneNumber) -> bool {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    match serde_json::from_slice::<Reply>(body) {
-        Ok(reply) => judge(&reply, number),
-        Err(error) if error.is_data() => NumberState::unknown(UnknownCause::WrongShape),
-        Err(_) => NumberState::unknown(UnknownCause::NotJson),
-    }
-}
-
-fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
-    let wa_id = reply.chat_id.as_deref().and_then(WaId::of_account);
     // The question is not repeated in the reply: the chat is all that can show a mix-up.
-    if wa_id.as_ref().is_some_and(|wa_id| !wa_id.can_belong_to(number)) {
-        return NumberState::unknown(UnknownCause::AnotherNumber);
-    }
-    if reply.exists_whatsapp {
-        NumberState::Registered { wa_id }
-    } else if may_be_rewritten(number) {
-        NumberState::unknown(UnknownCause::Undecided)
-    } else {
-        NumberState::NotRegistered
-    }
+    reply::read(body, |reply: Reply| {
+        let wa_id = reply.chat_id.as_deref().and_then(WaId::of_account);
+        reply::of_account_or_doubt(reply.exists_whatsapp, wa_id, number)
+    })
 }
 
 #[cfg(test)]
@@ -95,6 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::providers::answer::UnknownCause;
 
     fn number() -> PhoneNumber {
         PhoneNumber::parse("+12025550123").unwrap()

@@ -14,6 +14,7 @@ mod graph;
 mod green_api;
 mod http;
 mod provider;
+mod reply;
 mod retry_after;
 mod settings;
 mod usage;

@@ -118,11 +118,15 @@ impl ProviderUrl {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SettingsError::UrlScheme);
         }
-        // `http:host` is mended as well, and an empty user name is dropped: both are typing errors.
+        // `http:host` and `http:///host` are mended as well, and an empty user name is dropped: all
+        // are typing errors.
         let Some((_, after_scheme)) = text.split_once("://") else {
             return Err(SettingsError::Url);
         };
         let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.is_empty() {
+            return Err(SettingsError::Url);
+        }
         if authority.contains('@') {
             return Err(SettingsError::UrlUserInfo);
         }
@@ -282,6 +286,8 @@ mod tests {
             ("provider.example", SettingsError::Url),
             ("http:provider.example", SettingsError::Url),
             ("https://", SettingsError::Url),
+            ("https:///provider.example", SettingsError::Url),
+            ("https:///me@provider.example", SettingsError::Url),
             ("", SettingsError::Url),
             (" https://provider.example", SettingsError::Url),
             ("https://provider.example\\@evil.example", SettingsError::Url),

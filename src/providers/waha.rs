@@ -15,8 +15,9 @@ use serde::Deserialize;
 use crate::{
     domain::phone::PhoneNumber,
     providers::{
-        answer::{NumberState, UnknownCause, WaId, digits_of},
+        answer::{NumberState, WaId, digits_of},
         http::Http,
+        reply,
         settings::{ProviderUrl, SessionName},
     },
 };
@@ -62,20 +63,12 @@ impl Waha {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    match serde_json::from_slice::<Reply>(body) {
-        Ok(reply) => judge(&reply, number),
-        Err(error) if error.is_data() => NumberState::unknown(UnknownCause::WrongShape),
-        Err(_) => NumberState::unknown(UnknownCause::NotJson),
-    }
-}
-
-fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
-    let wa_id = [&reply.chat_id, &reply.pn].into_iter().flatten().find_map(|id| wa_id_of(id));
     // The question is not repeated in the reply: the chat is all that can show a mix-up.
-    if wa_id.as_ref().is_some_and(|wa_id| !wa_id.can_belong_to(number)) {
-        return NumberState::unknown(UnknownCause::AnotherNumber);
-    }
-    if reply.number_exists { NumberState::Registered { wa_id } } else { NumberState::NotRegistered }
+    reply::read(body, |reply: Reply| {
+        let mut ids = [&reply.chat_id, &reply.pn].into_iter().flatten();
+        let wa_id = ids.find_map(|id| wa_id_of(id));
+        reply::of_account(reply.number_exists, wa_id, number)
+    })
 }
 
 /// Returns the digits of a chat with a number. A `@lid` has digits too, but they are no number.
@@ -88,6 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::providers::answer::UnknownCause;
 
     fn number() -> PhoneNumber {
         PhoneNumber::parse("+12025550123").unwrap()

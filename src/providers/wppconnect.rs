@@ -18,6 +18,7 @@ use crate::{
     providers::{
         answer::{NumberState, UnknownCause, WaId, digits_of},
         http::Http,
+        reply,
         settings::{ProviderUrl, SessionName},
     },
 };
@@ -78,11 +79,7 @@ impl Wppconnect {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    match serde_json::from_slice::<Reply>(body) {
-        Ok(reply) => judge(&reply, number),
-        Err(error) if error.is_data() => NumberState::unknown(UnknownCause::WrongShape),
-        Err(_) => NumberState::unknown(UnknownCause::NotJson),
-    }
+    reply::read(body, |reply: Reply| judge(&reply, number))
 }
 
 fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {

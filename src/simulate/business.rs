@@ -1,6 +1,7 @@
 //! The business of the simulation: what it sends, from where, and to whom it may.
 
-use std::num::NonZeroU32;
+use serde::de::Error as _;
+use serde_json::{Error, Value, json};
 
 use crate::{
     domain::{
@@ -9,7 +10,7 @@ use crate::{
         phone::PhoneNumber,
         registry::{Category, Portfolio, Quality, Sender, Template, TemplateRef, Topic},
     },
-    policy::{self, Cap, CategoryCap, Overrides, Policy, Settings},
+    policy::{self, Overrides, Policy},
 };
 
 /// What people agree to: name, category, and days until it runs out.
@@ -108,14 +109,42 @@ pub(super) fn put_template(place: usize, status: &str) -> Result<RegistryCommand
     Ok(RegistryCommand::PutTemplate { id: template_ref(place)?, template })
 }
 
-/// Returns the policy with these caps of marketing. Nothing that cannot be is asked for.
-pub(super) fn put_policy(caps: &[(u32, u32)]) -> Option<RegistryCommand> {
-    let caps = caps.iter().map(|(count, days)| {
-        let cap = Cap { count: NonZeroU32::new(*count)?, days: NonZeroU32::new(*days)? };
-        Some(CategoryCap { category: policy::Category::Marketing, cap })
-    });
-    let settings = Settings { frequency_caps: caps.collect::<Option<_>>()?, ..Settings::default() };
-    let overrides = Overrides { settings, ..Overrides::default() };
-    let policy = Policy::effective(policy::packs(), &overrides).ok()?;
-    Some(RegistryCommand::PutPolicy { overrides: Box::new(overrides), policy: Box::new(policy) })
+/// What a policy asks for about marketing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// How many in so many days.
+    pub(super) caps: &'a [(u32, u32)],
+    /// Whether it waits for the morning, from 21:00 to 8:00.
+    pub(super) is_quiet: bool,
+    /// Whether people in the United States confirm.
+    pub(super) is_twice: bool,
+}
+
+/// Returns the policy that asks for this. The settings take one cap of a category; all others
+/// are rules.
+pub(super) fn put_policy(asked: Asked<'_>) -> Result<RegistryCommand, Error> {
+    let Asked { caps, is_quiet, is_twice } = asked;
+    let cap = |(count, days): &(u32, u32)| json!({"count": count, "days": days});
+    let of_settings = caps.first().map(|first| json!({"category": "marketing", "cap": cap(first)}));
+    let rule = |id: &str, countries: &[&str], member: &str, asks: Value| {
+        let mut rule = json!({"id": id, "countries": countries, "categories": ["marketing"],
+            "why": "The simulation wants it."});
+        rule.as_object_mut()
+            .into_iter()
+            .for_each(|rule| drop(rule.insert(member.into(), asks.clone())));
+        rule
+    };
+    let night = json!({"windows": [{"from": "21:00", "to": "08:00"}]});
+    let mut rules = Vec::new();
+    rules.extend(is_quiet.then(|| rule("night", &["ID", "US"], "quiet_hours", night)));
+    rules.extend(is_twice.then(|| rule("twice", &["US"], "double_opt_in", true.into())));
+    let others = caps.iter().enumerate().skip(1);
+    rules.extend(
+        others.map(|(at, one)| rule(&format!("cap-{at}"), &["*"], "frequency_cap", cap(one))),
+    );
+    let settings = json!({"frequency_caps": of_settings.into_iter().collect::<Vec<_>>()});
+    let overrides = json!({"rules": rules, "settings": settings});
+    let overrides: Overrides = serde_json::from_value(overrides)?;
+    let policy = Policy::effective(policy::packs(), &overrides).map_err(Error::custom)?;
+    Ok(RegistryCommand::PutPolicy { overrides: Box::new(overrides), policy: Box::new(policy) })
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         command::{Command, ContactRef, NumberIdentifier, OptIn, OptOut, Person, ReserveSend},
-        event::{Evidence, Source},
+        event::Source,
         hearing::{
             AnswerHow, ConsentAnswer, Delivery, Failure, FailureEffect as Effect, Heard, HeardFact,
             Step, Wrote,
@@ -54,6 +54,8 @@ pub(super) enum MadeUpError {
     Name(#[from] NotAName),
     #[error("the number is none")]
     Number,
+    #[error("the policy is none")]
+    Policy(#[from] serde_json::Error),
 }
 
 pub(super) fn number(person: u32) -> Result<PhoneNumber, MadeUpError> {
@@ -81,7 +83,7 @@ fn message(ticket: usize) -> MessageKey {
     MessageKey::from_bits(u128::try_from(ticket).unwrap_or_default() + 1)
 }
 
-fn someone(person: u32) -> Result<Person, MadeUpError> {
+pub(super) fn someone(person: u32) -> Result<Person, MadeUpError> {
     let country = Country::parse(if person.is_multiple_of(2) { "ID" } else { "US" });
     let number = NumberIdentifier {
         number: number(person)?,
@@ -99,16 +101,34 @@ fn source(kind: &str) -> Source {
     Source { kind: kind.into(), entry_point: None, url: None, reference: None }
 }
 
-pub(super) fn opt_in(person: u32, topic: usize, at: Timestamp) -> Result<Command, MadeUpError> {
+/// How a person agrees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agreeing {
+    /// On a form.
+    Plainly,
+    /// Not yet: they were asked to confirm.
+    Asked,
+    /// By confirming, with what proves it.
+    Confirming,
+}
+
+pub(super) fn opt_in(
+    person: u32,
+    topic: usize,
+    how: Agreeing,
+    at: Timestamp,
+) -> Result<Command, MadeUpError> {
+    let proof = (how == Agreeing::Confirming).then(|| ("mail".into(), "followed".into()));
     Ok(Command::OptIn(Box::new(OptIn {
         person: someone(person)?,
         topics: vec![topic_id(topic)?],
         source: source("web_form"),
         statement: None,
         language: None,
-        evidence: Evidence::new(),
+        evidence: proof.into_iter().collect(),
         captured_at: Some(at),
-        awaits_confirmation: false,
+        awaits_confirmation: how == Agreeing::Asked,
+        basis: crate::policy::ConsentBasis::Express,
     })))
 }
 

@@ -18,22 +18,30 @@ const REPLAYED_AT_ONCE: usize = 1_024;
 /// How long before its end a window is treated as closed, in milliseconds.
 pub(super) const MARGIN_MS: i64 = MINUTE_MS;
 
+/// Look-ups that need not be earned.
+pub(super) const ALLOWANCE: u32 = 10;
+
+/// How long a look-up is waited for, and how long its answer and its mark count, in milliseconds.
+pub(super) const LAPSE_MS: i64 = 10 * MINUTE_MS;
+pub(super) const LOOKUP_WINDOW_MS: i64 = 7 * DAY_MS;
+
 const RULES: Rules = Rules {
     session: SessionPolicy { margin_ms: MARGIN_MS },
     lookup: LookupPolicy {
-        window_ms: 7 * DAY_MS,
-        starting_allowance: 0,
-        cache_ms: 7 * DAY_MS,
+        window_ms: LOOKUP_WINDOW_MS,
+        starting_allowance: ALLOWANCE,
+        cache_ms: LOOKUP_WINDOW_MS,
         requires_opt_in: true,
-        lapse_ms: 10 * MINUTE_MS,
+        lapse_ms: LAPSE_MS,
         levels: Levels::DEFAULT,
     },
     skew_ms: 5 * MINUTE_MS,
 };
 
 /// A ledger in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Desk {
+    rules: Rules,
     state: State,
     /// The same, folded later and many entries at a time.
     replayed: State,
@@ -43,11 +51,21 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// A ledger on which nothing happened yet; with `is_loose` it knows no budget of look-ups.
+    pub(super) fn new(is_loose: bool) -> Self {
+        let mut rules = RULES;
+        if is_loose {
+            rules.lookup.starting_allowance = u32::MAX;
+        }
+        let (state, replayed) = (State::default(), State::default());
+        Self { rules, state, replayed, waiting: Vec::new(), decided: 0 }
+    }
+
     /// Decides a command at a moment and folds what follows.
     pub(super) fn submit(&mut self, command: &Command, now: Timestamp) -> Result<Events, Refusal> {
         self.decided += 1;
         let mut draft = Draft::new(&self.state);
-        let events = decide(&draft, &RULES, command, now)?;
+        let events = decide(&draft, &self.rules, command, now)?;
         for (subject, event) in &events {
             let (by, event) = (Actor::System, event.clone());
             let record = Record { at: now, by, command: None, event };

@@ -8,11 +8,13 @@
 mod business;
 mod commands;
 mod desk;
+mod more;
 mod plan;
 mod report;
 mod run;
 mod schedule;
 mod tally;
+mod watch;
 mod witness;
 mod world;
 

@@ -28,6 +28,16 @@ pub enum Sabotage {
     LooseCaps,
     /// That quality dropped.
     LostQuality,
+    /// That numbers were given up.
+    LostMoves,
+    /// That two are one person.
+    LostMerges,
+    /// That people sleep.
+    LooseHours,
+    /// That some agreements wait for a second step.
+    LooseSteps,
+    /// That look-ups have to be earned.
+    LooseBudget,
 }
 
 impl Plan {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, rngs::StdRng};
 
-use super::business::{CAPS, CRMS, SENDERS, TEMPLATES, TOPICS};
+use super::{
+    business::{CAPS, CRMS, SENDERS, TEMPLATES, TOPICS},
+    commands::Agreeing,
+};
 use crate::domain::{
     registry::Quality,
     time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS},
@@ -13,12 +16,16 @@ use crate::domain::{
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub(super) enum Happening {
-    OptIn { person: u32, topic: usize, ago_ms: i64 },
+    OptIn { person: u32, topic: usize, how: Agreeing, ago_ms: i64 },
     OptOut { person: u32, topic: Option<usize>, by_message: bool },
     Inbound { person: u32, sender: usize },
     Identity { person: u32 },
     Confirm { person: u32 },
     Block { person: u32, is_blocked: bool },
+    Move { person: u32 },
+    Merge { from: u32, into: u32 },
+    LookUp { people: Vec<u32> },
+    Answer { lookup: usize },
     Preference { person: u32, is_stopped: bool },
     Reserve { person: u32, sender: usize, template: Option<usize> },
     Commit { ticket: usize },
@@ -36,7 +43,7 @@ pub(super) enum OfBusiness {
     Put { template: usize, is_paused: bool },
     Halt { sender: usize, is_halted: bool },
     Limit { portfolio: usize, divisor: u32, by_webhook: bool },
-    Policy { caps: Vec<(u32, u32)> },
+    Policy { caps: Vec<(u32, u32)>, is_quiet: bool, is_twice: bool },
 }
 
 /// What is still going to happen, in order.
@@ -76,6 +83,8 @@ impl Day<'_> {
     pub(super) fn plan(mut self) {
         self.consents();
         self.identities();
+        self.same_people();
+        self.lookups();
         self.talk();
         for (crm, sender) in CRMS.iter().enumerate() {
             self.campaign(crm, *sender);
@@ -115,7 +124,21 @@ impl Day<'_> {
             let person = self.anybody();
             let topic = self.random.random_range(0..TOPICS.len());
             let days = if self.chance(10) { self.random.random_range(1..15) } else { 0 };
-            self.some_time(Happening::OptIn { person, topic, ago_ms: days * DAY_MS });
+            let (how, ago_ms) = (Agreeing::Plainly, days * DAY_MS);
+            self.some_time(Happening::OptIn { person, topic, how, ago_ms });
+        }
+        // Some are asked to confirm, and some of those do.
+        for _ in 0..=self.people / 10 {
+            let (person, topic) = (self.anybody(), self.random.random_range(0..TOPICS.len()));
+            let (how, ago_ms) = (Agreeing::Asked, 0);
+            let at = self.some_time(Happening::OptIn { person, topic, how, ago_ms });
+            let how = match self.random.random_range(0..10) {
+                0..6 => Agreeing::Confirming,
+                6 => Agreeing::Plainly,
+                _ => continue,
+            };
+            let later = at + self.random.random_range(MINUTE_MS..DAY_MS);
+            self.calendar.plan(later, Happening::OptIn { person, topic, how, ago_ms });
         }
         for _ in 0..=self.people / 60 {
             let person = self.anybody();
@@ -148,8 +171,38 @@ impl Day<'_> {
                 self.calendar.plan(later, Happening::Confirm { person });
             } else if self.chance(40) {
                 let topic = self.random.random_range(0..TOPICS.len());
-                self.calendar.plan(later, Happening::OptIn { person, topic, ago_ms: 0 });
+                let (how, ago_ms) = (Agreeing::Plainly, 0);
+                self.calendar.plan(later, Happening::OptIn { person, topic, how, ago_ms });
             }
+        }
+    }
+
+    /// Numbers are given up, and some of their next owners agree; contacts turn out to be one.
+    fn same_people(&mut self) {
+        for _ in 0..=self.people / 100 {
+            let person = self.anybody();
+            let at = self.some_time(Happening::Move { person });
+            if self.chance(50) {
+                let topic = self.random.random_range(0..TOPICS.len());
+                let later = at + self.random.random_range(MINUTE_MS..2 * DAY_MS);
+                let (how, ago_ms) = (Agreeing::Plainly, 0);
+                self.calendar.plan(later, Happening::OptIn { person, topic, how, ago_ms });
+            }
+            let (from, into) = (self.anybody(), self.anybody());
+            self.some_time(Happening::Merge { from, into });
+        }
+    }
+
+    /// Somebody wants to know who is on WhatsApp, mostly one by one.
+    fn lookups(&mut self) {
+        for _ in 0..=self.people / 8 {
+            let count = if self.chance(10) { 5 } else { 1 };
+            let people: Vec<u32> = (0..count).map(|_| self.anybody()).collect();
+            let again = people.clone();
+            let at = self.some_time(Happening::LookUp { people });
+            // Two ask at once, or one asks again.
+            let after = self.random.random_range(SECOND_MS..30 * MINUTE_MS);
+            self.calendar.plan(at + after, Happening::LookUp { people: again });
         }
     }
 
@@ -218,6 +271,10 @@ impl Day<'_> {
         }
     }
 
+    fn policy(&mut self, at: i64, caps: &[(u32, u32)], (is_quiet, is_twice): (bool, bool)) {
+        self.plan_business(at, OfBusiness::Policy { caps: caps.to_vec(), is_quiet, is_twice });
+    }
+
     /// What the business does itself.
     fn own(&mut self) {
         let noon = self.start + 12 * HOUR_MS;
@@ -234,8 +291,10 @@ impl Day<'_> {
             self.plan_business(noon + 2 * HOUR_MS, again);
         }
         match self.index % 10 {
-            3 => self.plan_business(noon, OfBusiness::Policy { caps: vec![(2, 7), (3, 30)] }),
-            7 => self.plan_business(noon, OfBusiness::Policy { caps: CAPS.to_vec() }),
+            1 => self.policy(noon, &CAPS, (false, true)),
+            3 => self.policy(noon, &[(2, 7), (3, 30)], (false, true)),
+            5 => self.policy(noon, &[(2, 7), (3, 30)], (true, true)),
+            7 => self.policy(noon, &CAPS, (false, false)),
             _ => {}
         }
     }

@@ -31,25 +31,35 @@ pub struct Violation {
 
 /// What a person did about consent.
 #[derive(Debug, Clone, Copy)]
-struct Act {
-    at: i64,
-    agrees: bool,
+pub(super) struct Act {
+    pub(super) at: i64,
+    pub(super) agrees: bool,
     /// About which topic; `None` is everything.
-    topic: Option<usize>,
-    ends_at: i64,
+    pub(super) topic: Option<usize>,
+    pub(super) ends_at: i64,
 }
 
 /// What was seen of a person.
 #[derive(Debug, Default)]
-struct Person {
-    acts: Vec<Act>,
-    changed_at: Option<i64>,
-    confirmed_at: Option<i64>,
-    is_blocked: bool,
-    marketing_stopped: bool,
+pub(super) struct Person {
+    pub(super) acts: Vec<Act>,
+    pub(super) observed_at: Option<i64>,
+    pub(super) changed_at: Option<i64>,
+    pub(super) confirmed_at: Option<i64>,
+    /// When this number was given up.
+    pub(super) moved_at: Option<i64>,
+    pub(super) is_blocked: bool,
+    /// The last word on marketing, and whether it was to stop it.
+    pub(super) marketing_stopped: (i64, bool),
     /// By sender.
-    wrote_at: BTreeMap<usize, i64>,
-    tickets: Vec<usize>,
+    pub(super) wrote_at: BTreeMap<usize, i64>,
+    pub(super) tickets: Vec<usize>,
+    /// What they were asked to confirm.
+    pub(super) asked: BTreeSet<usize>,
+    /// The look-up that is waited for.
+    pub(super) pending: Option<(usize, i64)>,
+    pub(super) answered_at: Option<i64>,
+    pub(super) is_looked_up: bool,
 }
 
 /// A right to send, as it was given out.
@@ -69,12 +79,20 @@ pub(super) struct Ticket {
     /// Whether nothing may be sent on it any more.
     pub(super) is_dead: bool,
     pub(super) is_open: bool,
+    pub(super) is_sent: bool,
 }
 
 /// Who watches.
 #[derive(Debug)]
 pub(super) struct Witness {
-    people: Vec<Person>,
+    pub(super) people: Vec<Person>,
+    /// Who turned out to be whom.
+    pub(super) merged_into: Vec<Option<u32>>,
+    pub(super) is_quiet: bool,
+    pub(super) is_twice: bool,
+    /// When look-ups were made, and when messages earned one.
+    pub(super) lookups: Vec<i64>,
+    pub(super) earned: Vec<i64>,
     pub(super) tickets: Vec<Ticket>,
     limits: [Option<u32>; PORTFOLIOS.len()],
     quality: [Quality; SENDERS.len()],
@@ -93,6 +111,11 @@ impl Witness {
     pub(super) fn new(people: u32, caps: &[(u32, u32)]) -> Self {
         Self {
             people: (0..people).map(|_| Person::default()).collect(),
+            merged_into: (0..people).map(|_| None).collect(),
+            is_quiet: false,
+            is_twice: false,
+            lookups: Vec::new(),
+            earned: Vec::new(),
             tickets: Vec::new(),
             limits: [None; PORTFOLIOS.len()],
             quality: [Quality::Green; SENDERS.len()],
@@ -105,8 +128,15 @@ impl Witness {
         }
     }
 
-    fn person(&mut self, person: u32) -> Option<&mut Person> {
-        self.people.get_mut(usize::try_from(person).ok()?)
+    pub(super) fn person(&mut self, person: u32) -> Option<&mut Person> {
+        let root = self.root(person);
+        self.people.get_mut(usize::try_from(root).ok()?)
+    }
+
+    pub(super) fn observed(&mut self, person: u32, at: i64) {
+        if let Some(known) = self.person(person) {
+            known.observed_at = Some(at);
+        }
     }
 
     pub(super) fn agreed(&mut self, person: u32, topic: usize, at: i64, days: Option<u32>) {
@@ -156,7 +186,7 @@ impl Witness {
 
     pub(super) fn stopped_marketing(&mut self, person: u32, is_stopped: bool, at: i64) {
         if let Some(known) = self.person(person) {
-            known.marketing_stopped = is_stopped;
+            known.marketing_stopped = (at, is_stopped);
         }
         if is_stopped {
             self.kill(person, |ticket| ticket.template.is_some_and(is_marketing), at);
@@ -207,8 +237,8 @@ impl Witness {
     }
 
     /// What is open of a person and fits must not be used any more.
-    fn kill(&mut self, person: u32, fits: impl Fn(&Ticket) -> bool, at: i64) {
-        let Some(place) = usize::try_from(person).ok() else { return };
+    pub(super) fn kill(&mut self, person: u32, fits: impl Fn(&Ticket) -> bool, at: i64) {
+        let Some(place) = usize::try_from(self.root(person)).ok() else { return };
         let Some(known) = self.people.get(place) else { return };
         for place in &known.tickets {
             if let Some(ticket) = self.tickets.get_mut(*place)
@@ -252,7 +282,7 @@ impl Witness {
         let tickets = recent.filter_map(|place| self.tickets.get(*place));
         let counts =
             |ticket: &&Ticket| ticket.counts && ticket.is_outside && now - DAY_MS < ticket.at;
-        tickets.filter(counts).map(|ticket| ticket.person).collect()
+        tickets.filter(counts).map(|ticket| self.root(ticket.person)).collect()
     }
 
     /// Takes a ticket down that was given out, and looks whether it should have been. Returns its
@@ -276,6 +306,7 @@ impl Witness {
             counts: true,
             is_dead: false,
             is_open: true,
+            is_sent: false,
         };
         let mut broken = Vec::new();
         self.look_at_person(&ticket, window, &mut broken);
@@ -306,8 +337,9 @@ impl Witness {
     }
 
     fn look_at_person(&self, ticket: &Ticket, window: bool, broken: &mut Vec<Broken>) {
-        let place = usize::try_from(ticket.person).unwrap_or(usize::MAX);
-        let Some(person) = self.people.get(place) else { return };
+        let place = |person: u32| usize::try_from(person).unwrap_or(usize::MAX);
+        let Some(person) = self.people.get(place(self.root(ticket.person))) else { return };
+        let moved_at = self.people.get(place(ticket.person)).and_then(|named| named.moved_at);
         if person.is_blocked {
             broken.push(("blocked", String::new()));
         }
@@ -316,6 +348,9 @@ impl Witness {
             let back = person.acts.iter().filter(|act| act.agrees).map(|act| act.at).max();
             if left.is_some() && back <= left {
                 broken.push(("session after a stop", format!("{left:?}")));
+            }
+            if moved_at.is_some() && back <= moved_at {
+                broken.push(("number changed", format!("{moved_at:?}")));
             }
             if !window {
                 broken.push(("session without a window", String::new()));
@@ -332,8 +367,14 @@ impl Witness {
         if person.changed_at.is_some() && person.confirmed_at.max(agreed) <= person.changed_at {
             broken.push(("identity changed", format!("{:?}", person.changed_at)));
         }
-        if is_marketing(topic) && person.marketing_stopped {
+        if moved_at.is_some() && agreed <= moved_at {
+            broken.push(("number changed", format!("{moved_at:?}")));
+        }
+        if is_marketing(topic) && person.marketing_stopped.1 {
             broken.push(("marketing stopped", String::new()));
+        }
+        if is_marketing(topic) {
+            self.look_at_hours(ticket.person, ticket.at, broken);
         }
     }
 
@@ -352,12 +393,13 @@ impl Witness {
 
     /// Looks at what was sent lately, this ticket included.
     fn look_at_pace(&self, ticket: &Ticket, broken: &mut Vec<Broken>) {
-        let place = usize::try_from(ticket.person).unwrap_or(usize::MAX);
+        let place = usize::try_from(self.root(ticket.person)).unwrap_or(usize::MAX);
         let Some(person) = self.people.get(place) else { return };
         let own = || person.tickets.iter().filter_map(|place| self.tickets.get(*place));
         let counts = || own().filter(|own| own.counts);
         let mut pair = 0;
-        for one in counts().rev().filter(|one| one.sender == ticket.sender) {
+        let is_pair = |one: &&Ticket| one.sender == ticket.sender && one.person == ticket.person;
+        for one in counts().rev().filter(is_pair) {
             pair += 1;
             if pair > PAIR_BURST + (ticket.at - one.at) / PAIR_MS {
                 broken.push(("pair pace", format!("{pair} since {}", one.at)));
@@ -383,8 +425,9 @@ impl Witness {
         for (count, days) in &self.caps {
             let since = ticket.at - i64::from(*days) * DAY_MS;
             let of_caps = |own: &&Ticket| own.template.is_some_and(is_marketing) && since < own.at;
-            if counts().filter(of_caps).count() > usize::try_from(*count).unwrap_or(usize::MAX) {
-                broken.push(("marketing cap", format!("{count} in {days} days")));
+            let sent: Vec<i64> = counts().filter(of_caps).map(|own| own.at).collect();
+            if sent.len() > usize::try_from(*count).unwrap_or(usize::MAX) {
+                broken.push(("marketing cap", format!("{count} in {days} days: {sent:?}")));
             }
         }
         self.look_at_yellow(ticket, portfolio, broken);
@@ -411,4 +454,4 @@ impl Witness {
 }
 
 /// A rule and what is known about how it was broken.
-type Broken = (&'static str, String);
+pub(super) type Broken = (&'static str, String);

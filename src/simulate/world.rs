@@ -16,10 +16,12 @@ use crate::domain::{
 
 use super::{
     business::{
-        CAPS, PORTFOLIOS, SENDERS, TEMPLATES, TOPICS, portfolio_id, portfolio_of, put_policy,
-        put_portfolio, put_sender, put_template, put_topic, sender_id, template_ref,
+        Asked, CAPS, PORTFOLIOS, SENDERS, TEMPLATES, TOPICS, portfolio_id, portfolio_of,
+        put_policy, put_portfolio, put_sender, put_template, put_topic, sender_id, template_ref,
     },
-    commands::{self, FAILURES_LEN, MadeUpError, TTL_MS, Text, contact, is_identity, number},
+    commands::{
+        self, Agreeing, FAILURES_LEN, MadeUpError, TTL_MS, Text, contact, is_identity, number,
+    },
     desk::Desk,
     plan::{Plan, Sabotage},
     schedule::{Calendar, Happening, OfBusiness},
@@ -29,7 +31,7 @@ use super::{
 
 /// Everything there is.
 pub(super) struct World {
-    plan: Plan,
+    pub(super) plan: Plan,
     pub(super) random: StdRng,
     pub(super) desk: Desk,
     pub(super) witness: Witness,
@@ -38,7 +40,11 @@ pub(super) struct World {
     /// Lines about the person that is traced.
     pub(super) traced: Vec<String>,
     pub(super) refusals: u64,
-    now: i64,
+    pub(super) now: i64,
+    /// Whom each look-up was about.
+    pub(super) lookups: Vec<u32>,
+    /// The last number that nobody had.
+    pub(super) numbers: u32,
     /// People the least limit is for.
     limit: u32,
     /// Messages from people so far.
@@ -54,13 +60,15 @@ impl World {
         let mut world = Self {
             plan,
             random,
-            desk: Desk::default(),
+            desk: Desk::new(plan.is_sabotaged(Sabotage::LooseBudget)),
             witness: Witness::new(plan.contacts, &CAPS),
             calendar: Calendar::default(),
             tally: Tally::default(),
             traced: Vec::new(),
             refusals: 0,
             now,
+            lookups: Vec::new(),
+            numbers: plan.contacts,
             limit: (plan.contacts / 10).max(6),
             texts: 0,
             identities: vec![0; people],
@@ -77,10 +85,9 @@ impl World {
         for template in 0..TEMPLATES.len() {
             world.put(put_template(template, "APPROVED")?);
         }
-        if plan.is_sabotaged(Sabotage::LooseCaps)
-            && let Some(loose) = put_policy(&[(50, 14)])
-        {
-            world.put(loose);
+        if plan.is_sabotaged(Sabotage::LooseCaps) {
+            let asked = Asked { caps: &[(50, 14)], is_quiet: false, is_twice: false };
+            world.put(put_policy(asked)?);
         }
         Ok(world)
     }
@@ -90,9 +97,13 @@ impl World {
         self.now = at.max(self.now.saturating_add(1));
         let at = self.now;
         match happening {
-            Happening::OptIn { person, topic, ago_ms } => {
-                self.opt_in(person, topic, at - ago_ms)?;
+            Happening::OptIn { person, topic, how, ago_ms } => {
+                self.opt_in(person, topic, how, at - ago_ms)?;
             }
+            Happening::Move { person } => self.moved(person)?,
+            Happening::Merge { from, into } => self.merged(from, into),
+            Happening::LookUp { people } => self.look_up(&people),
+            Happening::Answer { lookup } => self.answered(lookup),
             Happening::OptOut { person, topic, by_message } => {
                 self.opt_out(person, topic, by_message)?;
             }
@@ -172,12 +183,13 @@ impl World {
             OfBusiness::Limit { portfolio, divisor, by_webhook } => {
                 self.limit(portfolio, divisor, by_webhook)?;
             }
-            OfBusiness::Policy { caps } => {
+            OfBusiness::Policy { caps, is_quiet, is_twice } => {
                 self.witness.capped(&caps);
-                if !self.plan.is_sabotaged(Sabotage::LooseCaps)
-                    && let Some(policy) = put_policy(&caps)
-                {
-                    self.put(policy);
+                self.witness.ruled(is_quiet, is_twice);
+                let is_quiet = is_quiet && !self.plan.is_sabotaged(Sabotage::LooseHours);
+                let is_twice = is_twice && !self.plan.is_sabotaged(Sabotage::LooseSteps);
+                if !self.plan.is_sabotaged(Sabotage::LooseCaps) {
+                    self.put(put_policy(Asked { caps: &caps, is_quiet, is_twice })?);
                 }
             }
         }
@@ -206,7 +218,7 @@ impl World {
         Ok(())
     }
 
-    fn submit(&mut self, command: &Command) -> Result<Events, Refusal> {
+    pub(super) fn submit(&mut self, command: &Command) -> Result<Events, Refusal> {
         let now = Timestamp::from_unix_ms(self.now);
         let outcome = self.desk.submit(command, now);
         if let (Some(person), Ok(events)) = (self.plan.trace, &outcome) {
@@ -219,7 +231,7 @@ impl World {
     }
 
     /// Takes down which tickets were taken back, and looks for any that should have been.
-    fn settle(&mut self, events: Result<Events, Refusal>) {
+    pub(super) fn settle(&mut self, events: Result<Events, Refusal>) {
         for (_, event) in events.unwrap_or_default() {
             if let Event::TicketVoided { ticket, .. } = event
                 && let Some(known) = self.witness.voided(commands::place_of(ticket))
@@ -240,7 +252,11 @@ impl World {
         self.submit_and_settle(&Command::Registry(Box::new(command)));
     }
 
-    fn hear(&mut self, sender: Option<usize>, fact: HeardFact) -> Result<(), MadeUpError> {
+    pub(super) fn hear(
+        &mut self,
+        sender: Option<usize>,
+        fact: HeardFact,
+    ) -> Result<(), MadeUpError> {
         let sender = sender.map(sender_id).transpose()?;
         let command = commands::heard(Timestamp::from_unix_ms(self.now), sender, fact);
         self.submit_and_settle(&command);
@@ -272,12 +288,28 @@ impl World {
         }
     }
 
-    fn opt_in(&mut self, person: u32, topic: usize, at: i64) -> Result<(), MadeUpError> {
+    fn opt_in(
+        &mut self,
+        person: u32,
+        topic: usize,
+        how: Agreeing,
+        at: i64,
+    ) -> Result<(), MadeUpError> {
         let days = TOPICS.get(topic).and_then(|(_, _, days)| *days);
-        let events = self.submit(&commands::opt_in(person, topic, Timestamp::from_unix_ms(at))?);
+        let is_lost = how == Agreeing::Asked && self.plan.is_sabotaged(Sabotage::LooseSteps);
+        let told = if is_lost { Agreeing::Plainly } else { how };
+        let at_ms = Timestamp::from_unix_ms(at);
+        let events = self.submit(&commands::opt_in(person, topic, told, at_ms)?);
         if events.is_ok() {
             self.tally.opt_ins += 1;
-            self.witness.agreed(person, topic, at, days);
+            let has_proof = how == Agreeing::Confirming;
+            if how != Agreeing::Asked
+                && self.witness.is_confirmed(person, topic, has_proof, self.now)
+            {
+                self.witness.agreed(person, topic, at, days);
+            } else {
+                self.witness.asked(person, topic);
+            }
         }
         self.settle(events);
         Ok(())
@@ -319,13 +351,15 @@ impl World {
     }
 
     fn hash(&self, person: u32) -> Box<str> {
+        let person = self.witness.root(person);
         let place = usize::try_from(person).unwrap_or(usize::MAX);
         let changes = self.identities.get(place).copied().unwrap_or_default();
-        format!("hash-{changes}").into()
+        format!("hash-{person}-{changes}").into()
     }
 
     /// A hash is seen that nobody had before; of somebody without any, the first one just before.
     fn identity(&mut self, person: u32) {
+        let person = self.witness.root(person);
         let place = usize::try_from(person).unwrap_or(usize::MAX);
         let is_first = self.identities.get(place) == Some(&0);
         for is_change in if is_first { &[false, true][..] } else { &[true] } {
@@ -342,6 +376,7 @@ impl World {
                 self.identities.get_mut(place).into_iter().for_each(|changes| *changes -= 1);
                 return;
             }
+            self.witness.observed(person, self.now);
             if *is_change {
                 self.witness.changed(person, self.now);
             }
@@ -450,6 +485,7 @@ impl World {
         match events {
             Ok(_) => {
                 known.is_open = false;
+                self.witness.sent(ticket, self.now);
                 self.tally.committed += 1;
                 if is_dead {
                     let detail = "its ticket was taken back".to_owned();
@@ -480,6 +516,9 @@ impl World {
         let events = self.submit(&commands::delivery(place, &ticket, failed, at)?);
         if let Some(known) = self.witness.tickets.get_mut(place).filter(|_| events.is_ok()) {
             (known.counts, known.is_open) = (failed.is_none(), false);
+        }
+        if failed.is_none() && events.is_ok() {
+            self.witness.sent(place, self.now);
         }
         if failed.is_some_and(is_identity) {
             self.witness.changed(ticket.person, self.now);

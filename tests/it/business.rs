@@ -249,6 +249,7 @@ pub(crate) fn opt_in_of(person: Person, topics: &[&str], at: Option<i64>) -> Opt
         evidence: Evidence::new(),
         captured_at: at.map(Timestamp::from_unix_ms),
         awaits_confirmation: false,
+        basis: izin::policy::ConsentBasis::Express,
     }
 }
 

@@ -12,7 +12,9 @@ use izin::{
         registry::Statement,
         time::{DAY_MS, Timestamp},
     },
-    export::{Chunk, ConsentFilter, Consents, ExportError, Format, LedgerEntries, Sink, channel},
+    export::{
+        Chunk, ConsentFilter, Consents, ExportError, Format, LedgerEntries, Seen, Sink, channel,
+    },
     ledger::{entry::commitment, log::LogReader as _},
     store::{Applier, Store, StoreReader},
 };
@@ -87,9 +89,13 @@ fn collect(chunks: &mut mpsc::Receiver<Chunk>) -> Result<String, ExportError> {
     Ok(String::from_utf8(bytes).unwrap())
 }
 
+fn seen() -> Seen {
+    Box::new(|_, record, now| record.standing(now))
+}
+
 fn consents(reader: &StoreReader, filter: ConsentFilter, format: Format) -> (u64, String) {
     let now = Timestamp::from_unix_ms(START + 40 * DAY_MS);
-    let consents = Consents::new(reader.clone(), filter, now);
+    let consents = Consents::new(reader.clone(), seen(), filter, now);
     assert_eq!(consents.as_of(), reader.applied());
     let (count, text) = taken(move |sink| consents.run(format, sink));
     (count, text.unwrap())
@@ -223,7 +229,7 @@ fn a_listener_that_leaves_ends_the_work_and_a_slow_one_is_waited_for() {
     assert!(text.len() > 10 * 64 * 1_024, "more than the queue holds");
 
     let now = Timestamp::from_unix_ms(START);
-    let export = Consents::new(reader, ConsentFilter::default(), now);
+    let export = Consents::new(reader, seen(), ConsentFilter::default(), now);
     let (sink, mut chunks) = channel();
     let producer = thread::spawn(move || export.run(Format::Ndjson, sink));
     assert!(chunks.blocking_recv().unwrap().is_ok());
@@ -243,7 +249,7 @@ fn a_document_that_cannot_be_read_ends_the_export_with_an_error() {
         Store::open(&business.database(), 1 << 20, business.reader().as_ref()).unwrap();
     let reader = store.reader(business.sealer.clone());
     let now = Timestamp::from_unix_ms(START);
-    let export = Consents::new(reader, ConsentFilter::default(), now);
+    let export = Consents::new(reader, seen(), ConsentFilter::default(), now);
     let (count, text) = taken(move |sink| export.run(Format::Csv, sink));
     assert_eq!(count, 0);
     assert!(matches!(text, Err(ExportError::Store(_))));

@@ -31,11 +31,15 @@ fn no_rule_is_broken_and_every_rule_was_needed() {
         "blocked",
         "frequency_cap",
         "identity_changed",
+        "lookup_budget",
         "marketing_stopped",
         "messaging_limit",
         "never_asked",
+        "number_changed",
         "pair_rate",
+        "pending",
         "quality_brake",
+        "quiet_hours",
         "sender_halted",
         "session_window_closed",
         "template_paused",
@@ -59,6 +63,11 @@ fn whatever_goes_wrong_is_seen() {
         (Sabotage::LooseLimits, &["messaging limit"]),
         (Sabotage::LooseCaps, &["marketing cap"]),
         (Sabotage::LostQuality, &["marketing of red quality", "marketing of yellow quality"]),
+        (Sabotage::LostMoves, &["number changed"]),
+        (Sabotage::LostMerges, &["no consent"]),
+        (Sabotage::LooseHours, &["quiet hours"]),
+        (Sabotage::LooseSteps, &["no consent"]),
+        (Sabotage::LooseBudget, &["look-ups beyond the budget"]),
     ] {
         let (report, out) = play(Plan { sabotage: Some(sabotage), contacts: 200, ..PLAN });
         for rule in expected {

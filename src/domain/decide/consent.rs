@@ -2,27 +2,34 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{
-    command::{NumberIdentifier, OptIn, OptOut, Person},
-    consent::{Act, Consent, ConsentStatus, Consents, Standing, TopicIx},
-    contact::Contact,
-    decide::{
-        Events, Rules,
-        hearing::{NUMBER_CHANGED, followers},
-        not_future,
-        person::{Found, apart, claimed, find_or_add},
-        spelling::{self, OTHER_SPELLING, Stop},
-        upcoming, void_tickets,
+use crate::{
+    domain::{
+        command::{NumberIdentifier, OptIn, OptOut, Person},
+        consent::{Act, Consent, ConsentStatus, Consents, Standing, TopicIx},
+        contact::Contact,
+        decide::{
+            Events, Rules,
+            hearing::{NUMBER_CHANGED, followers},
+            not_future,
+            person::{Found, apart, claimed, find_or_add},
+            spelling::{self, OTHER_SPELLING, Stop},
+            upcoming, void_tickets,
+        },
+        eligibility::consent_ends,
+        entry::{Seq, Subject},
+        event::{Event, Evidence, OptedIn, OptedOut, StatementShown, TopicOutcome},
+        names::TopicId,
+        refusal::Refusal,
+        registry::Statement,
+        state::Draft,
+        ticket::{Ticket, VoidCause},
+        time::{DAY_MS, Timestamp},
     },
-    entry::{Seq, Subject},
-    event::{Event, Evidence, OptedIn, OptedOut, StatementShown, TopicOutcome},
-    names::TopicId,
-    refusal::Refusal,
-    registry::Statement,
-    state::Draft,
-    ticket::{Ticket, VoidCause},
-    time::{DAY_MS, Timestamp},
+    policy::{self, ConsentBasis},
 };
+
+/// What taking back is.
+pub(super) const TOOK_BACK: (Act, ConsentBasis) = (Act::TookBack, ConsentBasis::Express);
 
 /// An opt-in is always recorded; what it changes depends on what came after it.
 pub(super) fn opt_in(
@@ -36,9 +43,9 @@ pub(super) fn opt_in(
     let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
     if is_unconfirmed(draft, &found, opt_in, &claim, now) {
         let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
-        events.push((found.subject, agreed(&found, &opt_in, claim, now)));
+        events.push((found.subject, agreed(draft, &found, &opt_in, claim, now)));
     } else {
-        events.push((found.subject, agreed(&found, opt_in, claim, now)));
+        events.push((found.subject, agreed(draft, &found, opt_in, claim, now)));
     }
     Ok(events)
 }
@@ -55,7 +62,7 @@ pub(super) fn add_opt_in_of(
 ) -> Result<(), Refusal> {
     let claim = claim(draft, rules, opt_in, now)?;
     let claim = Claim { identity_hash: identity_hash.map(Box::from), ..claim };
-    events.push((found.subject, agreed(found, opt_in, claim, now)));
+    events.push((found.subject, agreed(draft, found, opt_in, claim, now)));
     Ok(())
 }
 
@@ -68,24 +75,55 @@ fn is_unconfirmed(
     claim: &Claim,
     now: Timestamp,
 ) -> bool {
-    let named = opt_in.person.number.as_ref().map(|number| number.home);
-    let home = found.known.map(|known| known.home).or(named).unwrap_or_default();
-    let registry = draft.registry();
     claim.topics.iter().any(|(id, ix, _)| {
-        let Some((_, topic)) = registry.topic(id) else { return false };
-        let rules = registry.policy().policy.rules(home.country, topic.value.category.into());
-        let is_confirmed = match found.consents.standing(*ix, now).status {
-            ConsentStatus::Granted => true,
-            ConsentStatus::Pending => !opt_in.evidence.is_empty(),
+        let Some(rules) = rules_about(draft, found, opt_in, id) else { return false };
+        let standing = found.consents.standing(*ix, now);
+        let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
+        let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
+        let is_confirmed = match standing.status {
+            ConsentStatus::Granted if repeats => true,
+            ConsentStatus::Granted | ConsentStatus::Pending => confirms,
             // They withdrew, came back, and were asked since.
-            ConsentStatus::Withdrawn => {
-                let withdrew_at = found.consents.standing(*ix, now).at;
-                found.consents.question(*ix) > withdrew_at && !opt_in.evidence.is_empty()
-            }
+            ConsentStatus::Withdrawn => found.consents.question(*ix) > standing.at && confirms,
             ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
         };
         rules.double_opt_in.is_some() && !is_confirmed
     })
+}
+
+/// Returns what policy asks for about a topic where this person is at home.
+fn rules_about<'d>(
+    draft: &'d Draft<'_>,
+    found: &Found<'_>,
+    opt_in: &OptIn,
+    topic: &TopicId,
+) -> Option<&'d policy::Rules> {
+    let named = opt_in.person.number.as_ref().map(|number| number.home);
+    let home = found.known.map(|known| known.home).or(named).unwrap_or_default();
+    let registry = draft.registry();
+    let (_, topic) = registry.topic(topic)?;
+    Some(registry.policy().policy.rules(home.country, topic.value.category.into()))
+}
+
+/// Returns what stands already where both it and the opt-in are implied, and it lasts longer: an
+/// inquiry takes nothing from somebody who bought something.
+fn outlasting(
+    (draft, found, opt_in): (&Draft<'_>, &Found<'_>, &OptIn),
+    (id, ix): (&TopicId, TopicIx),
+    expires_at: Option<Timestamp>,
+    at: Timestamp,
+) -> Option<Consent> {
+    let known = found.consents.deciding(ix)?;
+    if opt_in.basis.is_express() || known.basis.is_express() || known.act != Act::Agreed {
+        return None;
+    }
+    let rules = rules_about(draft, found, opt_in, id)?;
+    let ends = |basis, at: Timestamp, own: Timestamp| {
+        consent_ends(rules, basis, at).map_or(own, |(end, _)| own.min(end))
+    };
+    let ours = ends(known.basis, known.at, known.expires_at);
+    let theirs = ends(opt_in.basis, at, expires_at.unwrap_or(Timestamp::NEVER));
+    (ours > theirs).then_some(known)
 }
 
 /// What an opt-in names, looked up.
@@ -107,14 +145,25 @@ fn claim(
     Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)?, identity_hash: None })
 }
 
-fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Event {
+fn agreed(
+    draft: &Draft<'_>,
+    found: &Found<'_>,
+    opt_in: &OptIn,
+    claim: Claim,
+    now: Timestamp,
+) -> Event {
     let Claim { captured_at, topics, statement, identity_hash } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        outcome(&found.consents, id, *ix, act, captured_at, expires_at, now)
+        let of = (draft, found, opt_in);
+        if let Some(known) = outlasting(of, (id, *ix), expires_at, captured_at) {
+            return TopicOutcome::of(id, &known.standing(now), captured_at);
+        }
+        let act = (act, opt_in.basis);
+        outcome(&found.consents, (id, *ix), act, captured_at, expires_at, now)
     });
     Event::OptedIn(Box::new(OptedIn {
         number: opt_in.person.number.as_ref().map(|number| number.number.clone()),
@@ -122,6 +171,7 @@ fn agreed(found: &Found<'_>, opt_in: &OptIn, claim: Claim, now: Timestamp) -> Ev
         topics: outcomes.collect(),
         captured_at,
         awaits_confirmation: opt_in.awaits_confirmation,
+        basis: opt_in.basis,
         source: opt_in.source.clone(),
         statement,
         evidence: opt_in.evidence.clone(),
@@ -246,7 +296,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             None => known_topics(draft, consents),
         };
         let outcomes =
-            topics.iter().map(|(id, ix)| outcome(consents, id, *ix, Act::TookBack, at, None, now));
+            topics.iter().map(|(id, ix)| outcome(consents, (id, *ix), TOOK_BACK, at, None, now));
         let spellings = spelling::weak_of(draft, subject, known, weak);
         let seq = upcoming(draft, self.events);
         let event = OptedOut {
@@ -299,31 +349,36 @@ pub(super) fn outcome_of(topic: &TopicId, act: &Consent, now: Timestamp) -> Topi
 /// What `act` leaves one topic at, without changing anything.
 pub(super) fn outcome(
     consents: &Consents,
-    topic: &TopicId,
-    ix: TopicIx,
-    act: Act,
+    (topic, ix): (&TopicId, TopicIx),
+    act: (Act, ConsentBasis),
     at: Timestamp,
     expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> TopicOutcome {
-    let topic = topic.clone();
     if !consents.would_decide(ix, act, at) {
-        let standing = consents.standing(ix, now);
-        return TopicOutcome {
-            topic,
-            status: standing.status,
-            at: standing.at.unwrap_or(at),
-            expires_at: standing.expires_at,
-            seq: standing.seq,
-        };
+        return TopicOutcome::of(topic, &consents.standing(ix, now), at);
     }
-    let status = match act {
+    let topic = topic.clone();
+    let status = match act.0 {
         Act::Asked => ConsentStatus::Pending,
         Act::Agreed if expires_at.is_some_and(|end| end <= now) => ConsentStatus::Expired,
         Act::Agreed => ConsentStatus::Granted,
         Act::TookBack => ConsentStatus::Withdrawn,
     };
     TopicOutcome { topic, status, at, expires_at, seq: None }
+}
+
+impl TopicOutcome {
+    /// What another act left a topic at, which this one at `at` does not change.
+    fn of(topic: &TopicId, standing: &Standing, at: Timestamp) -> Self {
+        Self {
+            topic: topic.clone(),
+            status: standing.status,
+            at: standing.at.unwrap_or(at),
+            expires_at: standing.expires_at,
+            seq: standing.seq,
+        }
+    }
 }
 
 type FoundTopic = (TopicId, TopicIx, Option<u32>);

@@ -67,10 +67,10 @@ fn absorb(
     let (ours, theirs) = (kept.details(), lost.details());
     let acts = stricter_acts(&kept.consents, &lost.consents, now);
     let topics = acts.into_iter().filter_map(|consent| {
-        let Consent { topic, act, at, expires_at, seq, by } = consent;
+        let Consent { topic, act, basis, at, expires_at, seq, by } = consent;
         let topic = draft.registry().topic_id(topic)?.clone();
         let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
-        Some(TopicLeft { topic, act, at, expires_at, seq, by })
+        Some(TopicLeft { topic, act, basis, at, expires_at, seq, by })
     });
     let full_stop = latest_stop(&kept.consents, &lost.consents);
     let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
@@ -138,7 +138,7 @@ fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
 }
 
 /// Withdrawn before expired before pending before granted. Of two withdrawals the later, which
-/// more claims lose against; of two agreements the one that ends first or else is older, which a
+/// more claims lose against; of two agreements the one that is only implied, that ends first or else is older, which a
 /// change of identity suspends sooner. What a withdrawal from everything is later than does not
 /// stand beside it, whichever side it came from.
 fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timestamp) -> Consent {
@@ -156,7 +156,8 @@ fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timesta
             Act::Asked | Act::Agreed => consent.is_ended_by(stop),
         })
     };
-    let age = |act: Consent| (is_overtaken(act), act.expires_at, act.at, act.seq);
+    let age =
+        |act: Consent| (is_overtaken(act), act.basis.is_express(), act.expires_at, act.at, act.seq);
     let theirs_win = match rank(&theirs).cmp(&rank(&ours)) {
         Ordering::Less => false,
         Ordering::Greater => true,
@@ -255,6 +256,11 @@ mod tests {
 
     const PROMOTIONS: TopicIx = TopicIx(0);
 
+    fn act_of(act: Act, at: Timestamp, expires_at: Timestamp, seq: u64) -> Consent {
+        let (topic, basis) = (PROMOTIONS, crate::policy::ConsentBasis::Express);
+        Consent { topic, act, basis, at, expires_at, seq: Seq(seq), by: None }
+    }
+
     fn named(key: u128) -> ContactRef {
         ContactRef::Key(ContactKey::from_bits(key))
     }
@@ -284,14 +290,7 @@ mod tests {
         let act = |act, expires_at| {
             let mut consents = Consents::default();
             let at = at(10);
-            consents.fold_act(Consent {
-                topic: PROMOTIONS,
-                act,
-                at,
-                expires_at,
-                seq: Seq(1),
-                by: None,
-            });
+            consents.fold_act(act_of(act, at, expires_at, 1));
             consents
         };
         let mut left = act(Act::Agreed, Timestamp::NEVER);
@@ -325,25 +324,11 @@ mod tests {
     fn being_asked_does_not_stand_beside_a_full_stop_of_the_other_side() {
         let mut asked = Consents::default();
         let (act, expires_at) = (Act::Asked, Timestamp::NEVER);
-        asked.fold_act(Consent {
-            topic: PROMOTIONS,
-            act,
-            at: at(30),
-            expires_at,
-            seq: Seq(3),
-            by: None,
-        });
+        asked.fold_act(act_of(act, at(30), expires_at, 3));
         let mut agreed = Consents::default();
         agreed.fold_full_stop(FullStop { at: at(10), seq: Seq(1) });
         let act = Act::Agreed;
-        agreed.fold_act(Consent {
-            topic: PROMOTIONS,
-            act,
-            at: at(20),
-            expires_at,
-            seq: Seq(2),
-            by: None,
-        });
+        agreed.fold_act(act_of(act, at(20), expires_at, 2));
         for (ours, theirs) in [(&asked, &agreed), (&agreed, &asked)] {
             let acts = stricter_acts(ours, theirs, at(100));
             assert_eq!(acts, [FullStop { at: at(10), seq: Seq(1) }.about(PROMOTIONS)]);

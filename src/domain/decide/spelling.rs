@@ -12,7 +12,7 @@ use crate::domain::{
     contact::Contact,
     decide::{
         Events,
-        consent::{known_topics, outcome},
+        consent::{TOOK_BACK, known_topics, outcome},
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
@@ -87,7 +87,7 @@ impl Stop<'_> {
         let Some(topics) = self.changes(draft, consents) else { return };
         let at = self.at;
         let outcomes =
-            topics.iter().map(|(id, ix)| outcome(consents, id, *ix, Act::TookBack, at, None, now));
+            topics.iter().map(|(id, ix)| outcome(consents, (id, *ix), TOOK_BACK, at, None, now));
         let kind = self.via.into();
         let event = OptedOut {
             number: None,
@@ -120,7 +120,7 @@ impl Stop<'_> {
         };
         let is_newer = |ix: TopicIx| match consents.deciding(ix) {
             Some(known) if known.act == Act::TookBack => known.at < self.at,
-            Some(_) | None => consents.would_decide(ix, Act::TookBack, self.at),
+            Some(_) | None => consents.would_decide(ix, TOOK_BACK, self.at),
         };
         let topics: Vec<_> = topics.iter().filter(|(_, ix)| is_newer(*ix)).cloned().collect();
         (!topics.is_empty()).then_some(topics)

@@ -3,7 +3,9 @@
 //! A question is resolved once against the registry and then judged for any number of contacts.
 //! Pure: time is an argument, and every failing reason is given, not only the first.
 
+mod deadline;
 mod known;
+mod lasting;
 mod pace;
 
 use std::sync::Arc;
@@ -11,7 +13,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use self::{
+    deadline::stop_due,
     known::Known,
+    lasting::{consent_ends, seen_at_home, under_policy},
     pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until, yellow_left},
 };
 
@@ -400,11 +404,10 @@ impl Resolved {
             Some(contact) => {
                 self.judge_contact(contact, key, &mut hits);
                 standing = topic.map(|topic| self.standing(contact, topic, now));
-                if let Some(known) = standing.as_mut().filter(|known| known.is_granted())
-                    && let Some((end, rule)) = self.outdated(contact.home, known.at, now)
-                {
-                    (known.status, known.expires_at) = (ConsentStatus::Expired, Some(end));
-                    grounds.push((Reason::Expired, rule.clone()));
+                if let Some(known) = &mut standing {
+                    let (seen, rule) = under_policy(*known, self.rules(contact.home, now), now);
+                    *known = seen;
+                    grounds.extend(rule.map(|rule| (Reason::Expired, rule.clone())));
                 }
                 window_closes_at = self.window_closes_at(contact);
                 if self.kind == MessageKind::Session

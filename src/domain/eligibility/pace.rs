@@ -6,7 +6,10 @@ use crate::{
     domain::{
         absorbed::Mark,
         contact::Contact,
-        eligibility::{Hit, Hits, Known, Resolved, Verdict},
+        eligibility::{
+            Hit, Hits, Known, Resolved, Verdict,
+            deadline::{Overdue, overdue},
+        },
         home::Home,
         names::{PortfolioId, SenderId},
         pace::{Counted, UsageKey, capped_until, is_counted},
@@ -170,18 +173,6 @@ impl Resolved {
         self.pace.policy.rules(home.country, category)
     }
 
-    /// Returns by which rule, and since when, an agreement is too old.
-    pub(super) fn outdated(
-        &self,
-        home: Home,
-        agreed_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<(Timestamp, &RuleRef)> {
-        let limit = self.rules(home, now).consent_expiry_days.as_ref()?;
-        let end = agreed_at?.plus_ms(i64::from(limit.amount).saturating_mul(DAY_MS));
-        (end <= now).then_some((end, &limit.rule))
-    }
-
     /// Returns whether the message would take room of the portfolio's limit.
     pub fn takes_room(&self, contact: Option<&Contact>, verdict: &Verdict, now: Timestamp) -> bool {
         let Some(portfolio) = &self.pace.portfolio else { return false };
@@ -200,7 +191,7 @@ impl Resolved {
     ) {
         let rules = self.rules(contact.home, now);
         self.judge_country(contact, rules, (hits, grounds));
-        self.judge_held_back(contact, is_open, now, hits);
+        self.judge_held_back(contact, is_open, now, (hits, grounds));
         self.judge_caps(contact, rules, now, (hits, grounds));
         judge_hours(contact, rules, now, (hits, grounds));
         hits.extend(self.pace.brake.hit(Reason::QualityBrake).filter(|_| self.is_marketing(now)));
@@ -237,9 +228,21 @@ impl Resolved {
         }
     }
 
-    fn judge_held_back(&self, contact: &Contact, is_open: bool, now: Timestamp, hits: &mut Hits) {
+    /// What people have yet to decide comes before what WhatsApp said: waiting does not end it.
+    fn judge_held_back(
+        &self,
+        contact: &Contact,
+        is_open: bool,
+        now: Timestamp,
+        (hits, grounds): (&mut Hits, &mut Grounds),
+    ) {
         let told = contact.details().told();
-        if let Some(held) = told.held_back.filter(|held| self.is_marketing(now) && now < held.until)
+        let undecided = self.is_marketing(now).then(|| overdue(&self.pace.policy, contact, now));
+        if let Some(Overdue { since, review, rule }) = undecided.flatten() {
+            hits.push(Hit::at(Reason::MarketingCooldown, Some(since), Some(review.seq)));
+            grounds.push((Reason::MarketingCooldown, rule));
+        } else if let Some(held) =
+            told.held_back.filter(|held| self.is_marketing(now) && now < held.until)
         {
             let retry_at = (held.until != Timestamp::NEVER).then_some(held.until);
             let hit = Hit::at(Reason::MarketingCooldown, Some(held.mark.at), Some(held.mark.seq));

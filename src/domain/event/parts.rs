@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    consent::ConsentStatus,
-    entry::Seq,
-    event::skip::is_false,
-    ids::TicketId,
-    incident::IncidentKind,
-    key::{ContactKey, MessageKey},
-    names::{Language, PortfolioId, SenderId, StatementId, TopicId},
-    phone::PhoneNumber,
-    registry::{Category, TemplateRef},
-    ticket::MessageKind,
-    time::Timestamp,
+use crate::{
+    domain::{
+        consent::ConsentStatus,
+        entry::Seq,
+        event::skip::is_false,
+        ids::TicketId,
+        incident::IncidentKind,
+        key::{ContactKey, MessageKey},
+        names::{Language, PortfolioId, SenderId, StatementId, TopicId},
+        phone::PhoneNumber,
+        registry::{Category, TemplateRef},
+        ticket::MessageKind,
+        time::Timestamp,
+    },
+    policy::ConsentBasis,
 };
 
 /// Where an act came from, as the caller tells it.
@@ -137,6 +140,9 @@ pub struct OptedIn {
     /// Whether it only counts once the person confirms.
     #[serde(default)]
     pub awaits_confirmation: bool,
+    /// What it rests on.
+    #[serde(default, skip_serializing_if = "ConsentBasis::is_unsaid")]
+    pub basis: ConsentBasis,
     /// Where it came from.
     pub source: Source,
     /// What was shown.

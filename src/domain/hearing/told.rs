@@ -47,6 +47,9 @@ pub struct Told {
     /// Reviews of what the person wrote that nobody has decided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Seq>,
+    /// Of those, the ones that may be a STOP: when it was written, and the review.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Mark>,
     /// The review opened because identifiers of this contact and another came together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Seq>,
@@ -259,6 +262,7 @@ impl Told {
         followed: None,
         doubted: None,
         reviews: Vec::new(),
+        stops: Vec::new(),
         conflict: None,
         held_back: None,
         experiment: None,
@@ -428,6 +432,8 @@ impl Told {
         joined.doubted = Mark::later(ours.doubted, theirs.doubted);
         joined.reviews.extend(&theirs.reviews);
         joined.reviews.sort_unstable();
+        joined.stops.extend(&theirs.stops);
+        joined.stops.sort_unstable_by_key(|mark| mark.seq);
         joined.conflict = ours.conflict.or(theirs.conflict);
         if let Some(HeldBack { until, mark }) = theirs.held_back {
             joined.fold_hold(until, mark);

@@ -89,10 +89,11 @@ impl Draft<'_> {
     fn consents_left(&self, event: &Absorbed) -> Consents {
         let registry = self.registry();
         let acts = event.topics.iter().filter_map(|left| {
-            let TopicLeft { topic, act, at, expires_at, seq, by } = left;
+            let TopicLeft { topic, act, basis, at, expires_at, seq, by } = left;
             let (topic, _) = registry.topic(topic)?;
+            let (act, basis, at, seq, by) = (*act, *basis, *at, *seq, *by);
             let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-            Some(Consent { topic, act: *act, at: *at, expires_at, seq: *seq, by: *by })
+            Some(Consent { topic, act, basis, at, expires_at, seq, by })
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let asked = event.questions.iter();

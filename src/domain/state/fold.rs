@@ -4,21 +4,24 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    consent::{Act, Consent, ConsentStatus, FullStop},
-    contact::{Contact, Lookup, LookupState, PendingLookup},
-    entry::{Seq, Subject},
-    event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
-    hearing::Step,
-    home::Home,
-    identity::{Identity, IdentityTag},
-    ids::{LookupId, TicketId},
-    key::{ContactKey, MessageKey},
-    lookup_job::{JobAnswer, LookupJobs},
-    registry::{Put, Registry, StatementVersion},
-    state::{Done, Draft, OpenLookup, hearing::fold_reported},
-    ticket::{Ticket, TicketState},
-    time::Timestamp,
+use crate::{
+    domain::{
+        consent::{Act, Consent, ConsentStatus, FullStop},
+        contact::{Contact, Lookup, LookupState, PendingLookup},
+        entry::{Seq, Subject},
+        event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+        hearing::Step,
+        home::Home,
+        identity::{Identity, IdentityTag},
+        ids::{LookupId, TicketId},
+        key::{ContactKey, MessageKey},
+        lookup_job::{JobAnswer, LookupJobs},
+        registry::{Put, Registry, StatementVersion},
+        state::{Done, Draft, OpenLookup, hearing::fold_reported},
+        ticket::{Ticket, TicketState},
+        time::Timestamp,
+    },
+    policy::ConsentBasis,
 };
 
 impl Draft<'_> {
@@ -239,6 +242,7 @@ impl Draft<'_> {
 
     fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
+        let (basis, at) = (event.basis, event.captured_at);
         for outcome in &event.topics {
             // An act that decided nothing is in the ledger, and changes nothing here but that a
             // question may be answered later.
@@ -251,7 +255,7 @@ impl Draft<'_> {
             }
             let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
             let by = event.identity_hash.as_deref().map(IdentityTag::of);
-            let consent = Consent { topic, act, at: event.captured_at, expires_at, seq, by };
+            let consent = Consent { topic, act, basis, at, expires_at, seq, by };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
             }
@@ -272,7 +276,8 @@ impl Draft<'_> {
         for outcome in &event.topics {
             let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             let expires_at = Timestamp::NEVER;
-            let consent = Consent { topic, act: Act::TookBack, at, expires_at, seq, by: None };
+            let (act, basis) = (Act::TookBack, ConsentBasis::Express);
+            let consent = Consent { topic, act, basis, at, expires_at, seq, by: None };
             if outcome.status == ConsentStatus::Withdrawn
                 && let Some(contact) = self.contact_mut(subject)
             {

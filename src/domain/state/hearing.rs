@@ -90,9 +90,13 @@ impl Draft<'_> {
             } else {
                 told.reviews.push(seq);
             }
+            if opened.scope.is_some() {
+                told.stops.push(Mark { at: opened.happened_at, seq });
+            }
         } else if let Event::ReviewDecided { review, .. } = event {
             let told = details.told_mut();
             told.reviews.retain(|open| open != review);
+            told.stops.retain(|open| open.seq != *review);
             told.conflict.take_if(|open| *open == *review);
         }
     }

@@ -58,7 +58,8 @@ pub struct BatchBody<'a> {
     /// How much to say about each: `full`, the default, `reasons`, or `totals` for none.
     #[serde(default)]
     detail: Detail,
-    /// A moment in the past, as it was then. Not for streams.
+    /// A moment in the past, as it was then; the margin before a window closes, a setting of the
+    /// service, is today's. Not for streams.
     #[schema(format = DateTime)]
     at: Option<Cow<'a, str>>,
 }

@@ -10,6 +10,7 @@ use crate::{
         absorbed::Mark,
         consent::ConsentStatus,
         contact::{Contact, LookupState},
+        eligibility::seen_at_home,
         entry::{Seq, Subject},
         hearing::Told,
         ids::ContactId,
@@ -18,6 +19,7 @@ use crate::{
         time::Timestamp,
     },
     http::{v1::decision::ConsentBody, wire::Moment},
+    policy::ConsentBasis,
 };
 
 /// One person.
@@ -85,6 +87,8 @@ struct OwnedConsent {
     granted_at: Option<Moment>,
     expires_at: Option<Moment>,
     seq: Option<Seq>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<ConsentBasis>,
     suspended: bool,
 }
 
@@ -202,6 +206,7 @@ pub(super) fn describe(
     let consents = contact.consents.topics().filter_map(|ix| {
         let topic = registry.topic_id(ix)?;
         let standing = contact.consents.standing(ix, now);
+        let standing = seen_at_home(standing, contact.home, (registry, topic), now);
         let body = ConsentBody::of(topic.as_str(), &standing);
         let is_former = change
             .is_some_and(|change| !contact.consents.has_registered_since(Some(ix), change))
@@ -213,6 +218,7 @@ pub(super) fn describe(
             granted_at: body.granted_at,
             expires_at: body.expires_at,
             seq: body.seq,
+            basis: body.basis,
             suspended,
         })
     });

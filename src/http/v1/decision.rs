@@ -9,10 +9,15 @@ use crate::{
         eligibility::{Hit, Resolved, Verdict},
         entry::Seq,
         ids::ContactId,
+        reason::Reason,
         ticket::MessageKind,
     },
     http::wire::{ContactName, Moment},
+    policy::ConsentBasis,
 };
+
+/// What lifts a hold on marketing that nobody but people can lift.
+const DECIDE_FIRST: &str = "Decide the review named by `seq`: what the person wrote may be a STOP.";
 
 /// One decision, with everything needed to understand it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,6 +83,11 @@ pub struct ConsentBody<'a> {
     /// The entry that recorded the deciding act.
     #[schema(value_type = Option<u64>)]
     pub seq: Option<Seq>,
+    /// What the agreement rests on, where the person did not say it themself: `implied_purchase`,
+    /// `implied_inquiry` or `implied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub basis: Option<ConsentBasis>,
 }
 
 /// The 24 hours after a person's message.
@@ -113,13 +123,16 @@ impl ReasonBody {
     fn of(hit: &Hit, verdict: &Verdict) -> Self {
         let grounds = verdict.grounds.iter().filter(|(reason, _)| *reason == hit.reason);
         let row = hit.reason.row();
+        // What a rule holds back is not what WhatsApp does.
+        let is_undecided =
+            hit.reason == Reason::MarketingCooldown && grounds.clone().next().is_some();
         Self {
             code: row.code,
             scope: row.scope.code(),
             since: hit.since.map(Moment),
             seq: hit.seq,
             retry_at: hit.retry_at.map(Moment),
-            fix: row.fix,
+            fix: if is_undecided { DECIDE_FIRST } else { row.fix },
             rules: grounds.map(|(_, rule)| rule.to_string()).collect(),
         }
     }
@@ -135,6 +148,7 @@ impl<'a> ConsentBody<'a> {
             granted_at: standing.at.filter(|_| agreed).map(Moment),
             expires_at: standing.expires_at.map(Moment),
             seq: standing.seq,
+            basis: Some(standing.basis).filter(|basis| agreed && !basis.is_express()),
         }
     }
 }

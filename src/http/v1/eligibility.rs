@@ -72,7 +72,9 @@ pub fn kind(text: &str) -> Result<MessageKind, &'static str> {
     ("topic" = Option<String>, Query, description = "The topic, where no template says it"),
     ("sender" = Option<String>, Query, description = "The sender's phone_number_id"),
     ("kind" = Option<String>, Query, description = "template (the default) or session"),
-    ("at" = Option<String>, Query, description = "A moment in the past, in RFC 3339")),
+    ("at" = Option<String>, Query, description = "A moment in the past, in RFC 3339. \
+    Consents, registry, policy and what was sent are those of then; the margin before a window closes \
+    (`sends.session_margin_s`) is a setting of the service and always today's, as is `fix`")),
     responses((status = 200, body = DecisionBody)))]
 pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
     let edge = &ask.edge;

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, http::header};
 
 use crate::{
-    domain::{consent::ConsentStatus, entry::Seq, names::TopicId, time::Timestamp},
-    export::{ConsentFilter, Consents, Format, LedgerEntries, Sink},
+    domain::{
+        consent::ConsentStatus, eligibility::seen_at_home, entry::Seq, names::TopicId,
+        time::Timestamp,
+    },
+    export::{ConsentFilter, Consents, Format, LedgerEntries, Seen, Sink},
     http::{
         edge::{Ask, Edge},
         problem::{Problem, TOPIC_UNKNOWN},
@@ -41,6 +44,15 @@ fn known_topic(edge: &Edge, topic: Option<TopicId>) -> Result<Option<TopicId>, P
     Ok(Some(topic))
 }
 
+/// Where a consent stands, with what the policy in force says about how long it lasts.
+fn seen(edge: Arc<Edge>) -> Seen {
+    Box::new(move |subject, record, now| {
+        let state = edge.views().state();
+        let home = state.contacts().get(subject).map(|contact| contact.home).unwrap_or_default();
+        seen_at_home(record.standing(now), home, (state.registry(), &record.topic), now)
+    })
+}
+
 /// Exports where every consent stands, one row each.
 #[utoipa::path(get, path = "/v1/exports/consents", tag = "exports", params(
     ("format" = Option<String>, Query, description = "csv, the default, or ndjson"),
@@ -62,7 +74,8 @@ pub(crate) async fn consents(ask: Ask) -> Result<HttpResponse, Problem> {
         to: query.parse("to", Timestamp::parse_rfc3339)?,
     };
     super::contacts::caught_up(&ask.edge).await?;
-    let export = Consents::new(ask.edge.store.clone(), filter, ask.edge.clock.now());
+    let (reader, now) = (ask.edge.store.clone(), ask.edge.clock.now());
+    let export = Consents::new(reader, seen(Arc::clone(&ask.edge)), filter, now);
     let as_of = export.as_of();
     let (media, name) = match format {
         Format::Csv => ("text/csv; charset=utf-8", "consents.csv"),

@@ -131,7 +131,7 @@ impl Pen<'_> {
     }
 
     fn consent(&mut self, consent: &ConsentBody<'_>) -> Result<(), serde_json::Error> {
-        let ConsentBody { topic, status, granted_at, expires_at, seq } = consent;
+        let ConsentBody { topic, status, granted_at, expires_at, seq, basis } = consent;
         self.raw("{\"topic\":");
         self.json(topic)?;
         self.raw(",\"status\":");
@@ -148,6 +148,10 @@ impl Pen<'_> {
         self.moment(*expires_at);
         self.raw(",\"seq\":");
         self.json(seq)?;
+        if let Some(basis) = basis {
+            self.raw(",\"basis\":");
+            self.quoted(basis.name());
+        }
         self.raw("}");
         Ok(())
     }
@@ -159,7 +163,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{entry::Seq, ids::ContactId, reason::TABLE, time::Timestamp};
+    use crate::{
+        domain::{entry::Seq, ids::ContactId, reason::TABLE, time::Timestamp},
+        policy::ConsentBasis,
+    };
 
     fn moment() -> impl Strategy<Value = Option<Moment>> {
         let ms = prop_oneof![any::<i64>(), 0..2_000_000_000_000_i64];
@@ -180,6 +187,10 @@ mod tests {
         })
     }
 
+    fn basis() -> impl Strategy<Value = Option<ConsentBasis>> {
+        option::of(prop::sample::select(ConsentBasis::ALL.to_vec()))
+    }
+
     fn status() -> impl Strategy<Value = ConsentStatus> {
         prop::sample::select(vec![
             ConsentStatus::NeverAsked,
@@ -198,7 +209,7 @@ mod tests {
             id in option::of(any::<u128>()),
             as_of in any::<u64>(),
             reasons in prop::collection::vec(reason(), 0..4),
-            consent in option::of((status(), moment(), moment(), seq())),
+            consent in option::of((status(), moment(), moment(), seq(), basis())),
             (next_eligible_at, closes_at) in (moment(), moment()),
         ) {
             let [reference, number, topic, hash] = &texts;
@@ -214,8 +225,8 @@ mod tests {
                 as_of: Seq(as_of),
                 reasons,
                 next_eligible_at,
-                consent: consent.map(|(status, granted_at, expires_at, seq)| {
-                    ConsentBody { topic, status, granted_at, expires_at, seq }
+                consent: consent.map(|(status, granted_at, expires_at, seq, basis)| {
+                    ConsentBody { topic, status, granted_at, expires_at, seq, basis }
                 }),
                 session_window: WindowBody { open, closes_at },
                 recipient_identity_key_hash: hash.as_deref(),

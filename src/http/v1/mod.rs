@@ -1,5 +1,6 @@
 //! Version 1 of the API: one file per resource, body types and handlers together.
 
+pub mod audience;
 pub mod batch;
 pub mod capacity;
 pub mod changes;

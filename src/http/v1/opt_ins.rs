@@ -19,6 +19,7 @@ use crate::{
         wire::{self, ConsentAfter, ContactName, ReceiptBody},
     },
     limits::{EVIDENCE_MEMBERS_MAX, TOPICS_MAX},
+    policy::ConsentBasis,
 };
 
 /// What a form, a scan or a person at a counter reports.
@@ -53,6 +54,13 @@ pub struct OptInBody {
     /// is not taken for the same person's.
     #[serde(default)]
     double_opt_in: bool,
+    /// What it rests on: `express`, the default, where the person said so; `implied_purchase` or
+    /// `implied_inquiry` where it follows from one; `implied` where it follows from something else.
+    /// What is implied counts only while the person said neither yes nor no, lifts no withdrawal
+    /// and no suspension, and ends when the policy in force says so. WhatsApp itself asks for an
+    /// opt-in. Not with a publishable key.
+    #[schema(value_type = Option<String>, example = "express")]
+    basis: Option<ConsentBasis>,
 }
 
 /// Where an act came from.
@@ -143,8 +151,11 @@ pub fn topics(given: &[String]) -> Result<Vec<TopicId>, Problem> {
 /// together, and the answer would tell whether they are known; another moment than now would move
 /// what the person does themselves.
 fn refuse_beyond_capture(body: &OptInBody) -> Result<(), Problem> {
-    let given =
-        [("/user_id", body.user_id.is_some()), ("/captured_at", body.captured_at.is_some())];
+    let given = [
+        ("/user_id", body.user_id.is_some()),
+        ("/captured_at", body.captured_at.is_some()),
+        ("/basis", body.basis.is_some()),
+    ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         Some((pointer, _)) => {
             Err(Problem::at(BODY_INVALID, pointer, "a publishable key may not say this"))
@@ -156,6 +167,11 @@ fn refuse_beyond_capture(body: &OptInBody) -> Result<(), Problem> {
 fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem> {
     let number = body.number.as_deref();
     let language = body.language.as_deref();
+    let basis = body.basis.unwrap_or_default();
+    if body.double_opt_in && !basis.is_express() {
+        let detail = "a second step confirms what a person said, and this is implied";
+        return Err(Problem::at(BODY_INVALID, "/basis", detail));
+    }
     Ok(OptIn {
         person: person::person(edge, number, body.region.as_deref(), body.user_id.as_deref())?,
         topics: topics(&body.topics)?,
@@ -172,6 +188,7 @@ fn check(edge: &Edge, body: OptInBody, is_public: bool) -> Result<OptIn, Problem
         captured_at: wire::moment(body.captured_at.as_deref(), "/captured_at")?,
         // Anyone can read a publishable key out of a page and enter somebody else's number.
         awaits_confirmation: body.double_opt_in || is_public,
+        basis,
     })
 }
 

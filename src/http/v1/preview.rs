@@ -1,7 +1,11 @@
 //! `POST /v1/eligibility/preview`: a campaign before it is one. Who could be written to, over how
 //! many days the limit lets it go out, and who could be written to later. Nothing is recorded.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use actix_web::{HttpResponse, web::Bytes};
 use serde::{Deserialize, Serialize};
@@ -9,11 +13,9 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        consent::ConsentStatus,
         contact::Contact,
         eligibility::{Question, Resolved, Verdict},
-        entry::{Seq, Subject},
-        names::TopicId,
+        entry::Seq,
         pace::{Counted, UsageKey},
         reason::Reason,
         state::State,
@@ -25,13 +27,14 @@ use crate::{
         person,
         problem::{BODY_INVALID, Problem, REQUEST_TIMEOUT},
         v1::{
+            audience::{Audience, AudienceBody},
             batch::{MessageKindBody, Recipient, Tally, Totals, question},
-            eligibility::{judge, read},
+            eligibility::{Whom, judge, read},
             stream::Lines,
         },
-        wire::{self, Moment},
+        wire::Moment,
     },
-    limits::{DECISIONS_AT_ONCE, RECIPIENTS_MAX},
+    limits::{DECISIONS_AT_ONCE, PREVIEW_PEOPLE_MAX, RECIPIENTS_MAX},
     numbers::Region,
 };
 
@@ -62,17 +65,6 @@ pub struct PreviewBody<'a> {
     kind: Option<MessageKindBody>,
 }
 
-/// Everybody whose consent to a topic stands in one way.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AudienceBody<'a> {
-    /// The topic.
-    topic: Cow<'a, str>,
-    /// Where their consent stands: `granted`, if left out.
-    #[schema(value_type = Option<String>)]
-    status: Option<ConsentStatus>,
-}
-
 /// What would come of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PreviewAnswer {
@@ -82,6 +74,12 @@ pub struct PreviewAnswer {
     /// How many could be written to, how many not, and why. The messaging limit is no reason here:
     /// the plan says how long it takes.
     totals: Totals,
+    /// How many recipients named somebody who had been named before, by whatever spelling: each
+    /// person is counted once. With the totals they add up to the recipients.
+    duplicates: u64,
+    /// Whether that is all of them. `false` beyond 2,000,000 different people: somebody who was
+    /// named first after those may then be counted more than once.
+    duplicates_exact: bool,
     /// Of those who could, how many take room of the messaging limit.
     new_recipients: u64,
     /// How the rest of the limit is used; `null` without a limit.
@@ -128,6 +126,10 @@ struct Preview {
     new_recipients: u64,
     free: u64,
     later: BTreeMap<i64, u64>,
+    duplicates: u64,
+    /// Who was counted, as far as there is room.
+    seen: BTreeSet<u64>,
+    has_forgotten: bool,
 }
 
 /// A question, ready to be asked about many.
@@ -151,6 +153,8 @@ pub(crate) async fn preview(mut ask: Ask) -> Result<HttpResponse, Problem> {
     } else {
         body::expect_media(&ask.req, "application/json")?;
         let bytes = ask.body(ask.edge.settings.batch_bytes_max).await?;
+        // Only a filter by source reads what follows the ledger at a distance.
+        super::contacts::caught_up(&ask.edge).await?;
         ask.edge.blocking.run(move || whole(&edge, &bytes)).await??
     };
     let edge = Arc::clone(&ask.edge);
@@ -172,11 +176,7 @@ fn whole(edge: &Edge, bytes: &[u8]) -> Result<(Asked, Preview), Problem> {
                 preview.count_named(edge, &asked, run)?;
             }
         }
-        (None, Some(audience)) => {
-            let topic = wire::name(&audience.topic, "/audience/topic", TopicId::parse)?;
-            let status = audience.status.unwrap_or(ConsentStatus::Granted);
-            preview.count_audience(edge, &asked, &topic, status)?;
-        }
+        (None, Some(audience)) => preview.count_audience(edge, &asked, &audience.read()?)?,
         (Some(_), Some(_)) | (None, None) => {
             let detail = "name recipients or an audience, and not both";
             return Err(Problem::at(BODY_INVALID, "/recipients", detail));
@@ -255,42 +255,51 @@ impl Preview {
         let resolved = asked.question.resolve(&*state, now)?;
         for whom in &whom {
             let judged = judge(edge, &state, &resolved, whom, now);
+            if self.is_repeated(judged.contact(), whom) {
+                self.duplicates += 1;
+                continue;
+            }
             self.count(&resolved, judged.contact(), &judged.verdict, now);
         }
         Ok(())
     }
 
-    /// Counts everybody whose consent stands like this, in runs.
+    /// Counts everybody whom a filter means.
     fn count_audience(
         &mut self,
         edge: &Edge,
         asked: &Asked,
-        topic: &TopicId,
-        status: ConsentStatus,
+        audience: &Audience,
     ) -> Result<(), Problem> {
-        let mut next = Subject(0);
-        loop {
-            let now = edge.clock.now();
-            let state = edge.views().state();
-            let unknown = crate::domain::eligibility::QuestionError::TopicUnknown;
-            let (ix, _) = state.registry().topic(topic).ok_or(unknown)?;
-            let resolved = asked.question.resolve(&*state, now)?;
-            let mut last = None;
-            for (subject, contact) in state.contacts().from(next).take(DECISIONS_AT_ONCE) {
-                last = Some(subject);
-                let is_part = contact.details().merged_into.is_some();
-                if !is_part && contact.consents.standing(ix, now).status == status {
-                    let verdict = resolved.judge(
-                        (Some(contact), contact.number_key),
-                        edge.rules.session,
-                        now,
-                    );
-                    self.count(&resolved, Some(contact), &verdict, now);
-                }
+        audience.visit(edge, |state, now, contacts| {
+            let resolved = asked.question.resolve(state, now)?;
+            for contact in contacts {
+                let whom = (Some(*contact), contact.number_key);
+                let verdict = resolved.judge(whom, edge.rules.session, now);
+                self.count(&resolved, Some(contact), &verdict, now);
             }
-            let Some(last) = last else { return Ok(()) };
-            next = Subject(last.0.saturating_add(1));
+            Ok(())
+        })
+    }
+
+    /// Returns whether this person was counted before, by whatever spelling of their number. An
+    /// error in 64 bits of a random name is less likely than one of the disk.
+    fn is_repeated(&mut self, contact: Option<&Contact>, whom: &Whom) -> bool {
+        let bits = match (contact, whom) {
+            (Some(contact), _) => contact.id.as_uuid().as_u128(),
+            (None, Whom::Key(key)) => key.bits(),
+            (None, Whom::Nobody) => return false,
+        };
+        let name = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+        if self.seen.contains(&name) {
+            return true;
         }
+        if self.seen.len() < PREVIEW_PEOPLE_MAX {
+            self.seen.insert(name);
+        } else {
+            self.has_forgotten = true;
+        }
+        false
     }
 
     fn count(
@@ -332,6 +341,8 @@ fn answer(
     Ok(PreviewAnswer {
         as_of,
         totals: counted.tally.totals(),
+        duplicates: counted.duplicates,
+        duplicates_exact: !counted.has_forgotten,
         new_recipients: counted.new_recipients,
         plan: plan_of(&state, &resolved, counted, now),
         later: later.collect(),

@@ -1,6 +1,6 @@
 //! `/v1/reviews`: what may be an answer about consent and is not certain, for people to decide.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,14 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         command::Command,
+        eligibility::stop_due,
         entry::Seq,
         event::Event,
         hearing::{DecideReview, More, Review, ReviewDecision},
         ids::ContactId,
         names::SenderId,
         state::State,
+        time::Timestamp,
     },
     http::{
         edge::{Ask, Edge},
@@ -26,12 +28,13 @@ use crate::{
     },
     ledger::sealer::Content,
     limits::{PAGE_DEFAULT, PAGE_MAX},
+    policy::RuleRef,
 };
 
 /// Time for a page of reviews to be read from the ledger.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
-/// Open reviews, the oldest first.
+/// Open reviews.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReviewsBody {
     /// Some of them.
@@ -69,6 +72,14 @@ pub struct ReviewBody {
     /// has it. Absent if there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<MoreBody>,
+    /// By when it has to be decided, if it may be a STOP: what counts is the shortest deadline of
+    /// the policy in force for the person's country.
+    due_at: Option<Moment>,
+    /// The rule that sets that, as `pack@version/rule`.
+    due_by: Option<String>,
+    /// Whether that is over. Unless policy says otherwise, marketing to the person waits until
+    /// somebody decides.
+    overdue: bool,
 }
 
 /// What came up without a review of its own.
@@ -78,6 +89,20 @@ pub struct MoreBody {
     count: u32,
     /// When the last of them was written.
     last_at: Moment,
+}
+
+/// Where a review stands in the order that is asked for.
+type Place = (i64, Seq);
+
+/// Which open reviews are asked for.
+struct Wanted {
+    /// Whether what is due first comes first; else what was opened first.
+    by_due: bool,
+    /// Whether only what is overdue, or only what is not.
+    overdue: Option<bool>,
+    /// The first one.
+    from: Place,
+    limit: usize,
 }
 
 /// What an answer means.
@@ -108,12 +133,13 @@ pub struct DecidedBody {
     receipt: Option<ReceiptBody>,
 }
 
-fn shown(state: &State, id: Seq, review: &Review) -> ReviewBody {
+fn shown(state: &State, (id, review): (Seq, &Review), now: Timestamp) -> ReviewBody {
     let Review { contact, why, word, scope, at, more } = review;
-    let place = state.contacts().resolve(*contact);
+    let contact = state.contacts().get(state.contacts().resolve(*contact));
+    let due = due(state, review);
     ReviewBody {
         id,
-        contact: state.contacts().get(place).map(|contact| contact.id),
+        contact: contact.map(|contact| contact.id),
         why: why.clone(),
         word: word.clone(),
         scope: scope.clone(),
@@ -121,15 +147,86 @@ fn shown(state: &State, id: Seq, review: &Review) -> ReviewBody {
         message_id: None,
         sender: None,
         more: more.map(|More { count, last_at }| MoreBody { count, last_at: Moment(last_at) }),
+        due_at: due.as_ref().map(|(at, _)| Moment(*at)),
+        overdue: due.as_ref().is_some_and(|(at, _)| *at <= now),
+        due_by: due.map(|(_, rule)| rule.to_string()),
     }
 }
 
+/// Returns by when a review has to be decided, if it may be a STOP, and the rule that says so.
+fn due(state: &State, review: &Review) -> Option<(Timestamp, RuleRef)> {
+    review.scope.as_ref()?;
+    let contact = state.contacts().get(state.contacts().resolve(review.contact));
+    let home = contact.map(|contact| contact.home).unwrap_or_default();
+    Some(stop_due(&state.registry().policy().policy, home, review.at))
+}
+
+/// Returns how many reviews are open, and how many of them overdue.
+pub(crate) fn count(state: &State, now: Timestamp) -> (usize, usize) {
+    state.reviews_from(Seq(0)).fold((0, 0), |(open, overdue), (_, review)| {
+        let is_overdue = due(state, review).is_some_and(|(at, _)| at <= now);
+        (open + 1, overdue + usize::from(is_overdue))
+    })
+}
+
 /// Returns so many open reviews from one on, and what asks for the next ones.
-fn open_from(edge: &Edge, from: Seq, limit: usize) -> (Vec<ReviewBody>, Option<String>) {
+fn open_from(edge: &Edge, wanted: &Wanted) -> (Vec<ReviewBody>, Option<String>) {
+    let now = edge.clock.now();
     let state = edge.views().state();
-    let mut reviews = state.reviews_from(from);
-    let data = reviews.by_ref().take(limit).map(|(id, review)| shown(&state, id, review)).collect();
-    (data, reviews.next().map(|(next, _)| next.0.to_string()))
+    let first = if wanted.by_due { Seq(0) } else { wanted.from.1 };
+    let placed = state.reviews_from(first).filter_map(|(id, review)| {
+        let due_ms = due(&state, review).map(|(at, _)| at.unix_ms());
+        let is_overdue = due_ms.is_some_and(|at| at <= now.unix_ms());
+        let place = (if wanted.by_due { due_ms.unwrap_or(i64::MAX) } else { 0 }, id);
+        let is_asked_for = wanted.overdue.is_none_or(|overdue| overdue == is_overdue);
+        (is_asked_for && place >= wanted.from).then_some((place, review))
+    });
+    let page = first_of(placed, wanted.limit.saturating_add(1), wanted.by_due);
+    let data = page.iter().take(wanted.limit);
+    let data = data.map(|((_, id), review)| shown(&state, (*id, review), now)).collect();
+    let next = page.get(wanted.limit).map(|((due_ms, id), _)| {
+        if wanted.by_due { format!("{due_ms}.{}", id.0) } else { id.0.to_string() }
+    });
+    (data, next)
+}
+
+/// Returns the first so many, in order; those that come in order are not looked through.
+fn first_of<'a>(
+    placed: impl Iterator<Item = (Place, &'a Review)>,
+    count: usize,
+    by_due: bool,
+) -> Vec<(Place, &'a Review)> {
+    if !by_due {
+        return placed.take(count).collect();
+    }
+    let mut first = BTreeMap::new();
+    for (place, review) in placed {
+        first.insert(place, review);
+        if first.len() > count {
+            first.pop_last();
+        }
+    }
+    first.into_iter().collect()
+}
+
+fn cursor(text: &str, by_due: bool) -> Option<Place> {
+    match (by_due, text.split_once('.')) {
+        (true, Some((due_ms, id))) => Some((due_ms.parse().ok()?, Seq(id.parse().ok()?))),
+        (false, None) => Some((0, Seq(text.parse().ok()?))),
+        (true, None) | (false, Some(_)) => None,
+    }
+}
+
+fn order(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "due" => Ok(true),
+        "opened" => Ok(false),
+        _ => Err("opened or due"),
+    }
+}
+
+fn truth(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_not_a_truth| "true or false")
 }
 
 /// Adds what only the ledger keeps: by which message it came, and to whom.
@@ -148,21 +245,26 @@ fn complete(edge: &Edge, reviews: &mut [ReviewBody]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Lists what is open, the oldest first.
+/// Lists what is open.
 #[utoipa::path(get, path = "/v1/reviews", tag = "reviews",
-    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+    params(("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query),
+    ("order" = Option<String>, Query, description = "opened, the default: the oldest first; or \
+    due: what has to be decided first, and last what may be no STOP"),
+    ("overdue" = Option<bool>, Query, description = "Only what is overdue, or only what is not")),
     responses((status = 200, body = ReviewsBody)))]
 pub(crate) async fn list(ask: Ask) -> Result<HttpResponse, Problem> {
-    let query = Query::read(&ask.req, &["limit", "cursor"])?;
+    let query = Query::read(&ask.req, &["limit", "cursor", "order", "overdue"])?;
     let limit = query.limit("limit", PAGE_DEFAULT, PAGE_MAX)?;
-    let from = match query.get("cursor").map(str::parse::<u64>) {
-        None => 0,
-        Some(Ok(from)) => from,
-        Some(Err(_)) => return Err(Problem::at(CURSOR_INVALID, "?cursor", "no cursor of ours")),
+    let by_due = query.parse("order", order)?.unwrap_or(false);
+    let overdue = query.parse("overdue", truth)?;
+    let from = match query.get("cursor").map(|text| cursor(text, by_due)) {
+        None => (i64::MIN, Seq(0)),
+        Some(Some(from)) => from,
+        Some(None) => return Err(Problem::at(CURSOR_INVALID, "?cursor", "no cursor of ours")),
     };
     let edge = Arc::clone(&ask.edge);
     let read = move || {
-        let (mut data, next_cursor) = open_from(&edge, Seq(from), limit);
+        let (mut data, next_cursor) = open_from(&edge, &Wanted { by_due, overdue, from, limit });
         complete(&edge, &mut data).map(|()| ReviewsBody { data, next_cursor })
     };
     let body = ask.edge.blocking.run_within(READ_WITHIN, read).await??;

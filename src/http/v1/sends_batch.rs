@@ -40,6 +40,9 @@ pub struct SendsAnswer {
     reserved: usize,
     /// How many got none. The two add up to the number of messages.
     refused: usize,
+    /// How many of the tickets were given by an earlier call with the same `Idempotency-Key`. All
+    /// others were judged by this call: a refusal is no entry of the ledger and is not remembered.
+    replayed: usize,
     /// A ticket or a problem for each.
     results: Vec<SendResult>,
 }
@@ -60,7 +63,10 @@ pub struct SendResult {
 }
 
 /// Judges and reserves many. Others may be decided in between; none is undone for another. With an
-/// `Idempotency-Key`, what was reserved is answered again, and what was refused is judged anew.
+/// `Idempotency-Key`, what was reserved is answered again and reserved once only. A refusal is not
+/// remembered, here as in `POST /v1/sends`: the same call judges it anew, and may give a ticket
+/// where time or a change cured it. `replayed` says how many were answered again, and
+/// `Idempotent-Replayed` stands where all were.
 #[utoipa::path(post, path = "/v1/sends/batch", tag = "sends", request_body = SendsBody,
     responses((status = 200, body = SendsAnswer)))]
 pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
@@ -78,6 +84,7 @@ pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> 
         reserve(&ask, send, once)
     });
     let outcomes: Vec<_> = stream::iter(each).buffered(SENDS_AT_ONCE).collect().await;
+    let replayed = outcomes.iter().filter(|outcome| matches!(outcome, Ok((_, true)))).count();
     let is_replay = outcomes.iter().all(|outcome| matches!(outcome, Ok((_, true))));
     let mut results = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
@@ -91,7 +98,8 @@ pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> 
     }
     let reserved = results.iter().filter(|result| result.ticket.is_some()).count();
     let refused = results.len() - reserved;
-    let mut response = HttpResponse::Ok().json(SendsAnswer { reserved, refused, results });
+    let mut response =
+        HttpResponse::Ok().json(SendsAnswer { reserved, refused, replayed, results });
     let entries = Vec::new();
     Submitted { entries, is_replay: is_replay && reserved > 0 }.mark(&mut response);
     Ok(response)

@@ -100,6 +100,86 @@ async fn a_preview_adds_up_and_plans_under_the_limit() {
 }
 
 #[tokio::test]
+async fn a_preview_counts_each_person_once_by_whatever_spelling() {
+    let app = agreed().await;
+    app.opt_in("+5215512345678", "orders").await;
+    // Mexico's old and new spelling are one person; strangers are known by their number.
+    let people = ["+525512345678", "+52 1 55 1234 5678", US, US];
+    let strangers = ["+12025550177", "+1 202 555 0177", "hello", "hello"];
+    let recipients = [&people[..], &strangers[..]].concat();
+    let body = json!({"topic": "orders", "recipients": recipients});
+    let preview = app.post("/v1/eligibility/preview").json(&body).expect(200).await;
+    assert_eq!((&preview["totals"]["eligible"], &preview["duplicates"]), (&json!(1), &json!(3)));
+    assert_eq!(preview["totals"]["by_reason"], json!({"never_asked": 2, "invalid_number": 2}));
+    assert_eq!(
+        (&preview["totals"]["refused"], &preview["duplicates_exact"]),
+        (&json!(4), &json!(true))
+    );
+    let lines: Vec<_> = recipients.iter().map(|number| format!("\"{number}\"")).collect();
+    let stream = format!("{{\"topic\": \"orders\"}}\n{}\n", lines.join("\n"));
+    let call = app.post("/v1/eligibility/preview").body("application/x-ndjson", stream);
+    let streamed = call.expect(200).await;
+    assert_eq!((&streamed["totals"], &streamed["duplicates"]), (&preview["totals"], &json!(3)));
+}
+
+#[tokio::test]
+async fn an_audience_is_filtered_as_the_export_is() {
+    let app = TestApp::with_registry().await;
+    for (number, kind, at) in [
+        ("+12025550151", "web_form", "2026-10-01T00:00:00Z"),
+        ("+12025550152", "qr", "2026-10-02T00:00:00Z"),
+        ("+6289012345653", "qr", "2026-10-03T00:00:00Z"),
+    ] {
+        let body = json!({"number": number, "topics": ["orders"], "source": {"type": kind},
+            "captured_at": at});
+        app.post("/v1/opt-ins").json(&body).expect(201).await;
+    }
+    app.opt_out("+12025550152").await;
+    for (filter, export, expected) in [
+        (json!({}), "status=granted", 2),
+        (json!({"source": "qr"}), "status=granted&source=qr", 1),
+        (json!({"source": "keyword", "status": "withdrawn"}), "status=withdrawn&source=keyword", 1),
+        (
+            json!({"granted_from": "2026-10-03T00:00:00Z"}),
+            "status=granted&from=2026-10-03T00:00:00Z",
+            1,
+        ),
+        (
+            json!({"granted_to": "2026-10-03T00:00:00Z"}),
+            "status=granted&to=2026-10-03T00:00:00Z",
+            1,
+        ),
+        (
+            json!({"source": "qr", "granted_to": "2026-10-03T00:00:00Z"}),
+            "status=granted&source=qr&to=2026-10-03T00:00:00Z",
+            0,
+        ),
+    ] {
+        let mut audience = filter.clone();
+        audience["topic"] = json!("orders");
+        let body = json!({"topic": "orders", "audience": audience});
+        let preview = app.post("/v1/eligibility/preview").json(&body).expect(200).await;
+        let totals = &preview["totals"];
+        let count = totals["eligible"].as_u64().unwrap() + totals["refused"].as_u64().unwrap();
+        assert_eq!(count, expected, "{filter}");
+        let path = format!("/v1/exports/consents?format=ndjson&topic=orders&{export}");
+        let rows = app.get(&path).send().await.text().lines().count();
+        assert_eq!(u64::try_from(rows).unwrap(), expected, "{export}");
+    }
+    let of = |country: &str| json!({"topic": "orders", "audience": {"topic": "orders", "country": country}});
+    for (country, expected) in [("ID", 1), ("US", 1), ("DE", 0)] {
+        let preview = app.post("/v1/eligibility/preview").json(&of(country)).expect(200).await;
+        assert_eq!(preview["totals"]["eligible"], expected, "{country}");
+    }
+    for (member, wrong) in [("country", "UK"), ("granted_from", "yesterday"), ("topic", "none")] {
+        let mut body = of("US");
+        body["audience"][member] = json!(wrong);
+        let code = if member == "topic" { "topic_unknown" } else { "body_invalid" };
+        app.post("/v1/eligibility/preview").json(&body).problem(422, code).await;
+    }
+}
+
+#[tokio::test]
 async fn what_could_be_sent_later_is_said_by_its_day() {
     let app = agreed().await;
     let sale = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED"});

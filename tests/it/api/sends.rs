@@ -257,10 +257,18 @@ async fn a_batch_gives_each_message_its_own_answer_and_a_repeat_gives_the_same()
     assert_eq!(statuses, [201, 409, 422, 201]);
     assert_eq!(results[1]["problem"]["code"], "send_refused");
     assert_eq!(results[1]["problem"]["reasons"][0]["code"], "never_asked");
-    let again = call().expect(200).await;
+    assert_eq!(answer["replayed"], 0);
+    let reply = call().send().await;
+    assert_eq!(reply.header("idempotent-replayed"), None, "refusals are judged anew");
+    let again = reply.json();
+    assert_eq!(again["replayed"], 2);
     for place in [0, 3] {
         assert_eq!(again["results"][place], results[place], "the same ticket");
     }
+    app.opt_in("+12025550177", "orders").await;
+    let cured = call().expect(200).await;
+    assert_eq!((&cured["reserved"], &cured["replayed"]), (&json!(3), &json!(2)), "{cured}");
+    assert_eq!(call().expect(200).await["replayed"], 3);
     let other = json!({"sends": [template()]});
     let reused = app.post("/v1/sends/batch").header("idempotency-key", "b1").json(&other);
     reused.problem(422, "idempotency_key_reused").await;

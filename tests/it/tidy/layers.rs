@@ -26,7 +26,7 @@ const LAYERS: &[Layer] = &[
     ("zones", &[]),
     ("policy", &["zones"]),
     ("whatsapp", &["domain::names", "domain::registry", "domain::time"]),
-    ("documents", &["domain"]),
+    ("documents", &["domain", "policy::ConsentBasis"]),
     ("runtime", &["domain::ids", "domain::time"]),
     ("config", &["domain", "numbers", "runtime"]),
     ("secrets", &["config::secret", "runtime"]),

@@ -18,6 +18,7 @@ use crate::{
         time::{DAY_MS, Timestamp},
     },
     limits::REVIEWS_OPEN_MAX,
+    policy::ConsentBasis,
 };
 
 /// Why people must look at a yes that nobody asked for, from someone who withdrew.
@@ -116,6 +117,7 @@ impl Hearing<'_, '_> {
             evidence: evidence(wrote, how),
             captured_at: Some(self.past),
             awaits_confirmation: false,
+            basis: ConsentBasis::Express,
         };
         // Words that do not fit prove nothing; the person agreed all the same.
         if shown(self.draft, &opt_in).is_err() {
@@ -198,8 +200,9 @@ impl Hearing<'_, '_> {
     /// Returns what the person was asked before this message and withdrew from before it, and when
     /// they were asked.
     fn questions(&self, found: &Found<'_>) -> Vec<(TopicId, Timestamp)> {
+        let agreed = (Act::Agreed, ConsentBasis::Express);
         let asked = found.consents.questions().filter(|(ix, asked)| {
-            *asked <= self.at && found.consents.would_decide(*ix, Act::Agreed, self.past)
+            *asked <= self.at && found.consents.would_decide(*ix, agreed, self.past)
         });
         let named = |(ix, asked)| Some((self.draft.registry().topic_id(ix)?.clone(), asked));
         asked.filter_map(named).collect()

@@ -117,7 +117,7 @@ impl Hearing<'_, '_> {
         let id: Box<str> = contact.id.as_uuid().to_string().into();
         for act in contact.consents.acts().filter(is_open) {
             let Some(topic) = self.draft.registry().topic_id(act.topic) else { continue };
-            if found.consents.would_decide(act.topic, act.act, act.at) {
+            if found.consents.would_decide(act.topic, (act.act, act.basis), act.at) {
                 let own = Consent { by: None, ..*act };
                 let event = Event::OptedIn(Box::new(OptedIn {
                     number: None,
@@ -125,6 +125,7 @@ impl Hearing<'_, '_> {
                     topics: vec![outcome_of(topic, &own, self.now)],
                     captured_at: act.at,
                     awaits_confirmation: act.act == Act::Asked,
+                    basis: act.basis,
                     source: Source {
                         kind: NUMBER_CHANGED.into(),
                         entry_point: None,

@@ -2,19 +2,22 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{
-    command::{OptIn, OptOut},
-    decide::{
-        Events, Rules,
-        consent::{add_opt_in_of, add_opt_out_of},
-        hearing::nobody,
-        person::Found,
+use crate::{
+    domain::{
+        command::{OptIn, OptOut},
+        decide::{
+            Events, Rules,
+            consent::{add_opt_in_of, add_opt_out_of},
+            hearing::nobody,
+            person::Found,
+        },
+        event::{Event, Evidence, Source},
+        hearing::{DecideReview, ReviewDecision},
+        refusal::Refusal,
+        state::Draft,
+        time::Timestamp,
     },
-    event::{Event, Evidence, Source},
-    hearing::{DecideReview, ReviewDecision},
-    refusal::Refusal,
-    state::Draft,
-    time::Timestamp,
+    policy::ConsentBasis,
 };
 
 /// The source of an act that people read out of a message.
@@ -70,6 +73,7 @@ pub(in crate::domain::decide) fn decide(
                 evidence: Evidence::new(),
                 captured_at,
                 awaits_confirmation: false,
+                basis: ConsentBasis::Express,
             };
             add_opt_in_of(draft, rules, &found, (&opt_in, None), now, &mut events)?;
         }

@@ -330,6 +330,7 @@ pub(crate) fn opt_in_of(person: Person, topic: &str) -> OptIn {
         evidence: Evidence::new(),
         captured_at: None,
         awaits_confirmation: false,
+        basis: policy::ConsentBasis::Express,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         ticket::{MessageKind, TicketState, VoidCause},
         time::{DAY_MS, HOUR_MS, Timestamp},
     },
-    policy::Country,
+    policy::{ConsentBasis, Country},
 };
 
 const TEMPLATE: MessageKind = MessageKind::Template;
@@ -278,6 +278,85 @@ fn an_agreement_runs_out_by_a_rule_and_a_later_one_counts_again() {
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Expired]));
     desk.opt_in(1, "promotions", None).unwrap();
     desk.reserve(1, TEMPLATE).unwrap();
+}
+
+/// Somebody in Canada, where policy says how long what is implied lasts, and what followed.
+fn customer(acts: &[(ConsentBasis, i64)]) -> Desk {
+    let mut desk = Desk::new();
+    desk.choose(json!({"packs": {"americas": {"on": true}}, "settings": {"frequency_caps": []}}));
+    for (basis, after_ms) in acts {
+        desk.now += after_ms;
+        desk.agree_on(1, *basis);
+    }
+    desk
+}
+
+impl Desk {
+    fn agree_on(&mut self, key: u128, basis: ConsentBasis) {
+        let mut person = self.person(key);
+        if let Some(number) = &mut person.number {
+            number.home = Home { country: Country::parse("CA").ok(), zone: None };
+        }
+        let command = OptIn { basis, ..super::opt_in_of(person, "promotions") };
+        self.run(Command::OptIn(Box::new(command))).unwrap();
+    }
+
+    /// The days after which nothing may be sent any more, and why.
+    fn lasts(&mut self) -> (i64, Option<Vec<Reason>>) {
+        for day in 0..1_500 {
+            if let Err(why) = self.reserve(1, TEMPLATE) {
+                return (day, Some(why));
+            }
+            self.now += DAY_MS;
+        }
+        (1_500, None)
+    }
+}
+
+#[test]
+fn what_is_implied_lasts_as_long_as_policy_says_of_its_kind() {
+    use ConsentBasis::{Express, Implied, ImpliedInquiry, ImpliedPurchase};
+    let expired = Some(vec![Reason::Expired]);
+    assert_eq!(customer(&[(Express, 0)]).lasts(), (1_500, None));
+    assert_eq!(customer(&[(ImpliedPurchase, 0)]).lasts(), (730, expired.clone()));
+    assert_eq!(customer(&[(ImpliedInquiry, 0)]).lasts(), (181, expired.clone()));
+    assert_eq!(customer(&[(Implied, 0)]).lasts(), (181, expired.clone()), "nobody says from what");
+    // An inquiry takes nothing from a purchase, and lasts where the purchase is long ago.
+    let inquired = |days: i64| customer(&[(ImpliedPurchase, 0), (ImpliedInquiry, days * DAY_MS)]);
+    assert_eq!(inquired(1).lasts(), (729, expired.clone()));
+    assert_eq!(inquired(700).lasts(), (181, expired.clone()));
+    // What the person said has no end, and a purchase after it gives it none.
+    assert_eq!(customer(&[(ImpliedInquiry, 0), (Express, DAY_MS)]).lasts(), (1_500, None));
+    assert_eq!(customer(&[(Express, 0), (ImpliedPurchase, DAY_MS)]).lasts(), (1_500, None));
+}
+
+#[test]
+fn what_is_implied_lifts_neither_a_withdrawal_nor_a_changed_identity() {
+    let mut desk = customer(&[(ConsentBasis::ImpliedPurchase, 0)]);
+    desk.reserve(1, TEMPLATE).unwrap();
+    for hash in ["A", "B"] {
+        desk.identity(1, hash, desk.now).unwrap();
+        desk.now += 1;
+    }
+    desk.agree_on(1, ConsentBasis::ImpliedPurchase);
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::IdentityChanged]));
+    desk.agree_on(1, ConsentBasis::Express);
+    desk.reserve(1, TEMPLATE).expect("the person said so since");
+    desk.opt_out(1, None).unwrap();
+    desk.now += 1;
+    desk.agree_on(1, ConsentBasis::ImpliedPurchase);
+    let reasons = desk.reserve(1, TEMPLATE).unwrap_err();
+    assert!(reasons.contains(&Reason::Withdrawn), "{reasons:?}");
+}
+
+#[test]
+fn what_is_implied_waits_for_a_confirmation_where_policy_wants_one() {
+    let mut desk = customer(&[]);
+    let rule = json!({"id": "twice", "countries": ["CA"], "categories": ["marketing"],
+        "why": "To be sure.", "double_opt_in": true});
+    desk.choose(json!({"rules": [rule]}));
+    desk.agree_on(1, ConsentBasis::ImpliedPurchase);
+    assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending);
 }
 
 #[test]

@@ -74,6 +74,7 @@ impl Desk {
             evidence: Evidence::new(),
             captured_at: Some(at(ms)),
             awaits_confirmation: true,
+            basis: crate::policy::ConsentBasis::Express,
         };
         self.run(Command::OptIn(Box::new(command))).unwrap();
     }
