@@ -205,7 +205,8 @@ impl Consents {
     /// withdrawal. Being asked is no act of the person: it counts only where there is none, so it
     /// neither takes away what was agreed nor hides a withdrawal. What is implied counts only as
     /// long as the person said neither yes nor no, whenever that was: it lifts no withdrawal, and
-    /// gives no end to what was said without one.
+    /// gives no end to what was said without one. Of two that are implied the one that lasts
+    /// longer counts; how long they last is not known here, so whoever asks has compared them.
     pub fn would_decide(
         &self,
         topic: TopicIx,
@@ -221,6 +222,7 @@ impl Consents {
         match act.weight(basis).cmp(&before.weight(before_basis)) {
             Ordering::Less => false,
             Ordering::Greater => true,
+            Ordering::Equal if act == Act::Agreed && !basis.is_express() => true,
             Ordering::Equal if (before, act) == (Act::TookBack, Act::Agreed) => at > known_at,
             Ordering::Equal => at >= known_at,
         }

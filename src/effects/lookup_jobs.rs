@@ -189,7 +189,16 @@ impl JobParts {
                 for (place, number) in run {
                     let subject = state.contacts().find(*number);
                     let contact = subject.and_then(|subject| state.contacts().get(subject));
-                    match (judge_row(&job, Some(*number), contact, &self.policy, now), subject) {
+                    match (
+                        judge_row(
+                            &job,
+                            Some(*number),
+                            contact,
+                            (state.registry(), &self.policy),
+                            now,
+                        ),
+                        subject,
+                    ) {
                         (JobRow::Ask, Some(subject)) if !numberless.contains(number) => {
                             return Next::Ask(*place, *number, subject);
                         }

@@ -41,11 +41,17 @@ pub(super) fn opt_in(
     let claim = claim(draft, rules, opt_in, now)?;
     let mut events = Vec::with_capacity(2);
     let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
-    if is_unconfirmed(draft, &found, opt_in, &claim, now) {
-        let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
-        events.push((found.subject, agreed(draft, &found, &opt_in, claim, now)));
-    } else {
+    let is_unconfirmed = |topic: &FoundTopic| is_unconfirmed(draft, &found, opt_in, topic, now);
+    let (asked, said): (Vec<_>, Vec<_>) = claim.topics.iter().cloned().partition(is_unconfirmed);
+    // Each topic has its own rules, so one part may count at once and the other be a question.
+    if !said.is_empty() {
+        let claim = Claim { topics: said, ..claim.clone() };
         events.push((found.subject, agreed(draft, &found, opt_in, claim, now)));
+    }
+    if !asked.is_empty() {
+        let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
+        let claim = Claim { topics: asked, ..claim };
+        events.push((found.subject, agreed(draft, &found, &opt_in, claim, now)));
     }
     Ok(events)
 }
@@ -66,29 +72,27 @@ pub(super) fn add_opt_in_of(
     Ok(())
 }
 
-/// Returns whether policy wants an agreement confirmed where this person is at home, and this one
-/// neither is the confirmation, with what proves it, nor repeats what is in force.
+/// Returns whether policy wants an agreement to this topic confirmed where the person is at home,
+/// and this one neither is the confirmation, with what proves it, nor repeats what is in force.
 fn is_unconfirmed(
     draft: &Draft<'_>,
     found: &Found<'_>,
     opt_in: &OptIn,
-    claim: &Claim,
+    (id, ix, _): &FoundTopic,
     now: Timestamp,
 ) -> bool {
-    claim.topics.iter().any(|(id, ix, _)| {
-        let Some(rules) = rules_about(draft, found, opt_in, id) else { return false };
-        let standing = found.consents.standing(*ix, now);
-        let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
-        let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
-        let is_confirmed = match standing.status {
-            ConsentStatus::Granted if repeats => true,
-            ConsentStatus::Granted | ConsentStatus::Pending => confirms,
-            // They withdrew, came back, and were asked since.
-            ConsentStatus::Withdrawn => found.consents.question(*ix) > standing.at && confirms,
-            ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
-        };
-        rules.double_opt_in.is_some() && !is_confirmed
-    })
+    let Some(rules) = rules_about(draft, found, opt_in, id) else { return false };
+    let standing = found.consents.standing(*ix, now);
+    let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
+    let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
+    let is_confirmed = match standing.status {
+        ConsentStatus::Granted if repeats => true,
+        ConsentStatus::Granted | ConsentStatus::Pending => confirms,
+        // They withdrew, came back, and were asked since.
+        ConsentStatus::Withdrawn => found.consents.question(*ix) > standing.at && confirms,
+        ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
+    };
+    rules.double_opt_in.is_some() && !is_confirmed
 }
 
 /// Returns what policy asks for about a topic where this person is at home.
@@ -105,28 +109,28 @@ fn rules_about<'d>(
     Some(registry.policy().policy.rules(home.country, topic.value.category.into()))
 }
 
-/// Returns what stands already where both it and the opt-in are implied, and it lasts longer: an
-/// inquiry takes nothing from somebody who bought something.
-fn outlasting(
-    (draft, found, opt_in): (&Draft<'_>, &Found<'_>, &OptIn),
-    (id, ix): (&TopicId, TopicIx),
-    expires_at: Option<Timestamp>,
-    at: Timestamp,
+/// Returns what stands already where both it and `another` are implied, and it lasts longer, in
+/// whatever order they came: an inquiry takes nothing from somebody who bought something. Of two
+/// that end together the later one counts.
+pub(super) fn outlasting(
+    consents: &Consents,
+    rules: &policy::Rules,
+    another: &Consent,
 ) -> Option<Consent> {
-    let known = found.consents.deciding(ix)?;
-    if opt_in.basis.is_express() || known.basis.is_express() || known.act != Act::Agreed {
+    let known = consents.deciding(another.topic)?;
+    let is_implied = |consent: &Consent| consent.act == Act::Agreed && !consent.basis.is_express();
+    if !is_implied(&known) || !is_implied(another) {
         return None;
     }
-    let rules = rules_about(draft, found, opt_in, id)?;
-    let ends = |basis, at: Timestamp, own: Timestamp| {
-        consent_ends(rules, basis, at).map_or(own, |(end, _)| own.min(end))
+    let lasts = |consent: &Consent| {
+        let end = consent_ends(rules, consent.basis, consent.at);
+        (end.map_or(consent.expires_at, |(end, _)| end.min(consent.expires_at)), consent.at)
     };
-    let ours = ends(known.basis, known.at, known.expires_at);
-    let theirs = ends(opt_in.basis, at, expires_at.unwrap_or(Timestamp::NEVER));
-    (ours > theirs).then_some(known)
+    (lasts(&known) > lasts(another)).then_some(known)
 }
 
 /// What an opt-in names, looked up.
+#[derive(Clone)]
 struct Claim {
     captured_at: Timestamp,
     topics: Vec<FoundTopic>,
@@ -158,11 +162,20 @@ fn agreed(
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        let of = (draft, found, opt_in);
-        if let Some(known) = outlasting(of, (id, *ix), expires_at, captured_at) {
+        let act = Consent {
+            topic: *ix,
+            act,
+            basis: opt_in.basis,
+            at: captured_at,
+            expires_at: expires_at.unwrap_or(Timestamp::NEVER),
+            seq: Seq(0),
+            by: None,
+        };
+        let rules = rules_about(draft, found, opt_in, id);
+        if let Some(known) = rules.and_then(|rules| outlasting(&found.consents, rules, &act)) {
             return TopicOutcome::of(id, &known.standing(now), captured_at);
         }
-        let act = (act, opt_in.basis);
+        let act = (act.act, act.basis);
         outcome(&found.consents, (id, *ix), act, captured_at, expires_at, now)
     });
     Event::OptedIn(Box::new(OptedIn {

@@ -13,6 +13,7 @@ use crate::{
         key::ContactKey,
         lookup_job::{JobAnswer, JobEnd, LookupJob},
         refusal::Refusal,
+        registry::Registry,
         state::Draft,
         time::Timestamp,
     },
@@ -45,7 +46,7 @@ pub fn judge_row(
     job: &LookupJob,
     number: Option<ContactKey>,
     contact: Option<&Contact>,
-    policy: &LookupPolicy,
+    (registry, policy): (&Registry, &LookupPolicy),
     now: Timestamp,
 ) -> JobRow {
     let unknown = |reason: &str| JobRow::Done {
@@ -61,7 +62,7 @@ pub fn judge_row(
         return JobRow::Done { state: *state, source, reason: cause.clone(), at };
     }
     let done = |state, source, at| JobRow::Done { state, source, reason: None, at: Some(at) };
-    match plan_lookup(contact, policy, now) {
+    match plan_lookup(contact, registry, policy, now) {
         LookupPlan::Traffic { state: LookupState::Unknown, .. } => unknown("undeliverable"),
         LookupPlan::Traffic { state, at } => done(state, "traffic", at),
         LookupPlan::Cached { state, at } => done(state, "cache", at),
@@ -154,7 +155,13 @@ mod tests {
             let contact = state.contacts().find(key(place));
             let contact = contact.and_then(|subject| state.contacts().get(subject));
             let job = state.governor().jobs().get(JOB).unwrap();
-            judge_row(job, Some(key(place)), contact, &RULES.lookup, self.now())
+            judge_row(
+                job,
+                Some(key(place)),
+                contact,
+                (self.desk.state.registry(), &RULES.lookup),
+                self.now(),
+            )
         }
 
         fn end(&mut self, how: JobEnd) -> Vec<Event> {
@@ -177,9 +184,9 @@ mod tests {
         assert_eq!(shop.ask(1).unwrap(), None);
         let job = Arc::clone(shop.desk.state.governor().jobs().get(JOB).unwrap());
         let now = shop.now();
-        let row = judge_row(&job, None, None, &RULES.lookup, now);
+        let row = judge_row(&job, None, None, (&Registry::default(), &RULES.lookup), now);
         assert_eq!(reason(&row), Some("invalid_number"));
-        let row = judge_row(&job, Some(key(77)), None, &RULES.lookup, now);
+        let row = judge_row(&job, Some(key(77)), None, (&Registry::default(), &RULES.lookup), now);
         assert_eq!(reason(&row), Some("not_opted_in"));
     }
 

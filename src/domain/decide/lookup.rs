@@ -6,12 +6,14 @@ use crate::domain::{
     command::RequestLookups,
     contact::{Contact, LookupState},
     decide::{Events, Rules, spelling},
+    eligibility::seen_at_home,
     event::Event,
     governor::LookupPolicy,
     ids::LookupId,
     key::ContactKey,
     lookup_job::ForJob,
     refusal::Refusal,
+    registry::Registry,
     state::Draft,
     time::Timestamp,
 };
@@ -45,7 +47,12 @@ pub enum LookupPlan {
 }
 
 /// Plans how to answer for one contact at `now`; `None` is a person nothing is known of.
-pub fn plan_lookup(contact: Option<&Contact>, policy: &LookupPolicy, now: Timestamp) -> LookupPlan {
+pub fn plan_lookup(
+    contact: Option<&Contact>,
+    registry: &Registry,
+    policy: &LookupPolicy,
+    now: Timestamp,
+) -> LookupPlan {
     let Some(contact) = contact else { return LookupPlan::NotOptedIn };
     let details = contact.details();
     if let Some((at, _)) = details.traffic.unreachable() {
@@ -71,7 +78,14 @@ pub fn plan_lookup(contact: Option<&Contact>, policy: &LookupPolicy, now: Timest
             Some(_) | None => {}
         }
     }
-    if policy.requires_opt_in && !contact.consents.has_granted(now) {
+    let is_granted = |topic| {
+        let standing = contact.consents.standing(topic, now);
+        let named = registry.topic_id(topic).map(|id| (registry, id));
+        named
+            .map_or(standing, |topic| seen_at_home(standing, contact.home, topic, now))
+            .is_granted()
+    };
+    if policy.requires_opt_in && !contact.consents.topics().any(is_granted) {
         return LookupPlan::NotOptedIn;
     }
     LookupPlan::Ask
@@ -98,7 +112,7 @@ pub(super) fn request(
     for (key, lookup) in &request.numbers {
         let Some(subject) = draft.find(*key) else { continue };
         let contact = draft.contact(subject);
-        let plan = plan_lookup(contact, &rules.lookup, now);
+        let plan = plan_lookup(contact, draft.registry(), &rules.lookup, now);
         let is_new = events.iter().all(|(known, _)| *known != subject);
         let is_new = is_new && job.is_none_or(|job| !job.has_asked(*key));
         if plan == LookupPlan::Ask && request.has_provider && is_new {
@@ -286,7 +300,12 @@ mod tests {
 
         fn plan(&self, place: u32) -> LookupPlan {
             let contact = self.state.contacts().get(Subject(place));
-            plan_lookup(contact, &rules().lookup, Timestamp::from_unix_ms(self.now))
+            plan_lookup(
+                contact,
+                self.state.registry(),
+                &rules().lookup,
+                Timestamp::from_unix_ms(self.now),
+            )
         }
     }
 

@@ -550,7 +550,8 @@ mod tests {
             assert_eq!((budget(&desk).used, desk.state.lookups().count()), (2, 0));
             let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
             let contact = desk.state.contacts().get(subject).unwrap();
-            let plan = plan_lookup(Some(contact), &RULES.lookup, at(desk.now));
+            let plan =
+                plan_lookup(Some(contact), desk.state.registry(), &RULES.lookup, at(desk.now));
             let state = LookupState::Registered;
             assert!(matches!(plan, LookupPlan::Cached { state: known, .. } if known == state));
             assert!(desk.replayed() == desk.state);

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{
-    command::{NumberIdentifier, OptIn, Person},
-    consent::Consents,
-    contact::Contact,
-    decide::{Events, spelling},
-    entry::Subject,
-    event::Event,
-    key::ContactKey,
-    refusal::Refusal,
-    state::{CONTACTS_MAX, Draft},
-    time::Timestamp,
+use crate::{
+    domain::{
+        command::{NumberIdentifier, OptIn, Person, UserIdentifier},
+        consent::Consents,
+        contact::Contact,
+        decide::{Events, spelling},
+        entry::Subject,
+        event::Event,
+        key::ContactKey,
+        refusal::Refusal,
+        state::{CONTACTS_MAX, Draft},
+        time::Timestamp,
+    },
+    policy::Country,
 };
 
 /// A person who is known now, or will be once the events so far are recorded.
@@ -79,7 +82,10 @@ pub(super) fn find_or_add<'a>(
             user_id: new_user.map(|user| user.user_id.clone()),
             user_key: new_user.map(|user| user.key),
             weak_keys: new_number.map(|number| number.weak.clone()).unwrap_or_default(),
-            country: new_number.and_then(|number| number.home.country),
+            country: new_number.map_or_else(
+                || new_user.filter(|_| known.home.country.is_none()).and_then(country_of),
+                |number| number.home.country,
+            ),
             zone: new_number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
         };
         events.push((subject, event));
@@ -113,7 +119,7 @@ fn add<'a>(
         user_id: user.map(|user| user.user_id.clone()),
         user_key: user.map(|user| user.key),
         weak_keys: number.map(|number| number.weak.clone()).unwrap_or_default(),
-        country: number.and_then(|number| number.home.country),
+        country: number.map_or_else(|| user.and_then(country_of), |number| number.home.country),
         zone: number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
     };
     events.push((subject, event));
@@ -121,6 +127,14 @@ fn add<'a>(
     take_over(draft, subject, number, &mut consents, now, events);
     let weak = number.map(|number| number.weak.clone()).unwrap_or_default();
     Ok(Found { subject, known: None, consents, weak })
+}
+
+/// Returns the country a user id names, for people nobody knows a number of.
+///
+/// Source: Meta, "Business-scoped user IDs": two letters of ISO 3166-1, a dot, an opaque rest.
+fn country_of(user: &UserIdentifier) -> Option<Country> {
+    let (country, _) = user.user_id.split_once('.')?;
+    Country::parse(country).ok()
 }
 
 fn take_over(

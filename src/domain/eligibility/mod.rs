@@ -449,8 +449,11 @@ impl Resolved {
         }
         // An agreement later than the change is the new person's, in force or run out. A withdrawal
         // later than the change proves nobody's identity, so both reasons stand beside it.
+        let is_registered = |by: &dyn Fn(Option<TopicIx>) -> bool| {
+            by(self.registered_topic()) || self.covering(contact).is_some_and(|ix| by(Some(ix)))
+        };
         if let Some(change) = contact.identity_changed()
-            && !contact.consents.has_registered_since(self.registered_topic(), change)
+            && !is_registered(&|topic| contact.consents.has_registered_since(topic, change))
         {
             hits.push(Hit::at(Reason::IdentityChanged, Some(change.at), Some(change.seq)));
         }
@@ -459,7 +462,7 @@ impl Resolved {
         let moved =
             [told.moved, closed].into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
         if let Some(moved) = moved
-            && !contact.consents.has_agreed_since(self.registered_topic(), moved.at)
+            && !is_registered(&|topic| contact.consents.has_agreed_since(topic, moved.at))
         {
             hits.push(Hit::at(Reason::NumberChanged, Some(moved.at), Some(moved.seq)));
         }
@@ -478,11 +481,16 @@ impl Resolved {
 
     /// Returns where the consent to the topic stands, or to the one that covers it.
     fn standing(&self, contact: &Contact, topic: TopicIx, now: Timestamp) -> Standing {
-        let own = contact.consents.standing(topic, now);
-        let is_open = own.status == ConsentStatus::NeverAsked;
-        let general = self.general.filter(|_| is_open);
-        let general = general.map(|general| contact.consents.standing(general, now));
-        general.filter(Standing::is_granted).unwrap_or(own)
+        let general = self.covering(contact).map(|ix| contact.consents.standing(ix, now));
+        general
+            .filter(Standing::is_granted)
+            .unwrap_or_else(|| contact.consents.standing(topic, now))
+    }
+
+    /// Returns the topic whose consent counts where nothing was recorded about the one asked about.
+    fn covering(&self, contact: &Contact) -> Option<TopicIx> {
+        let is_open = |topic| contact.consents.deciding(topic).is_none();
+        self.general.filter(|_| self.topic_ix().is_some_and(is_open))
     }
 
     /// Returns when the window closes: a day after the person wrote, unless WhatsApp said since

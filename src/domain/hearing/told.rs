@@ -204,6 +204,8 @@ pub struct Review {
     pub scope: Option<Box<str>>,
     /// When it was written.
     pub at: Timestamp,
+    /// When what may be a STOP was written first, here or in what came up after it.
+    pub stop_at: Option<Timestamp>,
     /// What came up after it while the person had too many open for another one.
     pub more: Option<More>,
 }
@@ -218,8 +220,12 @@ pub struct More {
 }
 
 impl Review {
-    /// Folds in that something more came up.
-    pub(crate) fn fold_more(&mut self, at: Timestamp) {
+    /// Folds in that something more came up, and what it would mean if it was a STOP.
+    pub(crate) fn fold_more(&mut self, at: Timestamp, scope: Option<&str>) {
+        if let Some(scope) = scope {
+            self.scope.get_or_insert_with(|| scope.into());
+            self.stop_at = Some(self.stop_at.map_or(at, |known| known.min(at)));
+        }
         let More { count, last_at } = self.more.unwrap_or(More { count: 0, last_at: at });
         self.more = Some(More { count: count.saturating_add(1), last_at: last_at.max(at) });
     }
@@ -313,6 +319,14 @@ impl Told {
     pub fn spared(&self, sender: &SenderId, kind: IncidentKind) -> Option<Mark> {
         let is_it = |spared: &&Spared| spared.kind == kind && spared.sender == *sender;
         self.spared.iter().find(is_it).map(|spared| spared.mark)
+    }
+
+    /// Folds in that something a review stands for may be a STOP: the first one counts.
+    pub(crate) fn fold_stop(&mut self, at: Timestamp, review: Seq) {
+        match self.stops.iter_mut().find(|mark| mark.seq == review) {
+            Some(mark) => mark.at = mark.at.min(at),
+            None => self.stops.push(Mark { at, seq: review }),
+        }
     }
 
     /// Folds that in: the latest stays.

@@ -25,12 +25,13 @@ impl Draft<'_> {
                 word: opened.word.clone(),
                 scope: opened.scope.clone(),
                 at: opened.happened_at,
+                stop_at: opened.scope.as_ref().map(|_| opened.happened_at),
                 more: None,
             };
             self.changes.reviews.insert(seq, Some(review));
         } else if let Event::ReviewRepeated { review, again } = event {
             if let Some(mut known) = self.review(*review).cloned() {
-                known.fold_more(again.happened_at);
+                known.fold_more(again.happened_at, again.scope.as_deref());
                 self.changes.reviews.insert(*review, Some(known));
             }
         } else if let Event::ReviewDecided { review, .. } = event {
@@ -91,7 +92,11 @@ impl Draft<'_> {
                 told.reviews.push(seq);
             }
             if opened.scope.is_some() {
-                told.stops.push(Mark { at: opened.happened_at, seq });
+                told.fold_stop(opened.happened_at, seq);
+            }
+        } else if let Event::ReviewRepeated { review, again } = event {
+            if again.scope.is_some() {
+                details.told_mut().fold_stop(again.happened_at, *review);
             }
         } else if let Event::ReviewDecided { review, .. } = event {
             let told = details.told_mut();

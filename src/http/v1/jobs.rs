@@ -304,7 +304,10 @@ fn judge(
         for number in run {
             let subject = number.and_then(|number| state.contacts().find(number));
             let contact = subject.and_then(|subject| state.contacts().get(subject));
-            each(subject, judge_row(job, *number, contact, &edge.rules.lookup, now));
+            each(
+                subject,
+                judge_row(job, *number, contact, (state.registry(), &edge.rules.lookup), now),
+            );
         }
     }
 }

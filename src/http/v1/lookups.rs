@@ -204,7 +204,7 @@ fn plan(edge: &Edge, number: Option<&NumberIdentifier>, now: Timestamp) -> Optio
     let state = edge.views().state();
     let subject = state.contacts().find(number.key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
-    Some(plan_lookup(contact, &edge.rules.lookup, now))
+    Some(plan_lookup(contact, state.registry(), &edge.rules.lookup, now))
 }
 
 /// Returns how many of the numbers that need it the provider may be asked about now, and why no

@@ -237,7 +237,15 @@ pub fn reply(edge: &Edge, submitted: &Submitted) -> Result<HttpResponse, Problem
     let Some((entry, number, topics)) = act else {
         return Err(Problem::new(INTERNAL, "the entries of this request are gone"));
     };
-    let consents = topics.iter().map(|outcome| ConsentAfter::of(outcome, entry.seq));
+    // What counts at once and what has to be confirmed are entries of their own.
+    let asked = submitted.entries.iter().filter(|other| other.seq > entry.seq);
+    let asked = asked.filter_map(|other| match &other.record.event {
+        Event::OptedIn(event) => Some((other.seq, &event.topics)),
+        _ => None,
+    });
+    let acts = std::iter::once((entry.seq, topics)).chain(asked);
+    let consents = acts
+        .flat_map(|(seq, topics)| topics.iter().map(move |outcome| ConsentAfter::of(outcome, seq)));
     let number = number.map(crate::domain::phone::PhoneNumber::as_e164);
     let mut response = wire::created(&ActBody {
         contact: ContactName { id: wire::contact_id(edge, entry), number },

@@ -134,7 +134,7 @@ pub struct DecidedBody {
 }
 
 fn shown(state: &State, (id, review): (Seq, &Review), now: Timestamp) -> ReviewBody {
-    let Review { contact, why, word, scope, at, more } = review;
+    let Review { contact, why, word, scope, at, stop_at: _, more } = review;
     let contact = state.contacts().get(state.contacts().resolve(*contact));
     let due = due(state, review);
     ReviewBody {
@@ -155,10 +155,10 @@ fn shown(state: &State, (id, review): (Seq, &Review), now: Timestamp) -> ReviewB
 
 /// Returns by when a review has to be decided, if it may be a STOP, and the rule that says so.
 fn due(state: &State, review: &Review) -> Option<(Timestamp, RuleRef)> {
-    review.scope.as_ref()?;
+    let wrote_at = review.stop_at?;
     let contact = state.contacts().get(state.contacts().resolve(review.contact));
     let home = contact.map(|contact| contact.home).unwrap_or_default();
-    Some(stop_due(&state.registry().policy().policy, home, review.at))
+    Some(stop_due(&state.registry().policy().policy, home, wrote_at))
 }
 
 /// Returns how many reviews are open, and how many of them overdue.

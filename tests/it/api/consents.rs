@@ -47,6 +47,50 @@ async fn an_opt_in_answers_with_the_contact_the_consents_and_a_receipt() {
 }
 
 #[tokio::test]
+async fn only_what_has_to_be_confirmed_waits_and_each_topic_is_confirmed_by_itself() {
+    let mut app = TestApp::with_registry().await;
+    let news = json!({"name": "News", "category": "marketing"});
+    app.put("/v1/topics/news").json(&news).expect(201).await;
+    let twice = json!({"packs": {"europe-practice": {"on": true}}});
+    app.put("/v1/policy").json(&twice).expect(200).await;
+    let berlin = "+491713920001";
+    let claim = async |topics: Value, evidence: Value| {
+        let body = with(with(opt_in(berlin), "topics", topics), "evidence", evidence);
+        let made = app.post("/v1/opt-ins").json(&body).expect(201).await;
+        let consents = made["consents"].as_array().unwrap().iter();
+        consents.map(|one| (text(&one["topic"]), text(&one["status"]))).collect::<Vec<_>>()
+    };
+    let is = |topic: &str, status: &str| (topic.to_owned(), status.to_owned());
+    let made = claim(json!(["promotions", "orders"]), json!({})).await;
+    assert_eq!(made, [is("orders", "granted"), is("promotions", "pending")]);
+    let made = claim(json!(["news", "promotions"]), json!({"mail": "the link was followed"})).await;
+    assert_eq!(made, [is("promotions", "granted"), is("news", "pending")]);
+    app.restart();
+    assert_eq!(app.ask(berlin, "orders").await["eligible"], true);
+    assert_eq!(app.ask(berlin, "news").await["reasons"][0]["code"], "pending");
+}
+
+#[tokio::test]
+async fn whoever_is_known_by_a_user_id_alone_is_at_home_where_it_says() {
+    let mut app = TestApp::with_registry().await;
+    let packs = json!({"packs": {"us": {"on": true}, "whatsapp": {"on": true}}});
+    app.put("/v1/policy").json(&packs).expect(200).await;
+    for user in ["US.9000000001", "ID.9000000001"] {
+        let mut body = with(opt_in(ANN), "user_id", json!(user));
+        body["topics"] = json!(["promotions"]);
+        body.as_object_mut().unwrap().remove("number");
+        app.post("/v1/opt-ins").json(&body).expect(201).await;
+    }
+    app.restart();
+    for (user, is_blocked) in [("US.9000000001", true), ("ID.9000000001", false)] {
+        let path = format!("/v1/eligibility?user_id={user}&topic=promotions");
+        let decision = app.get(&path).expect(200).await;
+        let reasons = decision["reasons"].to_string();
+        assert_eq!(reasons.contains("country_blocked"), is_blocked, "{decision}");
+    }
+}
+
+#[tokio::test]
 async fn every_status_is_told_apart() {
     let app = TestApp::with_registry().await;
     let news = json!({"name": "News", "category": "marketing", "expires_after_days": 30});

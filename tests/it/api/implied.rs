@@ -88,3 +88,38 @@ async fn a_basis_that_makes_no_sense_is_refused() {
     let contact = format!("/v1/contacts/{ANN}");
     app.get(&contact).problem(404, "contact_unknown").await;
 }
+
+#[tokio::test]
+async fn of_a_purchase_and_an_inquiry_the_one_that_lasts_longer_counts_in_any_order() {
+    let (bought, inquired) = (("implied_purchase", 100), ("implied_inquiry", 1));
+    let mut seen = Vec::new();
+    for order in [[bought, inquired], [inquired, bought]] {
+        let mut app = TestApp::with_registry().await;
+        let canada = json!({"packs": {"americas": {"on": true}}});
+        app.put("/v1/policy").json(&canada).expect(200).await;
+        for (basis, days) in order {
+            let mut body = agreed(basis);
+            body["captured_at"] = app.moment(-days * 86_400).into();
+            app.post("/v1/opt-ins").json(&body).expect(201).await;
+        }
+        let consent = app.ask(ANN, "promotions").await["consent"].clone();
+        app.restart();
+        assert_eq!(app.ask(ANN, "promotions").await["consent"], consent);
+        seen.push((consent["basis"].clone(), consent["expires_at"].clone()));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].0, "implied_purchase");
+}
+
+#[tokio::test]
+async fn whose_implied_agreement_has_run_out_is_not_looked_up() {
+    let app = inquired().await;
+    let looked_up = async || {
+        let body = json!({"numbers": [ANN]});
+        let answer = app.post("/v1/verifications").json(&body).expect(200).await;
+        answer["results"][0]["reason"].clone()
+    };
+    assert_eq!(looked_up().await, "no_provider");
+    wait_days(&app, 181);
+    assert_eq!(looked_up().await, "not_opted_in");
+}

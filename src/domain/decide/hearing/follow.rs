@@ -14,7 +14,7 @@ use crate::domain::{
     contact::Contact,
     decide::{
         Events,
-        consent::outcome_of,
+        consent::{outcome_of, outlasting},
         hearing::Hearing,
         person::{Found, find_or_add},
         spelling::Stop,
@@ -24,6 +24,7 @@ use crate::domain::{
     event::{Event, OptedIn, Source},
     hearing::{Closed, Preference},
     key::ContactKey,
+    names::TopicId,
     refusal::Refusal,
     state::Draft,
     ticket::VoidCause,
@@ -117,6 +118,9 @@ impl Hearing<'_, '_> {
         let id: Box<str> = contact.id.as_uuid().to_string().into();
         for act in contact.consents.acts().filter(is_open) {
             let Some(topic) = self.draft.registry().topic_id(act.topic) else { continue };
+            if self.outlasts(found, topic, act) {
+                continue;
+            }
             if found.consents.would_decide(act.topic, (act.act, act.basis), act.at) {
                 let own = Consent { by: None, ..*act };
                 let event = Event::OptedIn(Box::new(OptedIn {
@@ -145,6 +149,17 @@ impl Hearing<'_, '_> {
                 found.consents.to_mut().fold_act(own);
             }
         }
+    }
+
+    /// Returns whether what is implied there already lasts longer.
+    fn outlasts(&self, found: &Found<'_>, topic: &TopicId, act: &Consent) -> bool {
+        let registry = self.draft.registry();
+        let home = found.known.map(|known| known.home).unwrap_or_default();
+        let category = registry.topic(topic).map(|(_, put)| put.value.category.into());
+        category.is_some_and(|category| {
+            let rules = registry.policy().policy.rules(home.country, category);
+            outlasting(&found.consents, rules, act).is_some()
+        })
     }
 
     fn let_restrictions_go_along(

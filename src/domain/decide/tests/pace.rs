@@ -402,6 +402,35 @@ fn an_agreement_to_everything_covers_a_topic_where_policy_lets_it_and_a_withdraw
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Withdrawn]));
 }
 
+#[test]
+fn an_agreement_to_everything_after_a_change_registers_the_new_person_for_what_it_covers() {
+    let mut desk = Desk::new();
+    for id in ["general", "promotions"] {
+        desk.put(RegistryCommand::PutTopic {
+            id: topic_id(id),
+            topic: crate::domain::registry::Topic {
+                name: id.into(),
+                category: Category::Marketing,
+                description: None,
+                expires_after_days: None,
+            },
+        });
+    }
+    desk.choose(json!({"settings": {"frequency_caps": [], "general_topic": true}}));
+    for (person, topic) in [(1, "general"), (2, "promotions")] {
+        desk.opt_in(person, topic, None).unwrap();
+        desk.identity(person, "first", desk.now).unwrap();
+        desk.now += 10;
+        desk.identity(person, "second", desk.now).unwrap();
+        assert_eq!(desk.reserve(person, TEMPLATE), Err(vec![Reason::IdentityChanged]));
+        desk.now += 10;
+        desk.opt_in(person, "general", None).unwrap();
+    }
+    desk.reserve(1, TEMPLATE).unwrap();
+    // The person before agreed to this very topic, which the general one does not stand for.
+    assert_eq!(desk.reserve(2, TEMPLATE), Err(vec![Reason::IdentityChanged]));
+}
+
 impl Desk {
     /// Makes a person known to be at home somewhere, as a linked number would.
     fn at_home(&mut self, key: u128, country: &str) {

@@ -2,8 +2,10 @@
 
 use super::{ConsentAnswer, Desk, SESSION, TEMPLATE, at, fail};
 use crate::domain::{
+    absorbed::Mark,
     event::Event,
     hearing::{FailureEffect, More},
+    key::ContactKey,
     reason::Reason,
     ticket::{TicketState, VoidCause},
     time::HOUR_MS,
@@ -96,5 +98,34 @@ fn whoever_has_many_reviews_open_gets_no_more_and_the_newest_tells_how_many_came
     desk.run(super::Command::DecideReview(Box::new(decided))).unwrap();
     desk.wrote(1, desk.now + 10, doubt());
     assert_eq!(desk.reviews().len(), REVIEWS_OPEN_MAX);
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn what_may_be_a_stop_is_one_also_where_many_reviews_are_open() {
+    let mut desk = Desk::new();
+    let doubt = |scope: Option<&str>| {
+        let (word, scope) = (scope.map(|_| "stop".into()), scope.map(Box::from));
+        Some(ConsentAnswer::Review { why: "typo".into(), word, scope })
+    };
+    for _ in 0..REVIEWS_OPEN_MAX {
+        desk.now += 10;
+        desk.wrote(1, desk.now, doubt(None));
+    }
+    let stops = |desk: &Desk| {
+        let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
+        desk.state.contacts().get(subject).unwrap().details().told().stops.clone()
+    };
+    assert!(stops(&desk).is_empty());
+    let (newest, _) = desk.reviews()[REVIEWS_OPEN_MAX - 1];
+    let first = desk.now + 20;
+    for wrote_at in [first + 20, first, first + 10] {
+        desk.now += 50;
+        desk.wrote(1, wrote_at, doubt(Some("everything")));
+    }
+    let first = at(first);
+    assert_eq!(stops(&desk), [Mark { at: first, seq: newest }]);
+    let review = desk.state.reviews_from(newest).next().unwrap().1;
+    assert_eq!((review.stop_at, review.scope.as_deref()), (Some(first), Some("everything")));
     assert!(desk.replayed() == desk.state);
 }
