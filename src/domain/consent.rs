@@ -98,10 +98,19 @@ pub struct Consents {
     questions: Option<Box<Questions>>,
 }
 
-/// What the person was asked to confirm and withdrew from, before or since, and when they were
-/// asked last: a yes that is later than the withdrawal still answers it.
+/// What the person was asked to confirm, whatever they did before or since, and agreements that a
+/// withdrawal took the place of: those may have been the answer to a question that is heard late.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Questions(SmallVec<[(TopicIx, Timestamp); 1]>);
+struct Questions(SmallVec<[Question; 1]>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    topic: TopicIx,
+    /// When the person was asked last.
+    asked_at: Option<Timestamp>,
+    /// When the person last said that they agree.
+    agreed_at: Option<Timestamp>,
+}
 
 impl Standing {
     /// Returns whether it is in force.
@@ -155,15 +164,19 @@ impl Consents {
         self.by_topic.iter().map(|consent| consent.topic)
     }
 
-    /// Returns what the person was asked, withdrew from and did not agree to since, and when they
-    /// were asked last.
-    pub fn questions(&self) -> impl Iterator<Item = (TopicIx, Timestamp)> + '_ {
-        self.questions.iter().flat_map(|questions| questions.0.iter().copied())
+    /// Returns what the person was asked, when last, and whether they did not say since that they
+    /// agree.
+    pub fn questions(&self) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
+        let asked = self.questions.iter().flat_map(|questions| &questions.0);
+        asked.filter_map(|Question { topic, asked_at, agreed_at }| {
+            Some((*topic, (*asked_at)?, agreed_at < asked_at))
+        })
     }
 
-    /// Returns when the person was asked last about a topic they withdrew from.
+    /// Returns when the person was asked last about a topic, if that is unanswered.
     pub fn question(&self, topic: TopicIx) -> Option<Timestamp> {
-        self.questions().find(|(known, _)| *known == topic).map(|(_, at)| at)
+        let asked = self.questions().find(|(known, _, is_open)| *known == topic && *is_open);
+        asked.map(|(_, at, _)| at)
     }
 
     /// Returns the withdrawal from everything, if there ever was one.
@@ -241,24 +254,44 @@ impl Consents {
         standing
     }
 
-    /// Folds in that the person was asked about something they withdrew from.
+    /// Folds in that the person was asked, whether that decides anything or not.
     pub(crate) fn fold_question(&mut self, topic: TopicIx, at: Timestamp) {
-        if self.deciding(topic).is_none_or(|act| act.act != Act::TookBack) {
-            return;
-        }
-        let Questions(known) = &mut **self.questions.get_or_insert_default();
-        if let Some((_, last)) = known.iter_mut().find(|(known, _)| *known == topic) {
-            *last = at.max(*last);
-        } else {
-            known.push((topic, at));
-            known.sort_unstable();
+        let known = self.by_topic.iter().find(|known| known.topic == topic);
+        let agreed_at = known.filter(|known| known.is_said()).map(|known| known.at);
+        self.change_question(topic, |question| {
+            question.asked_at = question.asked_at.max(Some(at));
+            question.agreed_at = question.agreed_at.max(agreed_at);
+        });
+    }
+
+    /// Folds in that the person said that they agree, where that decides nothing.
+    pub(crate) fn fold_answer(&mut self, topic: TopicIx, at: Timestamp) {
+        let is_withdrawn = self.deciding(topic).is_some_and(|act| act.act == Act::TookBack);
+        let is_known = self.questions.iter().flat_map(|asked| &asked.0).any(|q| q.topic == topic);
+        if is_withdrawn || is_known {
+            self.change_question(topic, |question| {
+                question.agreed_at = question.agreed_at.max(Some(at));
+            });
         }
     }
 
-    fn forget_question(&mut self, topic: TopicIx) {
-        let is_empty = self.questions.as_deref_mut().is_some_and(|Questions(known)| {
-            known.retain(|(known, _)| *known != topic);
-            known.is_empty()
+    fn change_question(&mut self, topic: TopicIx, change: impl FnOnce(&mut Question)) {
+        let Questions(asked) = &mut **self.questions.get_or_insert_default();
+        if let Some(known) = asked.iter_mut().find(|known| known.topic == topic) {
+            change(known);
+            return;
+        }
+        let mut question = Question { topic, asked_at: None, agreed_at: None };
+        change(&mut question);
+        asked.push(question);
+        asked.sort_unstable();
+    }
+
+    /// Forgets an agreement that a withdrawal had taken the place of: a later one decides now.
+    fn forget_unasked(&mut self, topic: TopicIx) {
+        let is_empty = self.questions.as_deref_mut().is_some_and(|Questions(asked)| {
+            asked.retain(|known| known.topic != topic || known.asked_at.is_some());
+            asked.is_empty()
         });
         if is_empty {
             self.questions = None;
@@ -267,36 +300,40 @@ impl Consents {
 
     /// Folds one act in, if it decides.
     pub(crate) fn fold_act(&mut self, consent: Consent) {
-        if !self.would_decide(consent.topic, (consent.act, consent.basis), consent.at) {
+        let topic = consent.topic;
+        if consent.act == Act::Asked {
+            self.fold_question(topic, consent.at);
+        }
+        if !self.would_decide(topic, (consent.act, consent.basis), consent.at) {
+            if consent.is_said() {
+                self.fold_answer(topic, consent.at);
+            }
             return;
         }
-        let known = self.by_topic.iter_mut().find(|known| known.topic == consent.topic);
+        let known = self.by_topic.iter_mut().find(|known| known.topic == topic);
         let before = known.map(|known| std::mem::replace(known, consent));
         if before.is_none() {
             self.by_topic.push(consent);
         }
-        match (before, consent.act) {
-            (Some(Consent { act: Act::Asked, at, .. }), Act::TookBack) => {
-                self.fold_question(consent.topic, at);
-            }
-            (_, Act::Agreed) => self.forget_question(consent.topic),
-            (_, Act::Asked | Act::TookBack) => {}
+        if consent.is_said() {
+            self.forget_unasked(topic);
+            self.fold_answer(topic, consent.at);
+        } else if let Some(before) = before.filter(Consent::is_said) {
+            self.fold_answer(topic, before.at);
         }
     }
 
     /// Folds a withdrawal from everything in: every consent given before it ends.
     pub(crate) fn fold_full_stop(&mut self, stop: FullStop) {
-        let mut asked: SmallVec<[(TopicIx, Timestamp); 1]> = SmallVec::new();
+        let mut said: SmallVec<[(TopicIx, Timestamp); 1]> = SmallVec::new();
         for known in &mut self.by_topic {
             if known.is_ended_by(stop) {
-                if known.act == Act::Asked {
-                    asked.push((known.topic, known.at));
-                }
+                said.extend(known.is_said().then_some((known.topic, known.at)));
                 *known = stop.about(known.topic);
             }
         }
-        for (topic, at) in asked {
-            self.fold_question(topic, at);
+        for (topic, at) in said {
+            self.fold_answer(topic, at);
         }
         if self.full_stop.is_none_or(|known| stop.at >= known.at) {
             self.full_stop = Some(stop);
@@ -325,16 +362,20 @@ impl FullStop {
 }
 
 impl Consent {
+    /// Returns whether the person said that they agree.
+    fn is_said(&self) -> bool {
+        self.act == Act::Agreed && self.basis.is_express()
+    }
+
     fn is_agreed(&self, since: Timestamp) -> bool {
-        self.act == Act::Agreed && self.basis.is_express() && self.at > since
+        self.is_said() && self.at > since
     }
 
     /// Returns whether it is an agreement of whoever was there from `change` on: a later one, or
     /// one that came in the very message that showed the change.
     pub fn is_registration_since(&self, change: Change) -> bool {
         let is_own = change.tag.is_some() && self.by == change.tag && self.at == change.at;
-        let is_said = self.act == Act::Agreed && self.basis.is_express();
-        self.is_agreed(change.at) || (is_said && is_own)
+        self.is_agreed(change.at) || (self.is_said() && is_own)
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.

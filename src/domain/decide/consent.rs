@@ -39,8 +39,7 @@ pub(super) fn opt_in(
     now: Timestamp,
 ) -> Result<Events, Refusal> {
     let claim = claim(draft, rules, opt_in, now)?;
-    let mut events = Vec::with_capacity(2);
-    let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
+    let (found, mut events) = whom(draft, opt_in, &claim, now)?;
     let is_unconfirmed = |topic: &FoundTopic| is_unconfirmed(draft, &found, opt_in, topic, now);
     let (asked, said): (Vec<_>, Vec<_>) = claim.topics.iter().cloned().partition(is_unconfirmed);
     // Each topic has its own rules, so one part may count at once and the other be a question.
@@ -54,6 +53,26 @@ pub(super) fn opt_in(
         events.push((found.subject, agreed(draft, &found, &opt_in, claim, now)));
     }
     Ok(events)
+}
+
+/// Finds whom an opt-in is about, or adds them. Where policy wants it confirmed, that is whoever
+/// the number alone leads to: see [`claimed`].
+fn whom<'d>(
+    draft: &'d Draft<'_>,
+    opt_in: &OptIn,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<(Found<'d>, Events), Refusal> {
+    let mut events = Vec::with_capacity(2);
+    let unproven = OptIn { awaits_confirmation: true, ..opt_in.clone() };
+    let found = find_or_add(draft, &claimed(&unproven), now, &mut events)?;
+    let mut topics = claim.topics.iter();
+    if topics.any(|topic| is_unconfirmed(draft, &found, opt_in, topic, now)) {
+        return Ok((found, events));
+    }
+    events.clear();
+    let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
+    Ok((found, events))
 }
 
 /// Adds what an opt-in of a contact that was found already makes to the events of a command. It may
@@ -88,9 +107,11 @@ fn is_unconfirmed(
     let is_confirmed = match standing.status {
         ConsentStatus::Granted if repeats => true,
         ConsentStatus::Granted | ConsentStatus::Pending => confirms,
-        // They withdrew, came back, and were asked since.
-        ConsentStatus::Withdrawn => found.consents.question(*ix) > standing.at && confirms,
-        ConsentStatus::NeverAsked | ConsentStatus::Expired => false,
+        // They withdrew or ran out, came back, and were asked since.
+        ConsentStatus::Withdrawn | ConsentStatus::Expired => {
+            found.consents.question(*ix) > standing.at && confirms
+        }
+        ConsentStatus::NeverAsked => false,
     };
     rules.double_opt_in.is_some() && !is_confirmed
 }

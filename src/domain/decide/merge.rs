@@ -127,7 +127,8 @@ fn questions(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<(TopicI
     let asked = |consents: &Consents| -> Vec<_> {
         let pending = consents.acts().filter(|act| act.act == Act::Asked);
         let pending = pending.map(|act| (act.topic, act.at));
-        pending.chain(consents.questions()).collect()
+        let open = consents.questions().filter(|(_, _, is_open)| *is_open);
+        pending.chain(open.map(|(topic, at, _)| (topic, at))).collect()
     };
     asked(kept).into_iter().chain(asked(lost)).filter_map(named).collect()
 }

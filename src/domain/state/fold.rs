@@ -248,8 +248,14 @@ impl Draft<'_> {
             // question may be answered later.
             let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
             if outcome.seq.is_some() {
-                if let Some(contact) = self.contact_mut(subject).filter(|_| act == Act::Asked) {
-                    contact.consents.fold_question(topic, event.captured_at);
+                if let Some(contact) = self.contact_mut(subject) {
+                    match act {
+                        Act::Asked => contact.consents.fold_question(topic, at),
+                        Act::Agreed if basis.is_express() => {
+                            contact.consents.fold_answer(topic, at)
+                        }
+                        Act::Agreed | Act::TookBack => {}
+                    }
                 }
                 continue;
             }

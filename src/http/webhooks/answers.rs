@@ -5,7 +5,7 @@
 //! of others never act: they are at most looked at by people. An opt-in word alone only confirms
 //! what the person was asked, and words the business put on a button are nobody's own.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     domain::{
@@ -66,7 +66,8 @@ fn in_group(answer: ConsentAnswer) -> Option<ConsentAnswer> {
     const IN_GROUP: &str = "in_group";
     match answer {
         ConsentAnswer::OptOut { topics, how } => {
-            let scope = topics.is_none().then_some(Scope::Everything);
+            let scope = if topics.is_some() { Scope::Marketing } else { Scope::Everything };
+            let scope = Some(scope);
             Some(doubt(IN_GROUP, how.word.as_deref(), scope))
         }
         ConsentAnswer::Review { word, scope: scope @ Some(_), why: _ } => {
@@ -156,20 +157,30 @@ impl Reader<'_> {
     }
 
     /// What the template of the question has registered a payload for, or else all templates that
-    /// have, if they agree.
+    /// have, if they agree. Where the question is known and did not register it, it agrees to
+    /// nothing; a withdrawal counts wherever it is tapped, from all that it may be from.
     fn registered(&self, kind: &str, payload: &str) -> Option<ConsentAnswer> {
-        let asked = self.template.and_then(|template| self.registry.template(template));
-        let first = if let Some(answer) = asked.and_then(|asked| asked.value.answers.get(payload)) {
-            answer
-        } else {
-            let mut found = self.registry.answers_to(payload);
-            let first = found.next()?;
-            if found.any(|other| other != first) {
-                return Some(doubt("payload_ambiguous", Some(payload), None));
-            }
-            first
-        };
         let how = how(kind, payload);
+        let asked = self.template.and_then(|template| self.registry.template(template));
+        let own = asked.and_then(|asked| asked.value.answers.get(payload));
+        let is_stop = |answer: &TemplateAnswer| answer.act == AnswerAct::OptOut;
+        let counts = |answer: &&TemplateAnswer| asked.is_none() || is_stop(answer);
+        let found: Vec<_> = match own {
+            Some(own) => vec![own],
+            None => self.registry.answers_to(payload).filter(counts).collect(),
+        };
+        let first = *found.first()?;
+        if found.iter().any(|other| *other != first) {
+            let stops = found.iter().filter(|answer| is_stop(answer)).count();
+            if stops < found.len() {
+                let scope = (stops > 0).then_some(Scope::Everything);
+                return Some(doubt("payload_ambiguous", Some(payload), scope));
+            }
+            let from_all = found.iter().any(|answer| answer.topics.is_empty());
+            let topics: BTreeSet<_> = found.iter().flat_map(|answer| &answer.topics).collect();
+            let topics = (!from_all).then(|| topics.into_iter().cloned().collect());
+            return Some(ConsentAnswer::OptOut { topics, how });
+        }
         let TemplateAnswer { act, topics } = first;
         Some(match act {
             AnswerAct::OptOut => {

@@ -146,14 +146,38 @@ async fn a_review_says_what_was_ambiguous() {
         (&"codes_ambiguous".into(), &"counter door".into())
     );
     assert_eq!(review["message_id"], "wamid.two");
-    for (language, topic) in [("en", "promotions"), ("id", "orders")] {
+    for (language, act) in [("en", "opt_in"), ("id", "opt_out")] {
         let body = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED",
-            "answers": {"OUT-7": {"act": "opt_out", "topics": [topic]}}});
+            "answers": {"OUT-7": {"act": act, "topics": ["orders"]}}});
         app.put(&format!("/v1/templates/sale/{language}")).json(&body).expect(201).await;
     }
     hear(&app, &tap("tap", "OUT-7")).await;
     let review = last_review(&app).await;
     assert_eq!((&review["why"], &review["word"]), (&"payload_ambiguous".into(), &"OUT-7".into()));
+    assert_eq!(review["scope"], "everything", "it may be a stop");
+}
+
+#[tokio::test]
+async fn a_tap_below_one_template_is_no_agreement_to_what_another_registered() {
+    let app = start().await;
+    app.opt_in(ANA, "orders").await;
+    let plain = json!({"topic": "orders", "category": "utility", "status": "APPROVED"});
+    app.put("/v1/templates/visit/en").json(&plain).expect(201).await;
+    let registered = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED",
+        "answers": {"Y-1": {"act": "opt_in", "topics": ["promotions"]},
+            "N-1": {"act": "opt_out", "topics": ["orders"]}}});
+    app.put("/v1/templates/sale/en").json(&registered).expect(201).await;
+    sent(&app, "visit", "en", "wamid.question").await;
+    app.clock.advance_ms(60_000);
+    let mut tapped = Vec::new();
+    for payload in ["Y-1", "N-1"] {
+        let tap = json!({"type": "button", "button": {"payload": payload, "text": "Weekly"},
+            "context": {"from": "12025550100", "id": "wamid.question"}});
+        let told = hear(&app, &webhook(&[message(payload, NOON_S + 30, &tap)])).await;
+        tapped.push(["opted_in", "opted_out"].map(|act| effect(&told, "inbound", act)));
+    }
+    assert_eq!(tapped, [[0, 0], [0, 1]], "a stop counts wherever it is tapped");
+    assert_eq!(reasons(&app, "topic=promotions").await, ["never_asked"]);
 }
 
 #[tokio::test]

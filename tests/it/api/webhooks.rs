@@ -219,6 +219,12 @@ async fn a_payload_means_what_its_templates_say_it_means() {
     assert!(reasons(&app, "topic=orders").await.is_empty());
     app.put("/v1/templates/sale/id").json(&answers("orders")).expect(201).await;
     let told = hear(&app, &tap("tap-2", "OPT_OUT_MARKETING")).await;
+    assert_eq!(effect(&told, "inbound", "opted_out"), 1, "from whatever it may be: {told}");
+    assert_eq!(reasons(&app, "topic=orders").await, ["withdrawn"]);
+    let mut agrees = answers("orders");
+    agrees["answers"]["OPT_OUT_MARKETING"]["act"] = "opt_in".into();
+    app.put("/v1/templates/sale/id").json(&agrees).expect(200).await;
+    let told = hear(&app, &tap("tap-5", "OPT_OUT_MARKETING")).await;
     assert_eq!(effect(&told, "inbound", "review_opened"), 1, "two meanings: {told}");
     assert_eq!(effect(&hear(&app, &tap("tap-3", "NOTHING")).await, "inbound", "opted_out"), 0);
     let label = json!({"type": "button", "button": {"payload": "x", "text": "Unsubscribe"}});

@@ -27,6 +27,15 @@ const YES_UNASKED: &str = "yes_unasked";
 /// Why people must look at what may be a yes to something asked long ago.
 const YES_LATE: &str = "yes_late";
 
+/// A question to a person that has no yes yet.
+struct Asked {
+    topic: TopicId,
+    /// When it was asked.
+    at: Timestamp,
+    /// Whether the person withdrew, before it or since.
+    has_withdrawn: bool,
+}
+
 impl Hearing<'_, '_> {
     /// Records what a message says about consent. `others` are those who may have written it too:
     /// only a withdrawal counts for them.
@@ -139,12 +148,15 @@ impl Hearing<'_, '_> {
     ) -> Result<(), Refusal> {
         let is_answer = !answer_only || how.question.is_some();
         let is_recent = |asked: Timestamp| self.at.ms_since(asked) <= DAY_MS;
-        let pending = self.pending(found).into_iter();
-        let pending = pending.map(|(id, at)| (id, is_answer || is_recent(at)));
-        // After a withdrawal a mere answer may be one to anything that was said since.
-        let stopped = self.questions(found).into_iter();
-        let stopped = stopped.map(|(id, at)| (id, !answer_only || is_recent(at)));
-        let pending: Vec<(TopicId, bool)> = pending.chain(stopped).collect();
+        let is_about = self.asked_about(how);
+        let fresh = |Asked { topic, at, has_withdrawn }| {
+            // After a withdrawal a mere answer may be one to anything that was said since.
+            let is_own = is_recent(at) || (!has_withdrawn && how.question.is_some());
+            let is_fresh = !answer_only || (is_own && is_about(&topic));
+            (topic, is_fresh)
+        };
+        let pending: Vec<(TopicId, bool)> =
+            self.open_questions(found).into_iter().map(fresh).collect();
         let confirmed: Vec<TopicId> =
             pending.iter().filter(|(_, is_fresh)| *is_fresh).map(|(id, _)| id.clone()).collect();
         if !confirmed.is_empty() {
@@ -179,33 +191,51 @@ impl Hearing<'_, '_> {
         how: &AnswerHow,
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let asked: Vec<TopicId> = self.pending(found).into_iter().map(|(id, _)| id).collect();
+        let asked: Vec<TopicId> = self.refusable(found);
         if asked.is_empty() {
             return Ok(());
         }
         self.stop(wrote, std::iter::once(found), Some(&asked), how, events)
     }
 
-    /// Returns what the person was asked before this message and has not answered, and when.
-    fn pending(&self, found: &Found<'_>) -> Vec<(TopicId, Timestamp)> {
-        let asked = |(id, ix)| {
-            let standing = found.consents.standing(ix, self.now);
-            let is_pending = standing.status == ConsentStatus::Pending;
-            let asked = standing.at.filter(|at| is_pending && *at <= self.at)?;
-            Some((id, asked))
+    /// Returns what the person was asked before this message and has not agreed to since.
+    fn open_questions(&self, found: &Found<'_>) -> Vec<Asked> {
+        // Also where a withdrawal came after it: what is answered is not open any more.
+        let open = found.consents.questions();
+        let open = open.filter(|(_, asked_at, is_open)| *is_open && *asked_at <= self.at);
+        let named = |(ix, at, _)| {
+            let topic = self.draft.registry().topic_id(ix)?.clone();
+            let deciding = found.consents.deciding(ix);
+            let has_withdrawn = deciding.is_some_and(|act| act.act == Act::TookBack);
+            Some(Asked { topic, at, has_withdrawn })
         };
-        known_topics(self.draft, &found.consents).into_iter().filter_map(asked).collect()
+        open.filter_map(named).collect()
     }
 
-    /// Returns what the person was asked before this message and withdrew from before it, and when
-    /// they were asked.
-    fn questions(&self, found: &Found<'_>) -> Vec<(TopicId, Timestamp)> {
-        let agreed = (Act::Agreed, ConsentBasis::Express);
-        let asked = found.consents.questions().filter(|(ix, asked)| {
-            *asked <= self.at && found.consents.would_decide(*ix, agreed, self.past)
+    /// Returns what a no takes back: what waits for an answer, and what the person was asked within
+    /// the day before, whatever they said to it first.
+    fn refusable(&self, found: &Found<'_>) -> Vec<TopicId> {
+        let took_back = (Act::TookBack, ConsentBasis::Express);
+        let asked = found.consents.questions().filter(|(ix, asked_at, _)| {
+            let standing = found.consents.standing(*ix, self.now);
+            let waits = standing.status == ConsentStatus::Pending;
+            let is_withdrawn = standing.status == ConsentStatus::Withdrawn;
+            *asked_at <= self.at
+                && (waits || self.at.ms_since(*asked_at) <= DAY_MS)
+                && !(is_withdrawn && standing.at >= Some(*asked_at))
+                && found.consents.would_decide(*ix, took_back, self.at)
         });
-        let named = |(ix, asked)| Some((self.draft.registry().topic_id(ix)?.clone(), asked));
+        let named = |(ix, _, _)| Some(self.draft.registry().topic_id(ix)?.clone());
         asked.filter_map(named).collect()
+    }
+
+    /// Returns what tells whether a message that answers another can be about a topic: one to what
+    /// was sent about something else is no answer to this.
+    fn asked_about(&self, how: &AnswerHow) -> impl Fn(&TopicId) -> bool + '_ {
+        let ticket = how.question.and_then(|message| self.draft.ticket_of(message));
+        let about = ticket.and_then(|ticket| ticket.topic);
+        let about = about.and_then(|ix| self.draft.registry().topic_id(ix));
+        move |topic| about.is_none_or(|about| about == topic)
     }
 
     fn review(

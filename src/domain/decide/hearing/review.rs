@@ -57,7 +57,9 @@ pub(in crate::domain::decide) fn decide(
             let (topics, reason) = (decided.topics.clone(), decided.note.clone());
             let opt_out = OptOut { person, topics, source, reason, captured_at };
             let stop = (&opt_out, &Evidence::new());
-            add_opt_out_of(draft, &[&found], stop, (review.at, now), &mut events)?;
+            // It stands for what came up after it as well.
+            let last_at = review.more.map_or(review.at, |more| more.last_at.max(review.at));
+            add_opt_out_of(draft, &[&found], stop, (last_at, now), &mut events)?;
         }
         ReviewDecision::OptIn => {
             let topics = decided.topics.clone().unwrap_or_default();

@@ -378,6 +378,19 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Pending]));
     let proof = Evidence::from([("mail".into(), "the link was followed".into())]);
     assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
+    // Nobody has shown that the user id beside a claim is the person's.
+    let mut person = desk.person(3);
+    if let Some(number) = &mut person.number {
+        number.home = berlin;
+    }
+    person.user = Some(crate::domain::command::UserIdentifier {
+        user_id: "DE.90000000001".into(),
+        key: crate::domain::key::ContactKey::from_bits(90),
+    });
+    let claimed = super::opt_in_of(person, "promotions");
+    desk.run(Command::OptIn(Box::new(claimed))).unwrap();
+    assert_eq!(desk.status(3, "promotions"), ConsentStatus::Pending);
+    assert!(desk.state.contacts().find(crate::domain::key::ContactKey::from_bits(90)).is_none());
     desk.opt_in(2, "promotions", None).unwrap();
     assert_eq!(desk.status(2, "promotions"), ConsentStatus::Granted, "elsewhere nobody waits");
 }

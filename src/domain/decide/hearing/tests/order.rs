@@ -2,7 +2,8 @@
 
 use super::{Desk, TEMPLATE, at, how, wrote};
 use crate::domain::{
-    consent::ConsentStatus,
+    command::{Command, OptIn, RegistryCommand},
+    consent::{Act, ConsentStatus},
     decide::tests::topic_id,
     event::Event,
     hearing::{ConsentAnswer, HeardFact, Wrote},
@@ -11,6 +12,7 @@ use crate::domain::{
     ticket::{TicketState, VoidCause},
     time::DAY_MS,
 };
+use crate::policy::ConsentBasis;
 
 /// How somebody stops something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +105,95 @@ fn of_a_yes_and_a_stop_the_later_one_counts_in_any_order_of_arrival() {
             }
         }
     }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Said {
+    Asked,
+    Yes,
+    No,
+    Stop,
+    Express,
+    Implied,
+}
+
+fn by_crm(desk: &mut Desk, basis: ConsentBasis, ms: i64) {
+    let said = crate::domain::decide::tests::opt_in_of(desk.person(1), "promotions");
+    let said = OptIn { basis, captured_at: Some(at(ms)), ..said };
+    desk.run(Command::OptIn(Box::new(said))).unwrap();
+}
+
+/// Person 1 after all of that, each said at its moment and told in this order.
+fn after(told: &[(Said, i64)]) -> Desk {
+    let mut desk = Desk::new();
+    let start = desk.now;
+    desk.now += 1_000;
+    for (said, ms) in told {
+        let ms = start + ms;
+        match said {
+            Said::Asked => desk.ask_at(1, "promotions", ms),
+            Said::Yes => tell_yes(&mut desk, Yes::Word, ms),
+            Said::No => drop(desk.wrote(1, ms, Some(ConsentAnswer::No { how: how() }))),
+            Said::Stop => tell_stop(&mut desk, Stop::Everything, ms),
+            Said::Express => by_crm(&mut desk, ConsentBasis::Express, ms),
+            Said::Implied => by_crm(&mut desk, ConsentBasis::ImpliedPurchase, ms),
+        }
+    }
+    assert!(desk.replayed() == desk.state, "{told:?}");
+    desk
+}
+
+#[test]
+fn an_answer_counts_by_its_own_date_whatever_stood_there_before() {
+    use ConsentStatus::{Granted, Withdrawn};
+    use Said::{Asked, Express, Implied, No, Stop, Yes};
+    for (told, status) in [
+        // A no to a question is one beside an agreement as well.
+        (&[(Implied, 0), (Asked, 60), (No, 120)][..], Withdrawn),
+        (&[(Asked, 60), (Implied, 180), (No, 120)], Withdrawn),
+        (&[(Asked, 60), (No, 120), (Implied, 180)], Withdrawn),
+        (&[(Express, 0), (Asked, 60), (No, 70)], Withdrawn),
+        (&[(Asked, 60), (Yes, 240), (No, 300)], Withdrawn),
+        (&[(Asked, 60), (No, 300), (Yes, 240)], Withdrawn),
+        (&[(Asked, 60), (No, 240), (Yes, 300)], Granted),
+        (&[(Asked, 60), (Yes, 300), (No, 240)], Granted),
+        // A question is answered once, also by a yes that is heard too late to count.
+        (&[(Asked, 20), (Yes, 25), (Stop, 30), (Yes, 40)], Withdrawn),
+        (&[(Asked, 20), (Stop, 30), (Yes, 25), (Yes, 40)], Withdrawn),
+        (&[(Asked, 20), (Stop, 30), (Yes, 40)], Granted),
+        // A yes says more than what is implied.
+        (&[(Implied, 0), (Asked, 60), (Yes, 120)], Granted),
+        (&[(Asked, 60), (Yes, 120), (Implied, 0)], Granted),
+    ] {
+        let desk = after(told);
+        assert_eq!(desk.status(1, "promotions"), status, "{told:?}");
+        let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
+        let contact = desk.state.contacts().get(subject).unwrap();
+        let mut agreed = contact.consents.acts().filter(|act| act.act == Act::Agreed);
+        assert!(agreed.all(|act| act.basis.is_express()), "{told:?}");
+    }
+}
+
+#[test]
+fn whose_agreement_has_run_out_can_say_yes_again() {
+    let mut desk = Desk::new();
+    let topic = crate::domain::registry::Topic {
+        name: "Promotions".into(),
+        category: crate::domain::registry::Category::Marketing,
+        description: None,
+        expires_after_days: Some(1),
+    };
+    let id = topic_id("promotions");
+    desk.put(RegistryCommand::PutTopic { id, topic });
+    desk.opt_in(1, "promotions", None).unwrap();
+    desk.now += DAY_MS + 1;
+    assert_eq!(desk.status(1, "promotions"), ConsentStatus::Expired);
+    desk.ask(1, "promotions");
+    desk.now += 10;
+    let now = desk.now;
+    tell_yes(&mut desk, Yes::Word, now);
+    assert_eq!(desk.status(1, "promotions"), ConsentStatus::Granted);
+    assert!(desk.replayed() == desk.state);
 }
 
 #[test]
