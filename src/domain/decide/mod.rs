@@ -90,6 +90,7 @@ pub fn decide(
             send::commit(draft, *ticket, message_id, *message)
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
+        Command::ClaimKey => Ok(Vec::new()),
         Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
         Command::StartLookupJob { job, rows } => job::start(draft, *job, rows),
         Command::EndLookupJob { job, how } => job::end(draft, *job, *how),
