@@ -10,7 +10,7 @@ use crate::domain::{
     governor::LookupPolicy,
     ids::LookupId,
     key::ContactKey,
-    lookup_job::ForJob,
+    lookup_job::{ForJob, KnownThen},
     refusal::Refusal,
     state::Draft,
     time::Timestamp,
@@ -46,32 +46,37 @@ pub enum LookupPlan {
 
 /// Plans how to answer for one contact at `now`; `None` is a person nothing is known of.
 pub fn plan_lookup(contact: Option<&Contact>, policy: &LookupPolicy, now: Timestamp) -> LookupPlan {
-    let Some(contact) = contact else { return LookupPlan::NotOptedIn };
-    let details = contact.details();
-    if let Some((at, _)) = details.traffic.unreachable() {
+    let known = contact.map(|contact| KnownThen::of(contact, now));
+    plan_known(known.as_ref(), policy, now)
+}
+
+/// The same by what is, or was at `now`, known of the contact.
+pub(super) fn plan_known(
+    known: Option<&KnownThen>,
+    policy: &LookupPolicy,
+    now: Timestamp,
+) -> LookupPlan {
+    let Some(known) = known else { return LookupPlan::NotOptedIn };
+    if let Some(at) = known.unreachable_at {
         // A failure has several causes: it makes "not on WhatsApp" likely, never certain.
         return LookupPlan::Traffic { state: LookupState::Unknown, at };
     }
-    if let Some(at) = details.traffic.reached_at {
+    if let Some(at) = known.reached_at {
         return LookupPlan::Traffic { state: LookupState::Registered, at };
     }
-    if let Some(lookup) = &details.lookup {
-        // An answer that got lost must not keep the number from being asked about for ever.
-        let is_pending =
-            lookup.pending.is_some_and(|pending| now.ms_since(pending.at) < policy.lapse_ms);
-        if is_pending {
-            return LookupPlan::UnderWay;
-        }
-        match lookup.answer {
-            Some((state @ (LookupState::Registered | LookupState::NotRegistered), at))
-                if now.ms_since(at) < policy.cache_ms =>
-            {
-                return LookupPlan::Cached { state, at };
-            }
-            Some(_) | None => {}
-        }
+    // An answer that got lost must not keep the number from being asked about for ever.
+    if known.pending_at.is_some_and(|at| now.ms_since(at) < policy.lapse_ms) {
+        return LookupPlan::UnderWay;
     }
-    if policy.requires_opt_in && !contact.consents.has_granted(now) {
+    match known.answer {
+        Some((state @ (LookupState::Registered | LookupState::NotRegistered), at))
+            if now.ms_since(at) < policy.cache_ms =>
+        {
+            return LookupPlan::Cached { state, at };
+        }
+        Some(_) | None => {}
+    }
+    if policy.requires_opt_in && !known.has_granted {
         return LookupPlan::NotOptedIn;
     }
     LookupPlan::Ask
