@@ -348,6 +348,9 @@ pub enum Command {
         /// The ticket.
         ticket: TicketId,
     },
+    /// Changes nothing. Submitted with [`Once`], it claims the caller's key for a call that is
+    /// several commands, before the first of them.
+    ClaimKey,
     /// Asks providers about numbers.
     RequestLookups(RequestLookups),
     /// Starts a job that looks many numbers up.

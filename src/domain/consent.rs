@@ -184,11 +184,6 @@ impl Consents {
         self.full_stop
     }
 
-    /// Returns whether any consent is in force at `now`.
-    pub fn has_granted(&self, now: Timestamp) -> bool {
-        self.by_topic.iter().any(|consent| consent.standing(now).status == ConsentStatus::Granted)
-    }
-
     /// Returns whether the person said after `since` that they agree, and did not take that back:
     /// to `topic`, or to any. An agreement that has run out since was one all the same; one that
     /// is implied was never said.

@@ -1,6 +1,7 @@
 //! A job that looks many numbers up, one after the other, as fast as the budget lets it.
 //!
-//! A fold of the ledger: what was asked for, which look-ups were made for it, and what they said.
+//! A fold of the ledger: what was asked for, which look-ups were made for it, what they said, and
+//! what else was known when it ended: its result stays what it was then.
 //! Numbers are keyed hashes here as everywhere in memory. Knows no rules: when the next number may
 //! be asked about is decided in [`crate::domain::decide`].
 
@@ -9,10 +10,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    contact::LookupState,
+    contact::{Contact, LookupState},
+    eligibility::has_granted,
     entry::Seq,
     ids::{JobId, LookupId},
     key::ContactKey,
+    registry::Registry,
     time::Timestamp,
 };
 
@@ -51,6 +54,32 @@ pub struct JobAnswer {
     pub was_asked: bool,
 }
 
+/// The rules by which the answers of a job that ended were judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedBy {
+    /// How long an answer was good for, in milliseconds.
+    pub cache_ms: i64,
+    /// After how long a look-up that nobody ended counted as lost, in milliseconds.
+    pub lapse_ms: i64,
+    /// Whether only people who opted in could be looked up.
+    pub requires_opt_in: bool,
+}
+
+/// What is known at a moment of whether a contact is on WhatsApp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownThen {
+    /// Since when messages fail.
+    pub unreachable_at: Option<Timestamp>,
+    /// When the person was last there.
+    pub reached_at: Option<Timestamp>,
+    /// Since when a look-up is under way.
+    pub pending_at: Option<Timestamp>,
+    /// What the last look-up said, and when.
+    pub answer: Option<(LookupState, Timestamp)>,
+    /// Whether the person has opted in to anything.
+    pub has_granted: bool,
+}
+
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupJob {
@@ -62,8 +91,11 @@ pub struct LookupJob {
     pub ended: Option<(JobEnd, Timestamp)>,
     /// The numbers, in the caller's order; what was no number is `None`.
     pub rows: Arc<[Option<ContactKey>]>,
+    /// The rules in force when it ended, if it has and its entry names them.
+    pub judged_by: Option<JudgedBy>,
     open: BTreeMap<LookupId, ContactKey>,
     answers: BTreeMap<ContactKey, JobAnswer>,
+    known: BTreeMap<ContactKey, KnownThen>,
 }
 
 /// The jobs that are remembered: those that have not ended, and the last few that have.
@@ -82,7 +114,28 @@ impl JobEnd {
     }
 }
 
+impl KnownThen {
+    /// Returns what is known of a contact at `now`.
+    pub fn of(contact: &Contact, registry: &Registry, now: Timestamp) -> Self {
+        let details = contact.details();
+        let lookup = details.lookup.as_ref();
+        Self {
+            unreachable_at: details.traffic.unreachable().map(|(at, _)| at),
+            reached_at: details.traffic.reached_at,
+            pending_at: lookup.and_then(|lookup| lookup.pending.map(|pending| pending.at)),
+            answer: lookup.and_then(|lookup| lookup.answer),
+            has_granted: has_granted(contact, registry, now),
+        }
+    }
+}
+
 impl LookupJob {
+    /// Returns what was known when it ended of the contact that this number led to, if it led to
+    /// one.
+    pub fn known_then(&self, number: ContactKey) -> Option<&KnownThen> {
+        self.known.get(&number)
+    }
+
     /// Returns whether a look-up was made for this number, or is under way.
     pub fn has_asked(&self, number: ContactKey) -> bool {
         self.answers.contains_key(&number) || self.is_asking(number)
@@ -146,15 +199,25 @@ impl LookupJobs {
             started_at,
             ended: None,
             rows: rows.into(),
+            judged_by: None,
             open: BTreeMap::new(),
             answers: BTreeMap::new(),
+            known: BTreeMap::new(),
         };
         self.jobs.insert(id, Arc::new(job));
     }
 
-    pub(crate) fn fold_end(&mut self, id: JobId, how: JobEnd, at: Timestamp) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            Arc::make_mut(job).ended = Some((how, at));
+    /// What the job was told itself, or is still told of what was under way, comes before `known`.
+    pub(crate) fn fold_end(
+        &mut self,
+        id: JobId,
+        ended: (JobEnd, Timestamp),
+        judged_by: Option<JudgedBy>,
+        mut known: BTreeMap<ContactKey, KnownThen>,
+    ) {
+        if let Some(job) = self.jobs.get_mut(&id).map(Arc::make_mut) {
+            known.retain(|number, _| !job.answers.contains_key(number));
+            (job.ended, job.judged_by, job.known) = (Some(ended), judged_by, known);
         }
         let when = |(id, job): (&JobId, &Arc<LookupJob>)| Some((job.ended?.1, job.seq, *id));
         let mut ended: Vec<_> = self.jobs.iter().filter_map(when).collect();
@@ -246,7 +309,8 @@ mod tests {
         let served: Vec<_> = jobs.open().map(|(id, _)| id).collect();
         assert_eq!(served, (1..=40).rev().map(id).collect::<Vec<_>>());
         for bits in 1..=39 {
-            jobs.fold_end(id(bits), JobEnd::Finished, at(1_000 + i64::try_from(bits).unwrap()));
+            let at = at(1_000 + i64::try_from(bits).unwrap());
+            jobs.fold_end(id(bits), (JobEnd::Finished, at), None, BTreeMap::new());
         }
         assert!(jobs.get(id(7)).is_none() && jobs.get(id(8)).is_some());
         assert_eq!(jobs.open().map(|(id, _)| id).collect::<Vec<_>>(), [id(40)]);

@@ -278,6 +278,29 @@ impl Rules {
         limits.filter(|(_, of)| *of == basis).find_map(|(limit, _)| limit.as_ref())
     }
 
+    /// Returns whether others ask for the same, by whatever names.
+    pub fn asks_the_same(&self, others: &Self) -> bool {
+        let Self {
+            pause,
+            quiet_hours,
+            expiry_days,
+            stop_within_hours,
+            frequency_caps,
+            double_opt_in,
+        } = self;
+        let amount = |limit: &Option<Limit>| limit.as_ref().map(|limit| limit.amount);
+        let hours = |rules: &[QuietRule]| {
+            rules.iter().map(|quiet| quiet.hours.clone()).collect::<BTreeSet<_>>()
+        };
+        let caps = |rules: &[CapRule]| rules.iter().map(|cap| cap.cap).collect::<BTreeSet<_>>();
+        pause.is_some() == others.pause.is_some()
+            && hours(quiet_hours) == hours(&others.quiet_hours)
+            && expiry_days.iter().map(amount).eq(others.expiry_days.iter().map(amount))
+            && amount(stop_within_hours) == amount(&others.stop_within_hours)
+            && caps(frequency_caps) == caps(&others.frequency_caps)
+            && double_opt_in.is_some() == others.double_opt_in.is_some()
+    }
+
     /// Puts together what rules ask for, the stricter of each; `rules` in order of reference.
     fn of<'r>(
         rules: impl Iterator<Item = &'r Ruled>,

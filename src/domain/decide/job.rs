@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crate::{
     domain::{
         contact::{Contact, LookupState},
-        decide::{Events, LookupPlan, plan_lookup},
+        decide::{Events, LookupPlan, Rules, lookup::plan_known, plan_lookup},
         entry::Subject,
-        event::Event,
+        event::{Event, LookupJobEnded},
         governor::LookupPolicy,
         ids::JobId,
         key::ContactKey,
-        lookup_job::{JobAnswer, JobEnd, LookupJob},
+        lookup_job::{JobAnswer, JobEnd, JudgedBy, LookupJob},
         refusal::Refusal,
         registry::Registry,
         state::Draft,
@@ -41,7 +41,9 @@ pub enum JobRow {
 }
 
 /// Says where a number of a job stands at `now`: what the job was told about it, or else what is
-/// known of the contact it leads to. In a job that ended, nothing is under way or left to ask.
+/// known of the contact it leads to. In a job that ended, nothing is under way or left to ask, and
+/// what counts is what was known then, by the rules of then; `contact` only says whether there still
+/// is one.
 pub fn judge_row(
     job: &LookupJob,
     number: Option<ContactKey>,
@@ -62,7 +64,16 @@ pub fn judge_row(
         return JobRow::Done { state: *state, source, reason: cause.clone(), at };
     }
     let done = |state, source, at| JobRow::Done { state, source, reason: None, at: Some(at) };
-    match plan_lookup(contact, registry, policy, now) {
+    let plan = match job.ended {
+        None => plan_lookup(contact, registry, policy, now),
+        Some((_, ended_at)) => {
+            let by = job.judged_by.unwrap_or_else(|| judged_by(policy));
+            let JudgedBy { cache_ms, lapse_ms, requires_opt_in } = by;
+            let then = LookupPolicy { cache_ms, lapse_ms, requires_opt_in, ..*policy };
+            plan_known(contact.and_then(|_| job.known_then(number)), &then, ended_at)
+        }
+    };
+    match plan {
         LookupPlan::Traffic { state: LookupState::Unknown, .. } => unknown("undeliverable"),
         LookupPlan::Traffic { state, at } => done(state, "traffic", at),
         LookupPlan::Cached { state, at } => done(state, "cache", at),
@@ -73,6 +84,11 @@ pub fn judge_row(
         LookupPlan::Ask if job.is_asking(number) => unknown("lapsed"),
         LookupPlan::Ask => JobRow::Ask,
     }
+}
+
+const fn judged_by(policy: &LookupPolicy) -> JudgedBy {
+    let LookupPolicy { cache_ms, lapse_ms, requires_opt_in, .. } = *policy;
+    JudgedBy { cache_ms, lapse_ms, requires_opt_in }
 }
 
 /// Starts a job, if not too many go on.
@@ -88,12 +104,18 @@ pub(super) fn start(
 }
 
 /// Ends a job once; one that has ended stays as it is.
-pub(super) fn end(draft: &Draft<'_>, job: JobId, how: JobEnd) -> Result<Events, Refusal> {
+pub(super) fn end(
+    draft: &Draft<'_>,
+    rules: &Rules,
+    job: JobId,
+    how: JobEnd,
+) -> Result<Events, Refusal> {
     let known = draft.governor().jobs().get(job).ok_or(Refusal::JobUnknown)?;
     if !known.is_open() {
         return Ok(Vec::new());
     }
-    Ok(vec![(Subject::SYSTEM, Event::LookupJobEnded { job, how })])
+    let judged_by = Some(judged_by(&rules.lookup));
+    Ok(vec![(Subject::SYSTEM, Event::LookupJobEnded(LookupJobEnded { job, how, judged_by }))])
 }
 
 #[cfg(test)]
@@ -227,6 +249,58 @@ mod tests {
         let job = JobId::from_uuid(Uuid::from_u128(10));
         let unknown = shop.desk.run(Command::EndLookupJob { job, how: JobEnd::Finished });
         assert!(matches!(unknown, Err(Refusal::JobUnknown)));
+    }
+
+    #[test]
+    fn what_a_job_that_ended_says_is_what_was_known_then_by_the_rules_of_then() {
+        let mut shop = Shop::new(3);
+        let lookup = shop.ask(1).unwrap().unwrap();
+        shop.end(JobEnd::Cancelled);
+        assert_eq!(reason(&shop.row(1)), Some("not_asked"));
+        shop.conclude(lookup, "timeout", true);
+        assert_eq!(reason(&shop.row(1)), Some("timeout"), "its own look-up still answers");
+        let state = &shop.desk.state;
+        let job = state.governor().jobs().get(JOB).unwrap();
+        let known = |key| state.contacts().get(state.contacts().find(key).unwrap()).unwrap();
+        assert!(job.known_then(key(2)).unwrap().has_granted);
+        let laxer = LookupPolicy { requires_opt_in: !RULES.lookup.requires_opt_in, ..RULES.lookup };
+        for policy in [laxer, RULES.lookup] {
+            let later = shop.now().plus_ms(1_000);
+            let row = judge_row(
+                job,
+                Some(key(2)),
+                Some(known(key(2))),
+                (shop.desk.state.registry(), &policy),
+                later,
+            );
+            assert_eq!(row, shop.row(2));
+        }
+        let stranger = judge_row(
+            job,
+            Some(key(77)),
+            Some(known(key(3))),
+            (shop.desk.state.registry(), &RULES.lookup),
+            shop.now(),
+        );
+        assert_eq!(reason(&stranger), Some("not_opted_in"), "who came later was not known then");
+        let erased = judge_row(
+            job,
+            Some(key(3)),
+            None,
+            (shop.desk.state.registry(), &RULES.lookup),
+            shop.now(),
+        );
+        assert_eq!(reason(&erased), Some("not_opted_in"));
+    }
+
+    #[test]
+    fn an_entry_of_before_names_no_rules() {
+        let event = serde_json::json!({"type": "lookup_job_ended", "job": JOB, "how": "finished"});
+        let Ok(Event::LookupJobEnded(ended)) = serde_json::from_value(event.clone()) else {
+            panic!("{event}");
+        };
+        assert_eq!(ended, LookupJobEnded { job: JOB, how: JobEnd::Finished, judged_by: None });
+        assert_eq!(serde_json::to_value(Event::LookupJobEnded(ended)).unwrap(), event);
     }
 
     #[test]

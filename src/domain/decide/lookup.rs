@@ -6,12 +6,11 @@ use crate::domain::{
     command::RequestLookups,
     contact::{Contact, LookupState},
     decide::{Events, Rules, spelling},
-    eligibility::seen_at_home,
     event::Event,
     governor::LookupPolicy,
     ids::LookupId,
     key::ContactKey,
-    lookup_job::ForJob,
+    lookup_job::{ForJob, KnownThen},
     refusal::Refusal,
     registry::Registry,
     state::Draft,
@@ -53,39 +52,37 @@ pub fn plan_lookup(
     policy: &LookupPolicy,
     now: Timestamp,
 ) -> LookupPlan {
-    let Some(contact) = contact else { return LookupPlan::NotOptedIn };
-    let details = contact.details();
-    if let Some((at, _)) = details.traffic.unreachable() {
+    let known = contact.map(|contact| KnownThen::of(contact, registry, now));
+    plan_known(known.as_ref(), policy, now)
+}
+
+/// The same by what is, or was at `now`, known of the contact.
+pub(super) fn plan_known(
+    known: Option<&KnownThen>,
+    policy: &LookupPolicy,
+    now: Timestamp,
+) -> LookupPlan {
+    let Some(known) = known else { return LookupPlan::NotOptedIn };
+    if let Some(at) = known.unreachable_at {
         // A failure has several causes: it makes "not on WhatsApp" likely, never certain.
         return LookupPlan::Traffic { state: LookupState::Unknown, at };
     }
-    if let Some(at) = details.traffic.reached_at {
+    if let Some(at) = known.reached_at {
         return LookupPlan::Traffic { state: LookupState::Registered, at };
     }
-    if let Some(lookup) = &details.lookup {
-        // An answer that got lost must not keep the number from being asked about for ever.
-        let is_pending =
-            lookup.pending.is_some_and(|pending| now.ms_since(pending.at) < policy.lapse_ms);
-        if is_pending {
-            return LookupPlan::UnderWay;
-        }
-        match lookup.answer {
-            Some((state @ (LookupState::Registered | LookupState::NotRegistered), at))
-                if now.ms_since(at) < policy.cache_ms =>
-            {
-                return LookupPlan::Cached { state, at };
-            }
-            Some(_) | None => {}
-        }
+    // An answer that got lost must not keep the number from being asked about for ever.
+    if known.pending_at.is_some_and(|at| now.ms_since(at) < policy.lapse_ms) {
+        return LookupPlan::UnderWay;
     }
-    let is_granted = |topic| {
-        let standing = contact.consents.standing(topic, now);
-        let named = registry.topic_id(topic).map(|id| (registry, id));
-        named
-            .map_or(standing, |topic| seen_at_home(standing, contact.home, topic, now))
-            .is_granted()
-    };
-    if policy.requires_opt_in && !contact.consents.topics().any(is_granted) {
+    match known.answer {
+        Some((state @ (LookupState::Registered | LookupState::NotRegistered), at))
+            if now.ms_since(at) < policy.cache_ms =>
+        {
+            return LookupPlan::Cached { state, at };
+        }
+        Some(_) | None => {}
+    }
+    if policy.requires_opt_in && !known.has_granted {
         return LookupPlan::NotOptedIn;
     }
     LookupPlan::Ask

@@ -90,9 +90,10 @@ pub fn decide(
             send::commit(draft, *ticket, message_id, *message)
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
+        Command::ClaimKey => Ok(Vec::new()),
         Command::RequestLookups(request) => lookup::request(draft, rules, request, now),
         Command::StartLookupJob { job, rows } => job::start(draft, *job, rows),
-        Command::EndLookupJob { job, how } => job::end(draft, *job, *how),
+        Command::EndLookupJob { job, how } => job::end(draft, rules, *job, *how),
         Command::ConcludeLookup { lookup, state, cause, wa_id, wa_key, was_asked } => {
             let (state, wa_key, was_asked) = (*state, *wa_key, *was_asked);
             let said = lookup::Said { state, cause, wa_id, wa_key, was_asked };

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         consent::{ConsentStatus, Standing},
+        contact::Contact,
         home::Home,
         names::TopicId,
         registry::Registry,
@@ -52,4 +53,14 @@ pub fn seen_at_home(
     let Some((_, put)) = registry.topic(topic) else { return standing };
     let rules = registry.policy().policy.rules(home.country, put.value.category.into());
     under_policy(standing, rules, now).0
+}
+
+/// Returns whether any consent of a contact is in force at `now`, by the policy in force.
+pub fn has_granted(contact: &Contact, registry: &Registry, now: Timestamp) -> bool {
+    contact.consents.topics().any(|topic| {
+        let standing = contact.consents.standing(topic, now);
+        let named = registry.topic_id(topic).map(|id| (registry, id));
+        let seen = named.map(|topic| seen_at_home(standing, contact.home, topic, now));
+        seen.unwrap_or(standing).is_granted()
+    })
 }

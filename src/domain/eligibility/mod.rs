@@ -15,8 +15,8 @@ use smallvec::SmallVec;
 pub use self::{
     deadline::stop_due,
     known::Known,
-    lasting::{consent_ends, seen_at_home, under_policy},
-    pace::{Grounds, PAIR_BURST, PAIR_MS, paced_until, yellow_left},
+    lasting::{consent_ends, has_granted, seen_at_home, under_policy},
+    pace::{Grounds, PAIR_BURST, PAIR_MS, marketing_left, paced_until},
 };
 
 use crate::{
@@ -42,6 +42,9 @@ pub const SESSION_WINDOW_MS: i64 = 24 * HOUR_MS;
 
 /// The topic that covers every other where policy lets it.
 pub const GENERAL: &str = "general";
+
+/// Which holds stop a marketing template.
+const MARKETING: &[HoldScope] = &[HoldScope::All, HoldScope::Templates, HoldScope::Marketing];
 
 /// What is asked, before anything is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +151,11 @@ impl Hit {
 
     const fn at(reason: Reason, since: Option<Timestamp>, seq: Option<Seq>) -> Self {
         Self { reason, since, seq, retry_at: None }
+    }
+
+    /// Returns whether time alone has not cured it by `now`.
+    fn holds(&self, now: Timestamp) -> bool {
+        self.retry_at.is_none_or(|at| now < at)
     }
 }
 
@@ -394,7 +402,7 @@ impl Resolved {
         policy: SessionPolicy,
         now: Timestamp,
     ) -> Verdict {
-        let in_force = |hit: &&Hit| hit.retry_at.is_none_or(|at| now < at);
+        let in_force = |hit: &&Hit| hit.holds(now);
         let mut hits: Hits = self.account.iter().filter(in_force).copied().collect();
         let mut grounds = Grounds::new();
         let topic = self.topic_ix();
@@ -524,9 +532,7 @@ impl Resolved {
             (MessageKind::Template, false, true) => {
                 &[HoldScope::All, HoldScope::Templates, HoldScope::Utility]
             }
-            (MessageKind::Template, true, _) => {
-                &[HoldScope::All, HoldScope::Templates, HoldScope::Marketing]
-            }
+            (MessageKind::Template, true, _) => MARKETING,
         }
     }
 }

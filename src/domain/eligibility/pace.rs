@@ -7,8 +7,9 @@ use crate::{
         absorbed::Mark,
         contact::Contact,
         eligibility::{
-            Hit, Hits, Known, Resolved, Verdict,
+            Hit, Hits, Known, MARKETING, Resolved, Verdict,
             deadline::{Overdue, overdue},
+            resolve_sender,
         },
         home::Home,
         names::{PortfolioId, SenderId},
@@ -130,12 +131,26 @@ fn yellow_share(policy: &Policy, limit: Option<u32>) -> u64 {
     u64::from(limit.unwrap_or(UNLIMITED)) * u64::from(percent) / 100
 }
 
-/// Returns how much of that is left now.
-pub fn yellow_left(known: &impl Known, (id, sender): (&SenderId, &Sender), now: Timestamp) -> u64 {
+/// Returns how much marketing a sender may go on with now, whoever it is to; [`u64::MAX`] where
+/// nothing but the portfolio's limit bounds it. None if it would be refused for the sender.
+pub fn marketing_left(known: &impl Known, id: &SenderId, now: Timestamp) -> u64 {
     let registry = known.registry();
-    let limit = registry.portfolio(&sender.portfolio).and_then(|put| put.value.messaging_limit);
-    let used = known.counted(&UsageKey::Marketing(id.clone())).within(now);
-    yellow_share(&registry.policy().policy, limit).saturating_sub(used)
+    let mut hits = Hits::new();
+    resolve_sender(registry, id, MARKETING, &mut hits);
+    let Some((_, put)) = registry.sender(id).filter(|_| !hits.iter().any(|hit| hit.holds(now)))
+    else {
+        return 0;
+    };
+    match put.value.quality {
+        Quality::Green | Quality::Unknown => u64::MAX,
+        Quality::Yellow => {
+            let limit = registry.portfolio(&put.value.portfolio);
+            let limit = limit.and_then(|put| put.value.messaging_limit);
+            let used = known.counted(&UsageKey::Marketing(id.clone())).within(now);
+            yellow_share(&registry.policy().policy, limit).saturating_sub(used)
+        }
+        Quality::Red => 0,
+    }
 }
 
 /// Returns whether a limit is used up, and when it is not any more.
@@ -179,6 +194,19 @@ impl Resolved {
         let is_known =
             contact.is_some_and(|known| is_counted(&known.details().sent, portfolio, now));
         self.kind == MessageKind::Template && !verdict.window_is_open && !is_known
+    }
+
+    /// Returns how much marketing the sender goes on with in 24 hours, and which, where the message
+    /// is marketing and its quality bounds that.
+    pub fn share(&self, known: &impl Known, now: Timestamp) -> Option<(&SenderId, u64)> {
+        let id = self.sender_id.as_ref().filter(|_| self.is_marketing(now))?;
+        let (_, put) = known.registry().sender(id)?;
+        if put.value.quality != Quality::Yellow {
+            return None;
+        }
+        let limit = known.registry().portfolio(&put.value.portfolio);
+        let limit = limit.and_then(|put| put.value.messaging_limit);
+        Some((id, yellow_share(&self.pace.policy, limit)))
     }
 
     /// Judges country, caps, hours, quality, pair and limit, in this order.

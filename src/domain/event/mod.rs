@@ -22,7 +22,7 @@ use crate::{
         ids::{ContactId, JobId, LookupId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
-        lookup_job::{ForJob, JobEnd},
+        lookup_job::ForJob,
         names::{AccountId, EntryPointId, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{
@@ -36,8 +36,8 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, Evidence, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source, StatementShown,
-    TicketReserved, TopicOutcome, TrafficKind,
+    CountsFor, Evidence, LookupJobEnded, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source,
+    StatementShown, TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
 
@@ -562,12 +562,7 @@ pub enum Event {
         rows: Vec<Option<ContactKey>>,
     },
     /// A job ended.
-    LookupJobEnded {
-        /// Which.
-        job: JobId,
-        /// How.
-        how: JobEnd,
-    },
+    LookupJobEnded(LookupJobEnded),
     /// A look-up ended.
     LookupConcluded {
         /// Which.

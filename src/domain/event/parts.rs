@@ -9,9 +9,10 @@ use crate::{
         consent::ConsentStatus,
         entry::Seq,
         event::skip::is_false,
-        ids::TicketId,
+        ids::{JobId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
+        lookup_job::{JobEnd, JudgedBy},
         names::{Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{Category, TemplateRef},
@@ -20,6 +21,18 @@ use crate::{
     },
     policy::ConsentBasis,
 };
+
+/// A job that looked many numbers up ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupJobEnded {
+    /// Which.
+    pub job: JobId,
+    /// How.
+    pub how: JobEnd,
+    /// The rules its answers were judged by; entries of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_by: Option<JudgedBy>,
+}
 
 /// Where an act came from, as the caller tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,13 +9,13 @@ use crate::{
         consent::{Act, Consent, ConsentStatus, FullStop},
         contact::{Contact, Lookup, LookupState, PendingLookup},
         entry::{Seq, Subject},
-        event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+        event::{Event, LookupJobEnded, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
         hearing::Step,
         home::Home,
         identity::{Identity, IdentityTag},
         ids::{LookupId, TicketId},
         key::{ContactKey, MessageKey},
-        lookup_job::{JobAnswer, LookupJobs},
+        lookup_job::{JobAnswer, KnownThen, LookupJobs},
         registry::{Put, Registry, StatementVersion},
         state::{Done, Draft, OpenLookup, hearing::fold_reported},
         ticket::{Ticket, TicketState},
@@ -474,8 +474,16 @@ impl Draft<'_> {
     fn fold_job(&mut self, seq: Seq, record: &Record) {
         if let Event::LookupJobStarted { job, rows } = &record.event {
             self.jobs_mut().fold_start(*job, rows, (seq, record.at));
-        } else if let Event::LookupJobEnded { job, how } = &record.event {
-            self.jobs_mut().fold_end(*job, *how, record.at);
+        } else if let Event::LookupJobEnded(ended) = &record.event {
+            let LookupJobEnded { job, how, judged_by } = *ended;
+            let rows = self.governor().jobs().get(job).map(|job| Arc::clone(&job.rows));
+            let numbers = rows.iter().flat_map(|rows| rows.iter().flatten());
+            let known = numbers.filter_map(|number| {
+                let contact = self.contact(self.find(*number)?)?;
+                Some((*number, KnownThen::of(contact, self.registry(), record.at)))
+            });
+            let known = known.collect();
+            self.jobs_mut().fold_end(job, (how, record.at), judged_by, known);
         }
     }
 

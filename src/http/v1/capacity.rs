@@ -8,11 +8,10 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        eligibility::yellow_left,
+        eligibility::marketing_left,
         entry::{Seq, Subject},
         names::PortfolioId,
         pace::{Counted, UsageKey},
-        registry::Quality,
         state::State,
         time::{DAY_MS, HOUR_MS, Timestamp},
     },
@@ -51,7 +50,8 @@ pub struct CapacityBody {
     /// How many more may be written to now; `null` is unlimited.
     left: Option<u64>,
     /// How many people marketing may begin with now: what is left, if a sender is good; else what
-    /// policy lets the senders of yellow quality send together, and none by those of red.
+    /// policy lets the senders of yellow quality send together. None by those that are of red
+    /// quality, halted, not connected, or held or restricted by WhatsApp. `null` is unlimited.
     safe_new_recipients: Option<u64>,
     /// When the next one frees up, if any counts.
     frees_at: Option<Moment>,
@@ -119,7 +119,7 @@ fn capacity(edge: &Edge, portfolio: &PortfolioId) -> Result<CapacityBody, Proble
         limit,
         used,
         left,
-        safe_new_recipients: left.map(|left| safe(&state, portfolio, left, now)),
+        safe_new_recipients: safe(&state, portfolio, left, now),
         frees_at: counted.freed_at(1, now).map(Moment),
         frees: series(counted, used, now),
         next_level: limit.map(|limit| next_level(limit, used, &reached, now)),
@@ -127,16 +127,13 @@ fn capacity(edge: &Edge, portfolio: &PortfolioId) -> Result<CapacityBody, Proble
     })
 }
 
-/// Returns how many of those who are left the senders' quality lets marketing begin with.
-fn safe(state: &State, portfolio: &PortfolioId, left: u64, now: Timestamp) -> u64 {
+/// Returns how many of those who are left its senders may begin marketing with; `None` is unlimited.
+fn safe(state: &State, portfolio: &PortfolioId, left: Option<u64>, now: Timestamp) -> Option<u64> {
     let of_it = state.registry().senders().filter(|(_, put)| put.value.portfolio == *portfolio);
-    let working = of_it.filter(|(_, put)| put.value.is_connected() && !put.value.halted);
-    let allowed = working.map(|(id, put)| match put.value.quality {
-        Quality::Green | Quality::Unknown => left,
-        Quality::Yellow => yellow_left(state, (id, &put.value), now),
-        Quality::Red => 0,
-    });
-    allowed.fold(0_u64, u64::saturating_add).min(left)
+    let allowed = of_it.map(|(id, _)| marketing_left(state, id, now));
+    let allowed = allowed.fold(0_u64, u64::saturating_add);
+    let bounds = [left, (allowed != u64::MAX).then_some(allowed)];
+    bounds.into_iter().flatten().min()
 }
 
 fn series(counted: Counted<'_>, used: u64, now: Timestamp) -> Vec<FreeingBody> {

@@ -168,7 +168,9 @@ pub(crate) async fn cancel(ask: Ask) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(body))
 }
 
-/// Hands out what a job that ended found, a row per number, in the order of the request.
+/// Hands out what a job that ended found, a row per number, in the order of the request. It is what
+/// was known when it ended, whatever came to be known since: only a look-up that was under way when
+/// the job was called off still adds its answer.
 #[utoipa::path(get, path = "/v1/jobs/{id}/result", tag = "verification",
     params(("id" = String, Path, format = Uuid)),
     responses((status = 200, body = String, content_type = "application/x-ndjson")))]

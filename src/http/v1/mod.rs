@@ -23,6 +23,7 @@ pub mod opt_ins;
 pub mod opt_outs;
 pub mod outstanding;
 mod past;
+pub mod plan;
 pub mod policy;
 pub mod preview;
 pub mod registry;

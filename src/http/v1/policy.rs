@@ -1,7 +1,10 @@
 //! `/v1/policy`: which packs of rules count, what is added and switched off, and what a change
 //! would do before it is one.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -13,7 +16,6 @@ use crate::{
         contact::Contact,
         eligibility::{Question, Resolved},
         entry::{Seq, Subject},
-        names::TopicId,
         reason::Reason,
         registry::PolicyInForce,
         ticket::MessageKind,
@@ -25,7 +27,7 @@ use crate::{
         wire::ReceiptBody,
     },
     limits::DECISIONS_AT_ONCE,
-    policy::{self, Overrides, Policy},
+    policy::{self, Category, Country, Overrides, Policy, Settings},
 };
 
 /// The policy that counts.
@@ -70,23 +72,41 @@ pub struct PackBody {
     title: String,
     /// How many rules it has.
     rules: usize,
-    /// Whether it counts.
+    /// Whether any of its rules counts.
     on: bool,
 }
 
-/// What a change of policy would do, for people and topics agreed to now.
+/// What a change of policy would do: at once, and to whom it would apply from then on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SimulatedBody {
     /// The ledger's last entry when counting began.
     #[schema(value_type = u64)]
     as_of: Seq,
-    /// People for whom something would change, each counted once.
+    /// People for whom an answer would change at this moment, each counted once.
     contacts_affected: u64,
+    /// People to whom other rules would apply than now, about any topic, about messages within the
+    /// window or about what may be their STOP, each counted once: whether or not an answer changes
+    /// at this moment. Rules that ask for the same by other names are the same.
+    contacts_under_other_rules: u64,
     /// Whether what people agreed to would go along to the number they move to. That changes
     /// nothing for anybody now, only what follows when WhatsApp tells of the next move.
     consent_follows_number: Switch,
+    /// Whether an agreement to the topic `general` would cover every topic, also those that are put
+    /// later.
+    general_topic: Switch,
+    /// Whether marketing would wait while what may be somebody's STOP is undecided beyond its
+    /// deadline: now or whenever one comes to that.
+    overdue_stop_holds: Switch,
+    /// With how much of its limit a sender would go on with marketing, in percent, when its quality
+    /// is yellow.
+    yellow_marketing_percent: Amount,
+    /// Within how many hours what may be somebody's STOP would have to be decided, where no rule
+    /// names a deadline.
+    stop_within_hours: Amount,
     /// The same by topic.
     topics: Vec<TopicEffect>,
+    /// The same for messages within the window.
+    sessions: SessionEffect,
 }
 
 /// A switch under both policies.
@@ -96,6 +116,22 @@ pub struct Switch {
     now: bool,
     /// Under the other one.
     then: bool,
+}
+
+/// An amount under both policies.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Amount {
+    /// Under the policy that counts.
+    now: u32,
+    /// Under the other one.
+    then: u32,
+}
+
+/// What would change about messages within the window, of whatever sender.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct SessionEffect {
+    /// Of all people, those to whom other rules about them would apply.
+    contacts_under_other_rules: u64,
 }
 
 /// What would change about one topic.
@@ -109,6 +145,9 @@ pub struct TopicEffect {
     newly_refused: u64,
     /// Those it could go to then and not now.
     newly_eligible: u64,
+    /// Of all people, those to whom other rules about messages of its category would apply, whether
+    /// or not an answer changes at this moment.
+    contacts_under_other_rules: u64,
     /// Why not any more; one person may have several reasons.
     by_reason: BTreeMap<&'static str, u64>,
 }
@@ -120,17 +159,14 @@ fn shown(in_force: &PolicyInForce, receipt: Option<ReceiptBody>) -> PolicyBody {
         why: rule.why().to_owned(),
         source: rule.source().map(ToOwned::to_owned),
     });
-    let chosen = &in_force.overrides.packs;
-    let packs = policy::packs().iter().map(|pack| {
-        let choice = chosen.get(&pack.id).filter(|choice| choice.on);
-        let on = choice.is_some_and(|choice| choice.version.is_none_or(|v| v == pack.version));
-        PackBody {
-            id: pack.id.to_string(),
-            version: pack.version,
-            title: pack.title.clone(),
-            rules: pack.rules.len(),
-            on,
-        }
+    let of: BTreeSet<_> =
+        in_force.policy.iter().map(|(from, _)| (&from.pack, from.version)).collect();
+    let packs = policy::packs().iter().map(|pack| PackBody {
+        id: pack.id.to_string(),
+        version: pack.version,
+        title: pack.title.clone(),
+        rules: pack.rules.len(),
+        on: of.contains(&(&pack.id, pack.version)),
     });
     PolicyBody {
         policy: (*in_force.overrides).clone(),
@@ -184,72 +220,118 @@ pub(crate) async fn simulate(mut ask: Ask) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(body))
 }
 
+/// Both policies, and what is asked under them.
+struct Compared {
+    now: Arc<Policy>,
+    then: Arc<Policy>,
+    asked: Vec<Asked>,
+}
+
 /// One topic under both policies.
 struct Asked {
+    category: Category,
     now: Resolved,
     then: Resolved,
     effect: TopicEffect,
 }
 
 /// Counts in runs, so that nobody who writes waits long.
-fn count(edge: &Edge, policy: &Arc<Policy>) -> Result<SimulatedBody, Problem> {
+fn count(edge: &Edge, then: &Arc<Policy>) -> Result<SimulatedBody, Problem> {
     let now = edge.clock.now();
-    let mut asked = asked(edge, policy, now)?;
+    let mut compared = Compared::of(edge, then, now)?;
     let (mut next, mut contacts_affected) = (Subject(0), 0_u64);
+    let (mut contacts_under_other_rules, mut sessions) = (0_u64, SessionEffect::default());
     let as_of = edge.views().state().last();
     loop {
         let state = edge.views().state();
         let mut last = None;
         for (subject, contact) in state.contacts().from(next).take(DECISIONS_AT_ONCE) {
             last = Some(subject);
-            let mut is_affected = false;
-            for one in &mut asked {
-                is_affected |= compare(edge, contact, one, now);
-            }
-            contacts_affected += u64::from(is_affected);
+            contacts_affected += u64::from(compared.count_answers(edge, contact, now));
+            let is_about = compared.count_rules(contact.home.country, &mut sessions);
+            contacts_under_other_rules += u64::from(is_about);
         }
         let Some(last) = last else { break };
         next = Subject(last.0.saturating_add(1));
     }
-    let topics = asked.into_iter().map(|one| one.effect).collect();
-    let counts = Arc::clone(&edge.views().state().registry().policy().policy);
-    let [now, then] = [&counts, policy].map(|policy| policy.settings().consent_follows_number);
-    let consent_follows_number = Switch { now, then };
-    Ok(SimulatedBody { as_of, contacts_affected, consent_follows_number, topics })
+    let [old, new] = [&compared.now, &compared.then].map(|policy| policy.settings());
+    let switch = |of: fn(&Settings) -> bool| Switch { now: of(old), then: of(new) };
+    let amount = |of: fn(&Settings) -> u32| Amount { now: of(old), then: of(new) };
+    Ok(SimulatedBody {
+        as_of,
+        contacts_affected,
+        contacts_under_other_rules,
+        consent_follows_number: switch(|settings| settings.consent_follows_number),
+        general_topic: switch(|settings| settings.general_topic),
+        overdue_stop_holds: switch(|settings| settings.overdue_stop_holds),
+        yellow_marketing_percent: amount(|settings| settings.yellow_marketing_percent.into()),
+        stop_within_hours: amount(|settings| settings.stop_within_hours.get()),
+        topics: compared.asked.into_iter().map(|one| one.effect).collect(),
+        sessions,
+    })
 }
 
-fn asked(edge: &Edge, policy: &Arc<Policy>, now: Timestamp) -> Result<Vec<Asked>, Problem> {
-    let state = edge.views().state();
-    let topics: Vec<TopicId> = state.registry().topics().map(|(id, _)| id.clone()).collect();
-    let mut asked = Vec::with_capacity(topics.len());
-    for topic in topics {
-        let name = topic.to_string();
-        let question = Question {
-            kind: MessageKind::Template,
-            template: None,
-            language: None,
-            topic: Some(topic),
-            sender: None,
-        };
-        let effect = TopicEffect {
-            topic: name,
-            agreed: 0,
-            newly_refused: 0,
-            newly_eligible: 0,
-            by_reason: BTreeMap::new(),
-        };
-        asked.push(Asked {
-            now: question.resolve(&*state, now)?,
-            then: question.resolve_under(policy, &*state, now)?,
-            effect,
-        });
+impl Compared {
+    fn of(edge: &Edge, then: &Arc<Policy>, now: Timestamp) -> Result<Self, Problem> {
+        let state = edge.views().state();
+        let counts = Arc::clone(&state.registry().policy().policy);
+        let mut asked = Vec::new();
+        for (topic, put) in state.registry().topics() {
+            let question = Question {
+                kind: MessageKind::Template,
+                template: None,
+                language: None,
+                topic: Some(topic.clone()),
+                sender: None,
+            };
+            let effect = TopicEffect {
+                topic: topic.to_string(),
+                agreed: 0,
+                newly_refused: 0,
+                newly_eligible: 0,
+                contacts_under_other_rules: 0,
+                by_reason: BTreeMap::new(),
+            };
+            asked.push(Asked {
+                category: put.value.category.into(),
+                now: question.resolve_under(&counts, &*state, now)?,
+                then: question.resolve_under(then, &*state, now)?,
+                effect,
+            });
+        }
+        Ok(Self { now: counts, then: Arc::clone(then), asked })
     }
-    Ok(asked)
+
+    /// Judges one contact under both policies, and returns whether any answer differs.
+    fn count_answers(&mut self, edge: &Edge, contact: &Contact, now: Timestamp) -> bool {
+        let asked = self.asked.iter_mut();
+        asked.fold(false, |is_affected, one| compare(edge, contact, one, now) | is_affected)
+    }
+
+    /// Looks the rules about people of a country up in both policies, and returns whether any about
+    /// them differs.
+    fn count_rules(&mut self, country: Option<Country>, sessions: &mut SessionEffect) -> bool {
+        let differs = |category| {
+            let [now, then] = [&self.now, &self.then].map(|one| one.rules(country, category));
+            !now.asks_the_same(then)
+        };
+        let [now, then] =
+            [&self.now, &self.then].map(|policy| policy.stop_within_hours(country).amount);
+        let mut is_about = now != then;
+        for one in &mut self.asked {
+            let is_other = differs(one.category);
+            one.effect.contacts_under_other_rules += u64::from(is_other);
+            is_about |= is_other;
+        }
+        let is_other = differs(Category::Session);
+        sessions.contacts_under_other_rules += u64::from(is_other);
+        is_about | is_other
+    }
 }
 
 /// Judges one contact under both policies, and returns whether they differ.
 fn compare(edge: &Edge, contact: &Contact, asked: &mut Asked, now: Timestamp) -> bool {
-    let Asked { now: before, then, effect } = asked;
+    let Asked { now: before, then, effect, .. } = asked;
     let session = edge.rules.session;
     let before = before.judge((Some(contact), contact.number_key), session, now);
     let after = then.judge((Some(contact), contact.number_key), session, now);

@@ -16,10 +16,7 @@ use crate::{
         contact::Contact,
         eligibility::{Question, Resolved, Verdict},
         entry::Seq,
-        pace::{Counted, UsageKey},
-        reason::Reason,
-        state::State,
-        time::{DAY_MS, HOUR_MS, Timestamp},
+        time::{DAY_MS, Timestamp},
     },
     http::{
         body,
@@ -30,6 +27,7 @@ use crate::{
             audience::{Audience, AudienceBody},
             batch::{MessageKindBody, Recipient, Tally, Totals, question},
             eligibility::{Whom, judge, read},
+            plan::{PlanBody, Rooms, is_planned},
             stream::Lines,
         },
         wire::Moment,
@@ -37,9 +35,6 @@ use crate::{
     limits::{DECISIONS_AT_ONCE, PREVIEW_PEOPLE_MAX, RECIPIENTS_MAX},
     numbers::Region,
 };
-
-/// How far a plan looks ahead, in days: a campaign that takes longer needs another limit.
-const PLAN_DAYS: i64 = 31;
 
 /// A campaign.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -71,8 +66,8 @@ pub struct PreviewAnswer {
     /// The ledger's last entry when counting began.
     #[schema(value_type = u64)]
     as_of: Seq,
-    /// How many could be written to, how many not, and why. The messaging limit is no reason here:
-    /// the plan says how long it takes.
+    /// How many could be written to, how many not, and why. The messaging limit and the share of a
+    /// yellow sender are no reasons here: the plan says how long they take.
     totals: Totals,
     /// How many recipients named somebody who had been named before, by whatever spelling: each
     /// person is counted once. With the totals they add up to the recipients.
@@ -82,32 +77,11 @@ pub struct PreviewAnswer {
     duplicates_exact: bool,
     /// Of those who could, how many take room of the messaging limit.
     new_recipients: u64,
-    /// How the rest of the limit is used; `null` without a limit.
+    /// How the rest of the limit, and of a yellow sender's share, is used; `null` without either.
     plan: Option<PlanBody>,
     /// Those who could not now and could later by waiting alone, by the day (UTC) on which they
     /// could.
     later: Vec<LaterBody>,
-}
-
-/// A campaign over days.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PlanBody {
-    /// The limit it is planned under.
-    limit: u32,
-    /// What may go out on each day, beginning now.
-    days: Vec<DayBody>,
-    /// How many do not fit into a month.
-    unplanned: u64,
-}
-
-/// One day of a plan.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DayBody {
-    /// When it begins: 24 hours after the one before.
-    from: Moment,
-    /// How many people may be written to on it, everybody who takes no room among them on the
-    /// first one.
-    recipients: u64,
 }
 
 /// People who could be written to later.
@@ -309,7 +283,7 @@ impl Preview {
         verdict: &Verdict,
         now: Timestamp,
     ) {
-        let others = || verdict.hits.iter().filter(|hit| hit.reason != Reason::MessagingLimit);
+        let others = || verdict.hits.iter().filter(|hit| !is_planned(hit));
         self.tally.count(others().map(|hit| hit.reason));
         if others().next().is_none() {
             if resolved.takes_room(contact, verdict, now) {
@@ -344,75 +318,8 @@ fn answer(
         duplicates: counted.duplicates,
         duplicates_exact: !counted.has_forgotten,
         new_recipients: counted.new_recipients,
-        plan: plan_of(&state, &resolved, counted, now),
+        plan: Rooms::of(&state, &resolved, now)
+            .map(|rooms| rooms.plan((counted.new_recipients, counted.free), now)),
         later: later.collect(),
     })
-}
-
-fn plan_of(
-    state: &State,
-    resolved: &Resolved,
-    counted: &Preview,
-    now: Timestamp,
-) -> Option<PlanBody> {
-    let id = resolved.portfolio()?;
-    let limit = state.registry().portfolio(id)?.value.messaging_limit?;
-    let usage = state.counted(&UsageKey::Portfolio(id.clone()));
-    Some(plan(limit, usage, (counted.new_recipients, counted.free), now))
-}
-
-/// Goes through the hours: each lets out as many as the limit has room for, and they take that room
-/// for a day.
-fn plan(limit: u32, usage: Counted<'_>, (new, free): (u64, u64), now: Timestamp) -> PlanBody {
-    let hours = usize::try_from(PLAN_DAYS * 24).unwrap_or(usize::MAX);
-    let leaving = usage.leaving(now, HOUR_MS, 24);
-    let (mut used, mut left) = (usage.within(now), new);
-    let mut out: Vec<u64> = Vec::new();
-    for hour in 0..hours {
-        // What left within the hour before makes room at the start of this one.
-        let freed = hour.checked_sub(1).and_then(|before| leaving.get(before)).unwrap_or(&0);
-        let own = hour.checked_sub(24).and_then(|day| out.get(day)).unwrap_or(&0);
-        used = used.saturating_sub(*freed).saturating_sub(*own);
-        let sent = left.min(u64::from(limit).saturating_sub(used));
-        used = used.saturating_add(sent);
-        left = left.saturating_sub(sent);
-        out.push(sent);
-        if left == 0 {
-            break;
-        }
-    }
-    let mut from = now;
-    let mut days = Vec::new();
-    for (place, day) in out.chunks(24).enumerate() {
-        let unlimited = if place == 0 { free } else { 0 };
-        let recipients = day.iter().sum::<u64>().saturating_add(unlimited);
-        days.push(DayBody { from: Moment(from), recipients });
-        from = from.plus_ms(DAY_MS);
-    }
-    PlanBody { limit, days, unplanned: left }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn days(limit: u32, new: u64, free: u64) -> (Vec<u64>, u64) {
-        let now = Timestamp::from_unix_ms(DAY_MS);
-        let plan = plan(limit, Counted::new(None, None), (new, free), now);
-        (plan.days.iter().map(|day| day.recipients).collect(), plan.unplanned)
-    }
-
-    #[test]
-    fn each_day_takes_as_many_as_the_limit_and_those_without_room_go_first() {
-        assert_eq!(days(250, 600, 40), (vec![290, 250, 100], 0));
-        assert_eq!(days(250, 0, 7), (vec![7], 0));
-        assert_eq!(days(250, 250, 0), (vec![250], 0));
-    }
-
-    #[test]
-    fn what_does_not_fit_into_a_month_is_said() {
-        let (planned, unplanned) = days(250, 250 * 31 + 5, 0);
-        assert_eq!((planned.len(), unplanned), (31, 5));
-        assert!(planned.iter().all(|day| *day == 250));
-    }
 }

@@ -18,12 +18,15 @@ use crate::{
         body,
         edge::{Ask, Submitted},
         idempotency,
-        problem::{BODY_INVALID, IDEMPOTENCY_KEY_REUSED, Problem},
+        problem::{BODY_INVALID, Problem},
         v1::sends::{SendBody, TicketBody, check, refused},
     },
     ledger::handle::{Outcome, SubmitError},
     limits::{SENDS_AT_ONCE, SENDS_MAX, SENDS_QUEUE_WAIT_MS},
 };
+
+/// How long a message of a call waits for room in the queue.
+const QUEUE_WAIT: Duration = Duration::from_millis(SENDS_QUEUE_WAIT_MS);
 
 /// Many messages.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,7 +69,8 @@ pub struct SendResult {
 /// `Idempotency-Key`, what was reserved is answered again and reserved once only. A refusal is not
 /// remembered, here as in `POST /v1/sends`: the same call judges it anew, and may give a ticket
 /// where time or a change cured it. `replayed` says how many were answered again, and
-/// `Idempotent-Replayed` stands where all were.
+/// `Idempotent-Replayed` stands where all were. The key belongs to the whole body, whatever became of
+/// the messages: with another body nothing is judged or reserved.
 #[utoipa::path(post, path = "/v1/sends/batch", tag = "sends", request_body = SendsBody,
     responses((status = 200, body = SendsAnswer)))]
 pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
@@ -79,8 +83,11 @@ pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> 
     }
     let key = idempotency::key(&ask.req)?;
     let fingerprint = ask.edge.indexer.fingerprint(&bytes);
+    if let Some(key) = &key {
+        claim(&ask, key, fingerprint).await?;
+    }
     let each = body.sends.iter().enumerate().map(|(place, send)| {
-        let once = key.as_deref().map(|key| once(&ask, key, place, fingerprint));
+        let once = key.as_deref().map(|key| once(&ask, key, Some(place), fingerprint));
         reserve(&ask, send, once)
     });
     let outcomes: Vec<_> = stream::iter(each).buffered(SENDS_AT_ONCE).collect().await;
@@ -88,13 +95,7 @@ pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> 
     let is_replay = outcomes.iter().all(|outcome| matches!(outcome, Ok((_, true))));
     let mut results = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
-        let outcome = outcome.map(|(ticket, _)| ticket);
-        if let Err(problem) = &outcome
-            && problem.code() == IDEMPOTENCY_KEY_REUSED
-        {
-            return outcome.map(|_ticket| HttpResponse::Ok().finish());
-        }
-        results.push(SendResult::of(outcome));
+        results.push(SendResult::of(outcome.map(|(ticket, _)| ticket)));
     }
     let reserved = results.iter().filter(|result| result.ticket.is_some()).count();
     let refused = results.len() - reserved;
@@ -105,9 +106,19 @@ pub(crate) async fn reserve_many(mut ask: Ask) -> Result<HttpResponse, Problem> 
     Ok(response)
 }
 
-/// Each message of a call is done once by itself.
-fn once(ask: &Ask, key: &str, place: usize, fingerprint: Fingerprint) -> Once {
-    let call = format!("{} {} {place}", ask.req.method(), ask.req.path());
+/// Claims the key for the whole call, as an entry of its own before those of its messages: whoever
+/// comes with another body, at the same time or after a restart, is refused before anything is done.
+async fn claim(ask: &Ask, key: &str, fingerprint: Fingerprint) -> Result<(), Problem> {
+    let once = Some(once(ask, key, None, fingerprint));
+    let envelope = Envelope { actor: ask.caller.actor.clone(), once, command: Command::ClaimKey };
+    ask.edge.ledger.submit_within(envelope, QUEUE_WAIT).await?;
+    Ok(())
+}
+
+/// The whole call has one mark, and each message of it, done once by itself, one of its own.
+fn once(ask: &Ask, key: &str, place: Option<usize>, fingerprint: Fingerprint) -> Once {
+    let place = place.map(|place| format!(" {place}")).unwrap_or_default();
+    let call = format!("{} {}{place}", ask.req.method(), ask.req.path());
     let id = ask.edge.indexer.command(&ask.caller.actor, &call, key);
     Once { id, fingerprint, kept: MarkKept::Usual }
 }
@@ -118,8 +129,7 @@ async fn reserve(ask: &Ask, send: &SendBody, once: Option<Once>) -> Result<(Valu
     let number = command.number.clone();
     let actor = ask.caller.actor.clone();
     let envelope = Envelope { actor, once, command: Command::ReserveSend(Box::new(command)) };
-    let wait = Duration::from_millis(SENDS_QUEUE_WAIT_MS);
-    let submitted = match edge.ledger.submit_within(envelope, wait).await {
+    let submitted = match edge.ledger.submit_within(envelope, QUEUE_WAIT).await {
         Ok(Outcome::Done(entries)) => Submitted { entries, is_replay: false },
         Ok(Outcome::DoneBefore { first, entries }) => ask.reread(first, entries).await?,
         Err(SubmitError::Refused(refusal)) => {

@@ -3,7 +3,7 @@
 use izin::http::routes::TABLE;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, text};
+use crate::app::{Call, TestApp, text};
 
 const ANN: &str = "+12025550101";
 const BEN: &str = "+12025550102";
@@ -204,4 +204,66 @@ async fn a_body_where_none_is_needed_is_read_all_the_same() {
     app.post(&path).body("text/plain", "x").problem(415, "content_type").await;
     app.post(&path).json(&json!({})).expect(200).await;
     app.post(&path).expect(200).await;
+}
+
+/// A batch of messages to these people under one key.
+fn batch(app: &TestApp, people: &[&str]) -> Call {
+    let one = |number: &&str| json!({"number": number, "kind": "template", "template": "shipped", "sender": "1001"});
+    let sends: Vec<_> = people.iter().map(one).collect();
+    app.post("/v1/sends/batch").header("idempotency-key", "k1").json(&json!({"sends": sends}))
+}
+
+async fn used(app: &TestApp) -> Value {
+    app.get("/v1/portfolios/p1/capacity").expect(200).await["used"].clone()
+}
+
+#[tokio::test]
+async fn a_batch_under_a_used_key_with_another_body_reserves_nothing() {
+    let people = ["+12025550111", "+12025550112", "+12025550113", "+12025550114"];
+    let mut app = TestApp::with_registry().await;
+    for number in people {
+        app.opt_in(number, "orders").await;
+    }
+    let first = batch(&app, &people[..2]).expect(200).await;
+    assert_eq!((&first["reserved"], used(&app).await), (&json!(2), json!(2)));
+    for restarts in [false, true] {
+        if restarts {
+            app.restart();
+        }
+        batch(&app, &people).problem(422, "idempotency_key_reused").await;
+        batch(&app, &people[2..]).problem(422, "idempotency_key_reused").await;
+        batch(&app, &[]).problem(422, "idempotency_key_reused").await;
+        assert_eq!(used(&app).await, 2, "nothing was reserved that nobody was told of");
+        let again = batch(&app, &people[..2]).expect(200).await;
+        assert_eq!((&again["results"], &again["replayed"]), (&first["results"], &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_which_all_was_refused_keeps_its_key() {
+    let app = TestApp::with_registry().await;
+    let (stranger, known) = ("+12025550111", "+12025550112");
+    app.opt_in(known, "orders").await;
+    let refused = batch(&app, &[stranger]).send().await;
+    assert_eq!(refused.status, 200);
+    assert_eq!(refused.json()["refused"], 1);
+    batch(&app, &[stranger, known]).problem(422, "idempotency_key_reused").await;
+    assert_eq!(used(&app).await, 0);
+    app.opt_in(stranger, "orders").await;
+    assert_eq!(batch(&app, &[stranger]).expect(200).await["reserved"], 1, "judged anew");
+}
+
+#[tokio::test]
+async fn of_two_batches_at_once_under_one_key_one_is_done() {
+    let people: Vec<_> = (0..40).map(|n| format!("+1202555{:04}", 110 + n)).collect();
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let app = TestApp::with_registry().await;
+    for number in &people {
+        app.opt_in(number, "orders").await;
+    }
+    let (one, other) =
+        tokio::join!(batch(&app, &people[..25]).send(), batch(&app, &people[20..]).send(),);
+    let (done, refused) = if one.status == 200 { (one, other) } else { (other, one) };
+    assert_eq!((done.status.as_u16(), refused.status.as_u16()), (200, 422));
+    assert_eq!(used(&app).await, done.json()["reserved"]);
 }

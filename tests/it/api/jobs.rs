@@ -255,6 +255,42 @@ async fn without_a_provider_a_job_ends_with_what_is_known() {
 }
 
 #[tokio::test]
+async fn what_a_job_found_stays_what_it_was_when_it_ended() {
+    let mut app = TestApp::with_registry().await;
+    let known = people(&app, 3).await;
+    let traffic = async |app: &TestApp, number: &str, kind: &str| {
+        let path = format!("/v1/contacts/{number}/traffic");
+        app.post(&path).json(&json!({"kind": kind})).expect(200).await;
+    };
+    traffic(&app, &known[0], "delivered").await;
+    traffic(&app, &known[1], "undeliverable").await;
+    app.clock.advance_ms(1_000);
+    let mut numbers = known.clone();
+    numbers.extend(["hello".into(), "+447700900999".into()]);
+    let id = start(&app, &numbers).await;
+    let (end, found) = (ended(&app, &id).await, rows(&app, &id).await);
+    let told: Vec<_> = found.iter().map(|row| (&row["state"], &row["source"])).collect();
+    let none = (&json!("unknown"), &json!("none"));
+    assert_eq!(told, [(&json!("registered"), &json!("traffic")), none, none, none, none]);
+    app.clock.advance_ms(1_000);
+    traffic(&app, &known[0], "undeliverable").await;
+    traffic(&app, &known[1], "delivered").await;
+    traffic(&app, &known[2], "delivered").await;
+    for restarts in [false, true] {
+        if restarts {
+            app.restart();
+        }
+        assert_eq!(job(&app, &id).await["by_state"], end["by_state"], "restarts: {restarts}");
+        let now = rows(&app, &id).await;
+        for (row, was) in now.iter().zip(&found) {
+            for member in ["state", "source", "reason", "checked_at"] {
+                assert_eq!(row[member], was[member], "{member} of {was}, restarts: {restarts}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn numbers_come_as_json_or_as_lines_and_what_is_neither_is_refused() {
     let app = TestApp::with_registry().await;
     let known = people(&app, 2).await;

@@ -25,6 +25,7 @@ mod overload;
 mod past;
 mod policy;
 mod polls;
+mod room;
 mod same_person;
 mod sends;
 mod storage;

@@ -1,6 +1,6 @@
 //! `/v1/policy`: packs that are switched on count, say so, and can be tried before.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
@@ -192,4 +192,85 @@ async fn what_could_be_sent_later_is_said_by_its_day() {
     let body = json!({"template": "sale", "sender": "1001", "recipients": [US]});
     let preview = app.post("/v1/eligibility/preview").json(&body).expect(200).await;
     assert_eq!(preview["later"], json!([{"day": "2026-12-04T00:00:00Z", "count": 1}]));
+}
+
+/// A rule of one's own about marketing to a country.
+fn own(country: &str, action: &str, value: &Value) -> Value {
+    let mut rule = json!({"id": "own-one", "countries": [country], "categories": ["marketing"],
+        "why": "Because we say so."});
+    rule[action] = value.clone();
+    json!({"rules": [rule]})
+}
+
+#[tokio::test]
+async fn a_change_says_whom_it_is_about_also_where_nothing_is_refused_yet() {
+    let app = agreed().await;
+    app.opt_in("+6289012345653", "promotions").await;
+    app.opt_in("+6289012345654", "orders").await;
+    let simulated = async |change: Value| {
+        let told = app.post("/v1/policy/simulate").json(&change).expect(200).await;
+        let topics = told["topics"].as_array().unwrap();
+        let of = |name: &str| {
+            let topic = topics.iter().find(|topic| topic["topic"] == name).unwrap();
+            topic["contacts_under_other_rules"].as_u64().unwrap()
+        };
+        let figures = [of("promotions"), of("orders")];
+        let sessions = told["sessions"]["contacts_under_other_rules"].as_u64().unwrap();
+        let all = told["contacts_under_other_rules"].as_u64().unwrap();
+        assert_eq!(told["contacts_affected"], 0, "nobody's answer changes now: {told}");
+        (all, figures, sessions)
+    };
+    // It is four in the afternoon in Jakarta.
+    let night = json!({"windows": [{"from": "20:00", "to": "08:00"}]});
+    assert_eq!(simulated(own("ID", "quiet_hours", &night)).await, (2, [2, 0], 0));
+    assert_eq!(simulated(own("US", "double_opt_in", &json!(true))).await, (1, [1, 0], 0));
+    assert_eq!(simulated(own("*", "stop_within", &json!({"hours": 24}))).await, (3, [3, 0], 0));
+    let mut session = own("ID", "quiet_hours", &night);
+    session["rules"][0]["categories"] = json!(["session"]);
+    assert_eq!(simulated(session).await, (2, [0, 0], 2));
+    assert_eq!(simulated(json!({})).await, (0, [0, 0], 0));
+    // The same rules by other names are the same rules.
+    app.put("/v1/policy").json(&own("ID", "quiet_hours", &night)).expect(200).await;
+    let mut renamed = own("ID", "quiet_hours", &night);
+    renamed["rules"][0]["id"] = json!("another-name");
+    assert_eq!(simulated(renamed).await, (0, [0, 0], 0));
+    assert_eq!(simulated(json!({})).await, (2, [2, 0], 0), "switching off is a change too");
+    let later = json!({"settings": {"stop_within_hours": 24}, "rules": []});
+    assert_eq!(simulated(later).await.0, 3, "everybody's doubts are due earlier");
+}
+
+#[tokio::test]
+async fn switches_that_matter_later_are_named() {
+    let app = agreed().await;
+    let settings = json!({"settings": {"yellow_marketing_percent": 10, "stop_within_hours": 24,
+        "overdue_stop_holds": false, "general_topic": true, "consent_follows_number": true}});
+    let told = app.post("/v1/policy/simulate").json(&settings).expect(200).await;
+    for (name, now, then) in [
+        ("yellow_marketing_percent", json!(50), json!(10)),
+        ("stop_within_hours", json!(72), json!(24)),
+        ("overdue_stop_holds", json!(true), json!(false)),
+        ("general_topic", json!(false), json!(true)),
+        ("consent_follows_number", json!(false), json!(true)),
+    ] {
+        assert_eq!(told[name], json!({"now": now, "then": then}), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn of_the_versions_of_a_pack_the_one_that_counts_is_on() {
+    let app = agreed().await;
+    let on = |told: &Value| -> Vec<u64> {
+        let packs = told["packs"].as_array().unwrap().iter();
+        let europe = packs.filter(|pack| pack["id"] == "europe" && pack["on"] == true);
+        europe.map(|pack| pack["version"].as_u64().unwrap()).collect()
+    };
+    for (choice, versions) in [
+        (json!({"on": true}), vec![2]),
+        (json!({"on": true, "version": 1}), vec![1]),
+        (json!({"on": false}), vec![]),
+    ] {
+        let put = app.put("/v1/policy").json(&json!({"packs": {"europe": choice}}));
+        assert_eq!(on(&put.expect(200).await), versions);
+        assert_eq!(on(&app.get("/v1/policy").expect(200).await), versions);
+    }
 }
