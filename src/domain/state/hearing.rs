@@ -66,10 +66,7 @@ impl Draft<'_> {
                 None => Mark::fold(&mut told.moved, *happened_at, seq),
             }
         } else if let Event::ConsentsFollowed { to, happened_at } = event {
-            let told = details.told_mut();
-            if told.followed.is_none_or(|known| known.at < *happened_at) {
-                told.followed = Some(Followed { place: *to, at: *happened_at });
-            }
+            details.told_mut().fold_followed(Followed { place: *to, at: *happened_at });
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {
             let mark = Mark { at: *happened_at, seq };
             details.told_mut().fold_hold(until.unwrap_or(Timestamp::NEVER), mark);

@@ -29,7 +29,7 @@ fn okay(question: Option<u128>) -> Option<ConsentAnswer> {
     Some(ConsentAnswer::Yes { how: AnswerHow { question, ..how() }, answer_only: true })
 }
 
-fn join(desk: &mut Desk, from: u128, into: u128) {
+pub(super) fn join(desk: &mut Desk, from: u128, into: u128) {
     let [from, into] = [from, into].map(|key| ContactRef::Key(ContactKey::from_bits(key)));
     let merge = Merge { from, into, reason: None, evidence: Evidence::new() };
     desk.run(Command::Merge(Box::new(merge))).unwrap();
