@@ -187,7 +187,7 @@ fn source_gone() -> Source {
 }
 
 fn identity_left(left: &IdentityLeft) -> IdentityRecord {
-    let IdentityLeft { hash, observed_at, change, confirmed_at, tag: _ } = left;
+    let IdentityLeft { hash, observed_at, change, confirmed_at, .. } = left;
     IdentityRecord {
         hash: hash.clone(),
         observed_at: *observed_at,

@@ -116,6 +116,12 @@ pub struct IdentityLeft {
     /// Who was there from the change on, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<IdentityTag>,
+    /// When the hash was first seen since another one was, where it was seen more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Timestamp>,
+    /// When another hash was last seen before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_at: Option<Timestamp>,
 }
 
 impl TopicLeft {
@@ -205,6 +211,8 @@ mod tests {
                 change: Some(Mark { at, seq: Seq(6) }),
                 confirmed_at: None,
                 tag: None,
+                first_at: None,
+                before_at: None,
             }),
             inbound: vec![InboundLeft { sender: SenderId::parse("1").unwrap(), at }],
             reached_at: Some(at),

@@ -109,12 +109,14 @@ impl Identity {
         }
     }
 
-    /// Folds another sighting of the known hash in.
+    /// Folds another sighting of the known hash in. Since when a change counts of which nobody knows
+    /// whom it led to, no sighting tells.
     pub(crate) fn fold_again(&mut self, at: Timestamp) {
         self.observed_at = self.observed_at.max(at);
         if at < self.first_at && self.before_at.is_none_or(|before| before < at) {
             if let Some(change) = &mut self.change
                 && change.at == self.first_at
+                && change.tag.is_some()
             {
                 change.at = at;
             }
@@ -129,21 +131,41 @@ impl Identity {
         if is_between {
             self.first_at = self.observed_at;
         }
-        if is_between || self.change.is_none() {
-            let tag = Some(IdentityTag::of(&self.hash));
+        let is_blind = self.change.is_some_and(|change| change.tag.is_none());
+        let is_earlier = self.change.is_none_or(|change| change.at < self.first_at);
+        if self.change.is_none() || (is_between && (is_earlier || !is_blind)) {
+            let tag = Some(IdentityTag::of(&self.hash)).filter(|_| !is_blind);
             self.change = Some(Change { at: self.first_at, seq, tag });
         }
     }
 
-    /// What is known after two contacts became one.
-    pub(crate) const fn joined(
-        hash: Box<str>,
-        observed_at: Timestamp,
+    /// What is known after two contacts became one. `since` says when the hash was first seen since
+    /// another one was, and when that was last seen.
+    pub(crate) fn joined(
+        (hash, observed_at): (Box<str>, Timestamp),
         change: Option<Change>,
         confirmed_at: Option<Timestamp>,
+        since: (Timestamp, Option<Timestamp>),
     ) -> Self {
-        let (first_at, before_at) = (observed_at, None);
+        let (first_at, before_at) = since;
         Self { hash, observed_at, change, confirmed_at, first_at, before_at }
+    }
+
+    /// Returns since when the later of two hashes was there without the other between, and when
+    /// another was last seen before it, once both are one person's.
+    pub(crate) fn since_joined(
+        latest: &Self,
+        other: Option<&Self>,
+    ) -> (Timestamp, Option<Timestamp>) {
+        let other_before = other.map(|other| {
+            let seen_at = Some(other.observed_at).filter(|_| other.hash != latest.hash);
+            other.before_at.max(seen_at)
+        });
+        let before_at = latest.before_at.max(other_before.flatten());
+        let same = other.filter(|other| other.hash == latest.hash);
+        let firsts = [Some(latest), same].into_iter().flatten().map(|one| one.first_at);
+        let is_after = |first: &Timestamp| before_at.is_none_or(|before| before < *first);
+        (firsts.filter(is_after).min().unwrap_or(latest.observed_at), before_at)
     }
 
     /// Returns when a change was last vouched for.

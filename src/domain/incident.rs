@@ -13,14 +13,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    absorbed::Mark,
-    contact::SenderIx,
-    entry::{Seq, Subject},
-    event::{Event, OutcomeSeen, TrafficKind},
-    key::MessageKey,
-    names::SenderId,
-    time::{MINUTE_MS, Timestamp},
+use crate::{
+    domain::{
+        absorbed::Mark,
+        contact::SenderIx,
+        entry::{Seq, Subject},
+        event::{Event, OutcomeSeen, TrafficKind},
+        key::MessageKey,
+        names::SenderId,
+        time::{MINUTE_MS, Timestamp},
+    },
+    policy::Country,
 };
 
 /// Over how many minutes failures are counted.
@@ -129,6 +132,8 @@ pub struct Outcomes {
     minutes: VecDeque<Minute>,
     blamed: VecDeque<Blamed>,
     open: BTreeMap<IncidentKind, Incident>,
+    /// Countries in which messages arrived, and when the latest did.
+    arrived: BTreeMap<Country, Timestamp>,
 }
 
 /// The same of all senders. A fold of the ledger.
@@ -181,6 +186,11 @@ impl Outcomes {
     /// Returns the incident of a kind that goes on.
     pub fn open(&self, kind: IncidentKind) -> Option<Incident> {
         self.open.get(&kind).copied()
+    }
+
+    /// Returns when a message last arrived in a country.
+    pub fn arrived(&self, country: Country) -> Option<Timestamp> {
+        self.arrived.get(&country).copied()
     }
 
     /// Returns what would be counted with a message that failed: a person counts once, and so does a
@@ -359,6 +369,12 @@ impl Incidents {
                 minute.fold_seen(message);
             }
         }
+    }
+
+    /// Folds in that a message arrived in a country: the latest stays.
+    pub(crate) fn fold_arrived(&mut self, sender: SenderIx, country: Country, at: Timestamp) {
+        let known = self.of_mut(sender).arrived.entry(country).or_insert(at);
+        *known = at.max(*known);
     }
 
     /// Folds in what became of a message of which nothing else is recorded.

@@ -12,7 +12,7 @@ use crate::domain::{
     entry::{Seq, Subject},
     event::Event,
     hearing::Told,
-    identity::Change,
+    identity::{Change, Identity},
     key::ContactKey,
     names::TopicId,
     refusal::{MergeSide, Refusal},
@@ -193,12 +193,15 @@ fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityL
         Some(open) => (Some(open), None),
         None => (latest.last_change(), latest.confirmed_at()),
     };
+    let (first_at, before_at) = Identity::since_joined(latest, other);
     Some(IdentityLeft {
         hash: latest.hash().into(),
         observed_at: latest.observed_at(),
         change: change.map(|change| Mark { at: change.at, seq: change.seq }),
         confirmed_at,
         tag: change.and_then(|change| change.tag),
+        first_at: Some(first_at).filter(|first| *first != latest.observed_at()),
+        before_at,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The serde form is stored where two contacts become one: members are only ever added.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{
     absorbed::Mark,
@@ -38,9 +38,10 @@ pub struct Told {
     /// The numbers they are known to have moved to, and when: the latest ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub moved_to: Vec<Closed>,
-    /// Where the consents went along to, when the person moved to another number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub followed: Option<Followed>,
+    /// Where the consents went along to, whenever the person of that time moved to another number:
+    /// the latest ones, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub followed: Vec<Followed>,
     /// When WhatsApp last said that the identity is another one, without saying which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Mark>,
@@ -139,6 +140,23 @@ pub struct Rest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Timestamp>,
 }
+
+/// One is how it was stored before several were kept.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Followed>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(Followed),
+        Many(Vec<Followed>),
+    }
+    Ok(match Stored::deserialize(deserializer)? {
+        Stored::One(followed) => vec![followed],
+        Stored::Many(followed) => followed,
+    })
+}
+
+/// So many contacts that consents went along to are remembered.
+const FOLLOWED_MAX: usize = 16;
 
 /// So many numbers that one was given up for are remembered.
 const MOVED_TO_MAX: usize = 16;
@@ -265,7 +283,7 @@ impl Told {
         moved: None,
         closed: Vec::new(),
         moved_to: Vec::new(),
-        followed: None,
+        followed: Vec::new(),
         doubted: None,
         reviews: Vec::new(),
         stops: Vec::new(),
@@ -300,6 +318,19 @@ impl Told {
         self.moved_to.sort_unstable_by_key(|moved| (moved.mark.at, moved.key));
         if self.moved_to.len() > MOVED_TO_MAX {
             self.moved_to.remove(0);
+        }
+    }
+
+    /// Folds in where consents went along to: of each contact the latest time stays, and the latest
+    /// contacts.
+    pub(crate) fn fold_followed(&mut self, followed: Followed) {
+        match self.followed.iter_mut().find(|known| known.place == followed.place) {
+            Some(known) => known.at = known.at.max(followed.at),
+            None => self.followed.push(followed),
+        }
+        self.followed.sort_unstable_by_key(|known| (known.at, known.place));
+        if self.followed.len() > FOLLOWED_MAX {
+            self.followed.remove(0);
         }
     }
 
@@ -442,7 +473,9 @@ impl Told {
         for Closed { key, mark } in &theirs.moved_to {
             joined.fold_moved_to(*key, *mark);
         }
-        joined.followed = ours.followed.or(theirs.followed);
+        for followed in &theirs.followed {
+            joined.fold_followed(*followed);
+        }
         joined.doubted = Mark::later(ours.doubted, theirs.doubted);
         joined.reviews.extend(&theirs.reviews);
         joined.reviews.sort_unstable();
@@ -514,5 +547,27 @@ mod tests {
         assert_eq!(Told::joined(&stopped, &resumed, &[]).marketing_stopped(), None);
         assert_eq!(Told::joined(&resumed, &stopped, &[]).moved, None);
         assert_eq!(Told::joined(&stopped, &resumed, &[]).moved, Some(mark(3)));
+    }
+
+    #[test]
+    fn where_consents_went_along_to_is_read_as_it_was_stored_when_one_was_kept() {
+        let followed = |place, at| {
+            let (place, at) = (Subject(place), Timestamp::from_unix_ms(at));
+            Followed { place, at }
+        };
+        let read = |stored: &str| serde_json::from_str::<Told>(stored).unwrap().followed;
+        assert_eq!(read(r#"{"followed":{"place":3,"at":7}}"#), [followed(3, 7)]);
+        let mut told = Told::default();
+        for one in [followed(4, 9), followed(3, 7), followed(4, 8)] {
+            told.fold_followed(one);
+        }
+        let stored = serde_json::to_string(&told).unwrap();
+        assert_eq!(stored, r#"{"followed":[{"place":3,"at":7},{"place":4,"at":9}]}"#);
+        assert_eq!(read(&stored), told.followed);
+        for place in 10..30 {
+            told.fold_followed(followed(place, i64::from(place)));
+        }
+        assert_eq!(told.followed.len(), FOLLOWED_MAX);
+        assert_eq!(told.followed.first(), Some(&followed(14, 14)));
     }
 }

@@ -108,9 +108,10 @@ fn is_uncontacted(contact: &Contact) -> bool {
 }
 
 fn identity_left(left: &IdentityLeft) -> Identity {
-    let IdentityLeft { hash, observed_at, change, confirmed_at, tag } = left;
+    let IdentityLeft { hash, observed_at, change, confirmed_at, tag, first_at, before_at } = left;
     let change = change.map(|Mark { at, seq }| Change { at, seq, tag: *tag });
-    Identity::joined(hash.clone(), *observed_at, change, *confirmed_at)
+    let since = (first_at.unwrap_or(*observed_at), *before_at);
+    Identity::joined((hash.clone(), *observed_at), change, *confirmed_at, since)
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {

@@ -88,7 +88,9 @@ impl Draft<'_> {
             | Event::SenderReported { .. }
             | Event::TemplateReported { .. }
             | Event::LimitReported { .. }
-            | Event::CountryBlocked { .. } => fold_reported(registry, seq, &record.event),
+            | Event::CountryBlocked { .. } => {
+                fold_reported(registry, &self.changes.incidents, seq, &record.event);
+            }
             Event::LookupJobStarted { .. } | Event::LookupJobEnded { .. } => {
                 self.fold_job(seq, record);
             }

@@ -6,6 +6,7 @@ use crate::{
         entry::{Seq, Subject},
         event::Event,
         hearing::{Followed, Review},
+        incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
         state::Draft,
         time::Timestamp,
@@ -65,10 +66,7 @@ impl Draft<'_> {
                 None => Mark::fold(&mut told.moved, *happened_at, seq),
             }
         } else if let Event::ConsentsFollowed { to, happened_at } = event {
-            let told = details.told_mut();
-            if told.followed.is_none_or(|known| known.at < *happened_at) {
-                told.followed = Some(Followed { place: *to, at: *happened_at });
-            }
+            details.told_mut().fold_followed(Followed { place: *to, at: *happened_at });
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {
             let mark = Mark { at: *happened_at, seq };
             details.told_mut().fold_hold(until.unwrap_or(Timestamp::NEVER), mark);
@@ -108,7 +106,12 @@ impl Draft<'_> {
 }
 
 /// Folds an entry in that reports something about the business itself.
-pub(super) fn fold_reported(registry: &mut Registry, seq: Seq, event: &Event) {
+pub(super) fn fold_reported(
+    registry: &mut Registry,
+    incidents: &Incidents,
+    seq: Seq,
+    event: &Event,
+) {
     if let Event::SenderLearned { sender, account, happened_at } = event {
         registry.fold_sender_account(sender, account.clone(), *happened_at);
     } else if let Event::AccountHeld { account, scope, cause, code, until, happened_at } = event {
@@ -130,7 +133,11 @@ pub(super) fn fold_reported(registry: &mut Registry, seq: Seq, event: &Event) {
     } = event
         && let Ok(country) = Country::parse(country)
     {
-        registry.fold_country(sender, country, Mark { at: *happened_at, seq });
+        let outcomes = registry.sender(sender).and_then(|(place, _)| incidents.of(place));
+        let arrived_at = outcomes.and_then(|known| known.arrived(country));
+        if arrived_at.is_none_or(|arrived| arrived <= *happened_at) {
+            registry.fold_country(sender, country, Mark { at: *happened_at, seq });
+        }
     } else if let Event::LimitReported { portfolio, limit, happened_at } = event {
         registry.fold_limit(portfolio, *limit, *happened_at, seq);
     }

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::domain::{
-    absorbed::Mark,
-    contact::{Details, SenderIx},
-    entry::{Seq, Subject},
-    event::{CountsFor, Event, TrafficKind},
-    hearing::Barred,
-    incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES, failure},
-    names::SenderId,
-    state::Draft,
-    time::{MINUTE_MS, Timestamp},
+use crate::{
+    domain::{
+        absorbed::Mark,
+        contact::{Details, SenderIx},
+        entry::{Seq, Subject},
+        event::{CountsFor, Event, TrafficKind},
+        hearing::Barred,
+        incident::{Before, Incident, IncidentKind, Incidents, WINDOW_MINUTES, failure},
+        names::SenderId,
+        state::Draft,
+        time::{MINUTE_MS, Timestamp},
+    },
+    policy::Country,
 };
 
 impl Draft<'_> {
@@ -94,11 +97,26 @@ impl Draft<'_> {
         let Some(country) = self.contact(subject).and_then(|known| known.home.country) else {
             return;
         };
+        let arrived_at = self.arrived_in(sender, country);
+        if arrived_at.is_none_or(|known| known < at) {
+            self.count(sender, |incidents, sender| incidents.fold_arrived(sender, country, at));
+        }
         let known = self.registry().reported().country(sender, country);
         if known.is_some_and(|known| known.at < at) {
             let registry = Arc::make_mut(&mut self.changes.registry);
             registry.fold_country_open(sender, country, at);
         }
+    }
+
+    /// Returns when a message of a sender last arrived in a country: what it says about it is
+    /// later than that, or over.
+    pub(in crate::domain) fn arrived_in(
+        &self,
+        sender: &SenderId,
+        country: Country,
+    ) -> Option<Timestamp> {
+        let (place, _) = self.registry().sender(sender)?;
+        self.incidents().of(place)?.arrived(country)
     }
 
     fn count(&mut self, sender: &SenderId, fold: impl FnOnce(&mut Incidents, SenderIx)) {

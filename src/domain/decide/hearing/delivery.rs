@@ -287,18 +287,20 @@ impl Hearing<'_, '_> {
     }
 
     /// Whoever has a number of that country may not be written to by this sender; nothing is said
-    /// of the one it failed for. Also says whether that is news; `None` where nobody knows the
+    /// of the one it failed for. What is older than a message that arrived there is over. Also says whether that is news; `None` where nobody knows the
     /// country or the sender.
     fn of_country(&self, failure: &Failure, sender: Option<&SenderId>) -> Option<(Event, bool)> {
         let sender = sender.filter(|id| self.draft.registry().sender(id).is_some())?;
         let country = Country::parse(failure.country.as_deref()?).ok()?;
         let known = self.draft.registry().reported().country(sender, country);
+        let arrived_at = self.draft.arrived_in(sender, country);
+        let is_over = arrived_at.is_some_and(|arrived| self.at < arrived);
         let event = Event::CountryBlocked {
             country: failure.country.clone(),
             sender: Some(sender.clone()),
             happened_at: self.at,
         };
-        Some((event, Mark::is_news(known, self.at)))
+        Some((event, !is_over && Mark::is_news(known, self.at)))
     }
 
     fn unreachable(&self, found: &Found<'_>, sender: Option<&SenderId>) -> Option<Event> {

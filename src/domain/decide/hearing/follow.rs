@@ -34,22 +34,24 @@ use crate::domain::{
 /// The source of what came from the number before.
 pub(in crate::domain::decide) const NUMBER_CHANGED: &str = "number_changed";
 
-/// Returns whom that goes along to which a contact did at `at`, one after the other.
+/// Returns whom that goes along to which a contact did at `at`: with every move since, and with
+/// theirs. Nearer ones come first.
 pub(in crate::domain::decide) fn followers(
     draft: &Draft<'_>,
     subject: Subject,
     at: Timestamp,
 ) -> Vec<Subject> {
-    let (mut found, mut last) = (Vec::new(), subject);
-    while let Some(contact) = draft.contact(last)
-        && let Some(followed) = contact.details().told().followed
-        && at <= followed.at
-        && let next = draft.resolve(followed.place)
-        && next != subject
-        && !found.contains(&next)
-    {
-        found.push(next);
-        last = next;
+    let (mut found, mut walked) = (Vec::new(), 0);
+    let mut last = Some(subject);
+    while let Some(contact) = last.and_then(|last| draft.contact(last)) {
+        let followed = contact.details().told().followed.iter();
+        for place in followed.filter(|one| at <= one.at).map(|one| draft.resolve(one.place)) {
+            if place != subject && !found.contains(&place) {
+                found.push(place);
+            }
+        }
+        last = found.get(walked).copied();
+        walked += 1;
     }
     found
 }

@@ -220,3 +220,52 @@ fn a_stop_goes_on_to_the_number_after_the_next() {
     assert!(desk.wrote(1, start + 5, super::stop()).is_empty(), "a repeat");
     assert!(desk.replayed() == desk.state);
 }
+
+#[test]
+fn a_late_stop_reaches_everyone_the_consents_of_its_number_went_along_to() {
+    for is_late in [false, true] {
+        let mut desk = Desk::with_policy(true);
+        let start = desk.now;
+        desk.now += 1_000;
+        desk.opt_in(1, "promotions", Some(start)).unwrap();
+        if !is_late {
+            desk.wrote(1, start + 50, super::stop());
+        }
+        desk.moves_at(start + 100, 1, 2);
+        desk.opt_in(1, "promotions", Some(start + 200)).unwrap();
+        desk.moves_at(start + 300, 1, 3);
+        desk.moves_at(start + 400, 2, 4);
+        assert_eq!(desk.reserve(4, TEMPLATE).is_ok(), is_late);
+        if is_late {
+            desk.wrote(1, start + 50, super::stop());
+        }
+        for key in [2, 4] {
+            assert_eq!(desk.standing(key, "promotions").status, ConsentStatus::Withdrawn, "{key}");
+        }
+        let next = desk.standing(3, "promotions");
+        let expected = (ConsentStatus::Granted, Some(at(start + 200)));
+        assert_eq!((next.status, next.at), expected, "the next owner said so after it");
+        assert!(desk.wrote(1, start + 50, super::stop()).is_empty(), "a repeat");
+        assert!(desk.replayed() == desk.state);
+    }
+}
+
+#[test]
+fn where_consents_of_either_side_went_along_to_is_kept_when_two_become_one() {
+    for (from, into) in [(1, 2), (2, 1)] {
+        let mut desk = Desk::with_policy(true);
+        let start = desk.now;
+        desk.now += 1_000;
+        for key in [1, 2] {
+            desk.opt_in(key, "promotions", Some(start)).unwrap();
+        }
+        desk.moves_at(start + 100, 1, 11);
+        desk.moves_at(start + 100, 2, 12);
+        super::owners::join(&mut desk, from, into);
+        desk.wrote(1, start + 50, super::stop());
+        for key in [11, 12] {
+            assert_eq!(desk.standing(key, "promotions").status, ConsentStatus::Withdrawn, "{key}");
+        }
+        assert!(desk.replayed() == desk.state);
+    }
+}

@@ -6,11 +6,13 @@ use crate::domain::{
     decide::tests::sender_id,
     event::Event,
     hearing::{Delivery, Failure, FailureEffect, HeardFact, Step},
+    home::Home,
     incident::{FAILED_MIN, IncidentKind, Tally},
     key::ContactKey,
     reason::Reason,
     time::HOUR_MS,
 };
+use crate::policy::Country;
 
 const MINUTE: i64 = crate::domain::time::MINUTE_MS;
 
@@ -279,4 +281,50 @@ fn errors_that_name_no_message_are_no_outcome() {
     let now = desk.now;
     let events = desk.hear(now, HeardFact::Delivery(delivery));
     assert!(matches!(events[..], [Event::SenderHalted { .. }]), "{events:?}");
+}
+
+#[test]
+fn a_country_that_was_shown_to_be_open_is_closed_only_by_what_failed_later_in_any_order() {
+    #[derive(Clone, Copy)]
+    enum Said {
+        Failed(i64),
+        Arrived(i64),
+    }
+    let orders: [(&[Said], bool); 6] = [
+        (&[Said::Failed(10), Said::Arrived(20), Said::Failed(10)], true),
+        (&[Said::Arrived(20), Said::Failed(10)], true),
+        (&[Said::Failed(10), Said::Arrived(20), Said::Failed(19), Said::Failed(10)], true),
+        (&[Said::Failed(10), Said::Arrived(20), Said::Failed(30)], false),
+        (&[Said::Failed(30), Said::Arrived(20), Said::Failed(10)], false),
+        (&[Said::Arrived(20), Said::Failed(20)], false),
+    ];
+    for (order, (said, is_open)) in orders.into_iter().enumerate() {
+        let mut desk = Desk::new();
+        let country = Country::parse("ID").ok();
+        for key in [1, 2, 3] {
+            desk.opt_in(key, "promotions", None).unwrap();
+            desk.home_of(key, Home { country, zone: None });
+        }
+        let start = desk.now;
+        desk.now += 100;
+        for one in said {
+            match one {
+                Said::Arrived(after) => {
+                    let fact = HeardFact::Delivery(delivery(&mut desk, 2, 800, Step::Delivered));
+                    desk.hear(start + after, fact);
+                }
+                Said::Failed(after) => {
+                    let failed = delivery(&mut desk, 1, 700, Step::Failed);
+                    let (effect, country) = (FailureEffect::CountryBlocked, Some("ID".into()));
+                    let failure = Failure { code: 130_497, effect, pause_ms: None, country };
+                    let failure = Some(failure);
+                    let fact = HeardFact::Delivery(Delivery { failure, ..failed });
+                    desk.hear(start + after, fact);
+                }
+            }
+        }
+        let expected = if is_open { Ok(()) } else { Err(vec![Reason::CountryBlocked]) };
+        assert_eq!(desk.reserve(3, TEMPLATE).map(|_| ()), expected, "{order}");
+        assert!(desk.replayed() == desk.state, "{order}");
+    }
 }

@@ -29,7 +29,7 @@ fn okay(question: Option<u128>) -> Option<ConsentAnswer> {
     Some(ConsentAnswer::Yes { how: AnswerHow { question, ..how() }, answer_only: true })
 }
 
-fn join(desk: &mut Desk, from: u128, into: u128) {
+pub(super) fn join(desk: &mut Desk, from: u128, into: u128) {
     let [from, into] = [from, into].map(|key| ContactRef::Key(ContactKey::from_bits(key)));
     let merge = Merge { from, into, reason: None, evidence: Evidence::new() };
     desk.run(Command::Merge(Box::new(merge))).unwrap();
@@ -322,4 +322,34 @@ fn a_conflict_that_was_decided_is_opened_again_when_it_comes_again() {
     desk.run(Command::DecideReview(Box::new(decided))).unwrap();
     desk.write(person, desk.now, None);
     assert_eq!(desk.reviews().len(), 1);
+}
+
+#[test]
+fn a_message_told_again_after_a_merge_does_not_date_the_change_between_two_devices_back() {
+    let mut desk = Desk::new();
+    let start = desk.now;
+    desk.now += 1_000;
+    desk.opt_in(1, "promotions", Some(start + 60)).unwrap();
+    let user = user_only(&mut desk, 92);
+    let seen = |desk: &mut Desk, person: &Person, after: i64, hash: &str| {
+        let identity_hash = Some(hash.into());
+        let wrote = Wrote { identity_hash, ..wrote(person.clone(), None) };
+        desk.hear(start + after, HeardFact::Wrote(wrote))
+    };
+    let number = desk.person(1);
+    seen(&mut desk, &number, 100, "A");
+    seen(&mut desk, &user, 50, "B");
+    seen(&mut desk, &user, 200, "B");
+    join(&mut desk, 92, 1);
+    assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::IdentityChanged]));
+    for (person, after, hash) in [(&user, 50, "B"), (&number, 100, "A"), (&user, 200, "B")] {
+        let again = seen(&mut desk, person, after, hash);
+        assert!(again.is_empty(), "{hash} at {after}: {again:?}");
+    }
+    // What nobody had heard of, between the two and about either device.
+    for (person, after, hash) in [(&user, 150, "B"), (&number, 170, "A"), (&user, 180, "B")] {
+        seen(&mut desk, person, after, hash);
+        assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::IdentityChanged]), "{after}");
+    }
+    assert!(desk.replayed() == desk.state);
 }
