@@ -93,6 +93,12 @@ pub struct Ticket {
     pub stray: Option<MessageKey>,
     /// Whether its message is known to have been sent, be it that it failed afterwards.
     pub was_sent: bool,
+    /// When WhatsApp took its message, by its own word.
+    pub taken_at: Option<Timestamp>,
+    /// By when it had at the latest, by any other word: that it was sent, or that it arrived.
+    pub known_at: Option<Timestamp>,
+    /// Whether it was given back unused after it had been taken back.
+    pub is_given_back: bool,
     /// The entry that reserved it.
     pub seq: Seq,
 }
@@ -101,6 +107,25 @@ impl Ticket {
     /// Returns whether it is reserved and still good at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == TicketState::Reserved && now < self.expires_at
+    }
+
+    /// Returns when its message was sent: never before it was reserved. As long as nobody said so,
+    /// the last moment at which it may have been.
+    pub fn sent_at(&self) -> Timestamp {
+        self.taken_at.or(self.known_at).unwrap_or(self.expires_at).max(self.reserved_at)
+    }
+
+    /// Returns it as it is dated once its message is known to have got so far at a moment. In
+    /// whatever order that is heard, it comes to the same.
+    pub fn dated(&self, step: Step, at: Timestamp) -> Self {
+        let earliest = |known: Option<Timestamp>| Some(known.map_or(at, |known| known.min(at)));
+        let mut ticket = self.clone();
+        match step {
+            Step::Failed => {}
+            Step::Sent => ticket.taken_at = earliest(self.taken_at),
+            Step::Delivered | Step::Read => ticket.known_at = earliest(self.known_at),
+        }
+        ticket
     }
 
     /// Returns the message that was sent on it, if one is known.

@@ -95,9 +95,9 @@ codes! {
     IDENTITY_HASH_MISMATCH, "identity_hash_mismatch", 409, "The hash is not the latest one", false,
         "Only the identity hash that was last observed can be confirmed. Read the contact again.";
     TICKET_VOIDED, "ticket_voided", 409, "The ticket was taken back", false,
-        "The person withdrew, was blocked, or may be someone else now. Do not send.";
+        "The person withdrew, was blocked, or may be someone else now, or the sender was stopped. Do not send. A commit is noted all the same: the message counts, and its statuses are found. Release the ticket if nothing was sent; until then it counts as if something had been.";
     TICKET_RELEASED, "ticket_released", 409, "The ticket was given back", false,
-        "Reserve another one before you send.";
+        "Reserve another one before you send. A commit is noted all the same: the message counts, and its statuses are found.";
     TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used for another message", false,
         "One ticket is one message. Reserve another one.";
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,

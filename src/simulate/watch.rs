@@ -128,6 +128,9 @@ impl Witness {
     pub(super) fn sent(&mut self, place: usize, at: i64) {
         let Some(ticket) = self.tickets.get_mut(place) else { return };
         let (person, was_sent) = (ticket.person, std::mem::replace(&mut ticket.is_sent, true));
+        if !was_sent {
+            ticket.sent_at = at;
+        }
         if !was_sent && self.person(person).is_some_and(|known| known.is_looked_up) {
             self.earned.push(at);
         }

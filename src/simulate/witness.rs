@@ -16,6 +16,9 @@ use crate::domain::{
 const PAIR_BURST: i64 = 45;
 const PAIR_MS: i64 = 6_000;
 
+/// How long a ticket may matter for a limit: its message goes out within a day, and counts for one.
+const KEPT_MS: i64 = 2 * DAY_MS;
+
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -72,6 +75,8 @@ pub(super) struct Ticket {
     pub(super) template: Option<usize>,
     pub(super) at: i64,
     pub(super) ends_at: i64,
+    /// When its message went out; as long as that is not known, the last moment it may.
+    pub(super) sent_at: i64,
     /// Whether it takes room of the limit.
     is_outside: bool,
     /// Whether its message was sent, or still may be.
@@ -100,7 +105,7 @@ pub(super) struct Witness {
     /// Until when a template must not be sent.
     paused_until: [i64; TEMPLATES.len()],
     caps: Vec<(u32, u32)>,
-    /// Tickets of the last day, oldest first, by portfolio.
+    /// Tickets of the last days, oldest first, by portfolio.
     recent: [Vec<usize>; PORTFOLIOS.len()],
     /// Tickets that just died and may not have been taken back.
     dying: Vec<usize>,
@@ -281,7 +286,7 @@ impl Witness {
         let recent = self.recent.get(portfolio).into_iter().flatten();
         let tickets = recent.filter_map(|place| self.tickets.get(*place));
         let counts =
-            |ticket: &&Ticket| ticket.counts && ticket.is_outside && now - DAY_MS < ticket.at;
+            |ticket: &&Ticket| ticket.counts && ticket.is_outside && now - DAY_MS < ticket.sent_at;
         tickets.filter(counts).map(|ticket| self.root(ticket.person)).collect()
     }
 
@@ -302,6 +307,7 @@ impl Witness {
             template,
             at,
             ends_at,
+            sent_at: ends_at,
             is_outside: template.is_some() && !window,
             counts: true,
             is_dead: false,
@@ -310,6 +316,8 @@ impl Witness {
         };
         let mut broken = Vec::new();
         self.look_at_person(&ticket, window, &mut broken);
+        let closes_at = wrote_at.filter(|_| window).map(|wrote| wrote + DAY_MS - MARGIN_MS);
+        self.look_at_end(&ticket, closes_at, &mut broken);
         self.look_at_sender(&ticket, &mut broken);
         self.tickets.push(ticket);
         if let Some(known) = self.person(person) {
@@ -318,7 +326,7 @@ impl Witness {
         if let Some(recent) = self.recent.get_mut(portfolio_of(sender)) {
             let tickets = &self.tickets;
             let is_old =
-                |place: &usize| tickets.get(*place).is_none_or(|old| old.at <= at - DAY_MS);
+                |place: &usize| tickets.get(*place).is_none_or(|old| old.at <= at - KEPT_MS);
             let old = recent.iter().take_while(|place| is_old(place)).count();
             recent.drain(..old);
             recent.push(place);
@@ -378,6 +386,25 @@ impl Witness {
         }
     }
 
+    /// Looks whether it may still be used when what it rests on has ended.
+    fn look_at_end(&self, ticket: &Ticket, closes_at: Option<i64>, broken: &mut Vec<Broken>) {
+        if let Some(closes_at) = closes_at.filter(|closes_at| *closes_at < ticket.ends_at) {
+            broken.push(("ticket outlives the window", format!("{closes_at}")));
+        }
+        let Some(topic) = ticket.template else { return };
+        let place = usize::try_from(self.root(ticket.person)).unwrap_or(usize::MAX);
+        let acts = self.people.get(place).into_iter().flat_map(|known| &known.acts);
+        let about = acts.filter(|act| act.topic.is_none_or(|about| about == topic));
+        if let Some(last) = about.max_by_key(|act| (act.at, !act.agrees))
+            && last.ends_at < ticket.ends_at
+        {
+            broken.push(("ticket outlives the consent", format!("{last:?}")));
+        }
+        if is_marketing(topic) {
+            self.look_at_hours(ticket.person, ticket.ends_at - 1, broken);
+        }
+    }
+
     fn look_at_sender(&self, ticket: &Ticket, broken: &mut Vec<Broken>) {
         if self.halted.get(ticket.sender).copied().unwrap_or_default() {
             broken.push(("sender halted", String::new()));
@@ -412,7 +439,7 @@ impl Witness {
             let own = counts().filter(|own| {
                 own.is_outside
                     && portfolio_of(own.sender) == portfolio
-                    && ticket.at - DAY_MS < own.at
+                    && ticket.at - DAY_MS < own.sent_at
             });
             // One more message to somebody who counts already takes nothing.
             if own.count() == 1 && limit.is_some_and(|limit| used > limit.into()) {
@@ -424,8 +451,9 @@ impl Witness {
         }
         for (count, days) in &self.caps {
             let since = ticket.at - i64::from(*days) * DAY_MS;
-            let of_caps = |own: &&Ticket| own.template.is_some_and(is_marketing) && since < own.at;
-            let sent: Vec<i64> = counts().filter(of_caps).map(|own| own.at).collect();
+            let of_caps =
+                |own: &&Ticket| own.template.is_some_and(is_marketing) && since < own.sent_at;
+            let sent: Vec<i64> = counts().filter(of_caps).map(|own| own.sent_at).collect();
             if sent.len() > usize::try_from(*count).unwrap_or(usize::MAX) {
                 broken.push(("marketing cap", format!("{count} in {days} days: {sent:?}")));
             }
@@ -443,7 +471,7 @@ impl Witness {
             own.sender == ticket.sender
                 && own.counts
                 && own.template.is_some_and(is_marketing)
-                && ticket.at - DAY_MS < own.at
+                && ticket.at - DAY_MS < own.sent_at
         });
         let sent = u64::try_from(of_sender.count()).unwrap_or(u64::MAX);
         let share = u64::from(limit) * YELLOW_PERCENT / 100;

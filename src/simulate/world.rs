@@ -236,7 +236,8 @@ impl World {
             if let Event::TicketVoided { ticket, .. } = event
                 && let Some(known) = self.witness.voided(commands::place_of(ticket))
             {
-                (known.counts, known.is_open) = (false, false);
+                // Its message may have gone out before anybody knew.
+                known.is_open = false;
                 self.tally.voided += 1;
             }
         }
@@ -401,10 +402,12 @@ impl World {
             topic: None,
             sender: Some(reserve.sender.clone()),
         };
-        let said = self.ask(&question, person);
+        let said = self.ask(&question, person, self.now);
+        let soon = self.ask(&question, person, self.now + TTL_MS);
         let outcome = self.submit(&Command::ReserveSend(Box::new(reserve)));
         let is_same = match &outcome {
-            Err(Refusal::SendRefused(_)) => said == Some(false),
+            // What ends before it would be the message's turn is refused as well.
+            Err(Refusal::SendRefused(_)) => said == Some(false) || soon == Some(false),
             Err(Refusal::TicketsOpen { .. } | Refusal::SenderBusy { .. }) | Ok(_) => {
                 said == Some(true)
             }
@@ -415,9 +418,9 @@ impl World {
             self.witness.broken("question and send differ", self.now, person, detail);
         }
         match outcome {
-            Ok(_) => {
+            Ok(events) => {
                 self.tally.tickets += 1;
-                let times = (self.now, self.now + TTL_MS);
+                let times = (self.now, ends_at(&events).unwrap_or(i64::MAX));
                 self.witness.given((person, sender), template, times);
                 self.plan_fate(place, person);
             }
@@ -427,9 +430,9 @@ impl World {
     }
 
     /// Asks a question about a person; `None` if it makes no sense.
-    fn ask(&mut self, question: &Question, person: u32) -> Option<bool> {
+    fn ask(&mut self, question: &Question, person: u32, at: i64) -> Option<bool> {
         self.desk.decided += 1;
-        let (state, now) = (self.desk.state(), Timestamp::from_unix_ms(self.now));
+        let (state, now) = (self.desk.state(), Timestamp::from_unix_ms(at));
         let resolved = question.resolve(state, now).ok()?;
         let found = state.contacts().find(commands::key(person));
         let contact = found.and_then(|subject| state.contacts().get(subject));
@@ -483,11 +486,13 @@ impl World {
         let soon = self.random.random_range(SECOND_MS..MINUTE_MS);
         let fate = self.random.random_range(0..100);
         match events {
-            Ok(_) => {
-                known.is_open = false;
+            Ok(events) => {
+                (known.counts, known.is_open) = (true, false);
                 self.witness.sent(ticket, self.now);
-                self.tally.committed += 1;
-                if is_dead {
+                let is_taken = |event: &Event| matches!(event, Event::TicketCommitted { .. });
+                let is_taken = events.iter().any(|(_, event)| is_taken(event));
+                self.tally.committed += u64::from(is_taken);
+                if is_dead && is_taken {
                     let detail = "its ticket was taken back".to_owned();
                     self.witness.broken("sent on a dead ticket", self.now, person, detail);
                 }
@@ -526,6 +531,14 @@ impl World {
         self.settle(events);
         Ok(())
     }
+}
+
+/// Returns until when the ticket that was given is good.
+fn ends_at(events: &Events) -> Option<i64> {
+    events.iter().find_map(|(_, event)| {
+        let Event::TicketReserved(event) = event else { return None };
+        Some(event.expires_at.unix_ms())
+    })
 }
 
 fn sender_number(sender: usize) -> Result<crate::domain::phone::PhoneNumber, MadeUpError> {

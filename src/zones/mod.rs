@@ -20,7 +20,7 @@ mod zone;
 pub use day::{Day, Days};
 pub use holiday::{Holiday, NotAHoliday};
 pub use hours::{Hours, NotHours};
-pub use quiet::{Quiet, Until, quiet};
+pub use quiet::{Quiet, Until, quiet, quiet_begins};
 pub use table::{Line, is_region, of_region, possible};
 pub use window::{NotAWindow, Window};
 pub use zone::{UnknownZone, Zone, database_version};

@@ -50,6 +50,27 @@ pub fn quiet<H: AsRef<Hours>>(zones: &[Zone], hours: &[H], now_ms: i64) -> Optio
     }
 }
 
+/// Tells at which moment after `from_ms`, at which it is not quiet, it first is, as [`quiet`] would
+/// tell then; `None` if that is not before `end_ms`.
+pub fn quiet_begins<H: AsRef<Hours>>(
+    zones: &[Zone],
+    hours: &[H],
+    (from_ms, end_ms): (i64, i64),
+) -> Option<i64> {
+    let now_ms = from_ms.clamp(-MOMENT_MS_MAX, MOMENT_MS_MAX);
+    let search = Search { zones, hours, now_ms, end_ms };
+    let mut at_ms = now_ms;
+    loop {
+        at_ms = zones.iter().map(|zone| search.next_turn(*zone, at_ms)).min()?;
+        if at_ms >= end_ms {
+            return None;
+        }
+        if quiet(zones, hours, at_ms).is_some() {
+            return Some(at_ms);
+        }
+    }
+}
+
 struct Search<'a, H> {
     zones: &'a [Zone],
     hours: &'a [H],
@@ -117,6 +138,15 @@ impl<H: AsRef<Hours>> Search<'_, H> {
             return Some(Quiet { until_ms: self.end_ms, until: Until::NoneOpen });
         }
         (until_ms > self.now_ms).then_some(Quiet { until_ms, until: Until::MostOpen })
+    }
+
+    /// Returns the next moment at which a zone opens, or may be quiet, or its clock has been set;
+    /// or the end.
+    fn next_turn(&self, zone: Zone, at_ms: i64) -> i64 {
+        match self.quiet_until(zone.local_ms(at_ms)) {
+            Some(_) => self.open_from(zone, at_ms),
+            None => self.quiet_from(zone, at_ms),
+        }
     }
 
     /// Returns a moment after `at_ms`, at which a zone is open, from which on it is quiet or the

@@ -374,6 +374,7 @@ fn a_long_life_is_replayed_in_several_parts_and_everything_happened_in_it() {
             "ticket_committed",
             "ticket_released",
             "ticket_reserved",
+            "ticket_stepped",
             "ticket_voided",
             "traffic_seen",
         ];

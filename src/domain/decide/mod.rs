@@ -87,7 +87,7 @@ pub fn decide(
         }
         Command::ReserveSend(reserve) => send::reserve(draft, rules, reserve, now),
         Command::CommitSend { ticket, message_id, message } => {
-            send::commit(draft, *ticket, message_id, *message)
+            send::commit(draft, *ticket, (message_id, *message), now)
         }
         Command::ReleaseSend { ticket } => send::release(draft, *ticket),
         Command::ClaimKey => Ok(Vec::new()),
@@ -165,8 +165,17 @@ fn void_tickets_of(
     applies: impl Fn(&Ticket) -> bool,
     events: &mut Events,
 ) {
-    let open = draft.open_tickets(now).into_iter();
-    for ticket in open.filter(|ticket| ticket.sender == *sender && applies(ticket)) {
+    void_tickets_where(draft, now, |ticket| ticket.sender == *sender && applies(ticket), events);
+}
+
+/// The same of senders that were stopped together.
+fn void_tickets_where(
+    draft: &Draft<'_>,
+    now: Timestamp,
+    applies: impl Fn(&Ticket) -> bool,
+    events: &mut Events,
+) {
+    for ticket in draft.open_tickets(now).into_iter().filter(|ticket| applies(ticket)) {
         if !is_closed_by(events, ticket) {
             let (subject, cause) = (draft.resolve(ticket.contact), VoidCause::SenderHalted);
             events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));

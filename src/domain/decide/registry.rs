@@ -3,13 +3,14 @@
 use crate::domain::{
     access::Scope,
     command::{KeyCommand, RegistryCommand},
-    decide::{Events, void_tickets_of},
+    decide::{Events, void_tickets_of, void_tickets_where},
     entry::{Seq, Subject},
     event::Event,
-    names::{EntryPointId, SenderId},
+    names::{EntryPointId, PortfolioId, SenderId},
     refusal::Refusal,
     registry::{EntryPoint, KeyRecord, LiveHash, Registry, Template, TemplateRef},
     state::Draft,
+    ticket::Ticket,
     time::Timestamp,
 };
 
@@ -69,13 +70,32 @@ pub(super) fn decide(
         }
     };
     let mut events: Events = event.map(|event| (Subject::SYSTEM, event)).into_iter().collect();
-    if let [(_, Event::SenderPut { id, sender })] = &events[..]
-        && (sender.halted || !sender.is_connected())
-    {
-        let id = id.clone();
-        void_tickets_of(draft, &id, now, |_| true, &mut events);
-    }
+    void_stopped(draft, now, &mut events);
     Ok(events)
+}
+
+/// Takes back what was reserved by whoever must not send any more, as it was put.
+fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
+    let registry = draft.registry();
+    let is_restricted =
+        |id: &PortfolioId| registry.portfolio(id).is_some_and(|known| known.value.restricted);
+    match &events[..] {
+        [(_, Event::SenderPut { id, sender })]
+            if sender.halted || !sender.is_connected() || is_restricted(&sender.portfolio) =>
+        {
+            let id = id.clone();
+            void_tickets_of(draft, &id, now, |_| true, events);
+        }
+        [(_, Event::PortfolioPut { id, portfolio })] if portfolio.restricted => {
+            let id = id.clone();
+            let is_of_it = |ticket: &Ticket| {
+                let sender = registry.sender(&ticket.sender);
+                sender.is_some_and(|(_, known)| known.value.portfolio == id)
+            };
+            void_tickets_where(draft, now, is_of_it, events);
+        }
+        _ => {}
+    }
 }
 
 /// What WhatsApp said for a while is not what is put for good, in the same word.

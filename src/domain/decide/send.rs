@@ -5,8 +5,9 @@ use crate::{
         command::{ContactRef, ReserveSend},
         contact::Contact,
         decide::{Events, Rules},
-        eligibility::{Question, paced_until},
+        eligibility::{Question, Resolved, Verdict, paced_until},
         event::{Event, TicketReserved},
+        hearing::Step,
         ids::TicketId,
         key::MessageKey,
         names::SenderId,
@@ -19,7 +20,8 @@ use crate::{
     limits::TICKETS_OPEN_MAX,
 };
 
-/// Reserves if, at this very moment, the message may be sent.
+/// Reserves if the message may be sent at this very moment, and when it is to be sent; for as long
+/// as it may be, as far as is known by now.
 pub(super) fn reserve(
     draft: &Draft<'_>,
     rules: &Rules,
@@ -41,14 +43,21 @@ pub(super) fn reserve(
         ContactRef::Id(_) => None,
     };
     let verdict = resolved.judge((contact, key), rules.session, now);
-    let contact_id = contact.map(|contact| contact.id);
     let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
-        let as_of = draft.last();
-        let refused = RefusedSend { resolved, verdict, contact: contact_id, as_of };
-        return Err(Refusal::SendRefused(Box::new(refused)));
+        return Err(refused(draft, resolved, verdict, contact));
     };
     check_room(draft, contact, &reserve.sender, now)?;
     let (send_at, sender_paced_us) = turn(draft, reserve, now)?;
+    let verdict = if now < send_at {
+        resolved.judge((Some(contact), key), rules.session, send_at)
+    } else {
+        verdict
+    };
+    if !verdict.is_eligible() {
+        return Err(refused(draft, resolved, verdict, Some(contact)));
+    }
+    let judged = (contact, &verdict, rules.session);
+    let expires_at = resolved.lasts_until(judged, (send_at, now.plus_ms(reserve.ttl_ms)));
     let paced = resolved.sender().and_then(|sender| contact.details().paced(sender));
     let is_counted = reserve.kind == MessageKind::Template && !verdict.window_is_open;
     let event = TicketReserved {
@@ -60,14 +69,24 @@ pub(super) fn reserve(
         recipient: reserve.number.clone(),
         user_id: reserve.user_id.clone(),
         identity_hash: contact.identity_hash().map(Box::from),
-        expires_at: now.plus_ms(reserve.ttl_ms),
-        category: resolved.category(now),
+        expires_at,
+        category: resolved.category(send_at),
         counts_for: resolved.portfolio().filter(|_| is_counted).cloned(),
         paced_until: Some(paced_until(paced, now)),
         send_at: (now < send_at).then_some(send_at),
         sender_paced_us: Some(sender_paced_us),
     };
     Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
+}
+
+fn refused(
+    draft: &Draft<'_>,
+    resolved: Resolved,
+    verdict: Verdict,
+    contact: Option<&Contact>,
+) -> Refusal {
+    let (contact, as_of) = (contact.map(|contact| contact.id), draft.last());
+    Refusal::SendRefused(Box::new(RefusedSend { resolved, verdict, contact, as_of }))
 }
 
 /// Returns when sending should start so that the sender keeps to its throughput, and when its
@@ -113,19 +132,19 @@ fn check_room(
     }
 }
 
-/// A report that the message went out is a fact: it is taken late too, but not for a ticket that
-/// was taken back or given back.
+/// A report that the message went out is a fact: it is taken late too. Of a ticket that was taken
+/// back or given back it is noted, and the ticket stays what it is; once it is noted, it is refused.
 pub(super) fn commit(
     draft: &Draft<'_>,
     id: TicketId,
-    message_id: &str,
-    message: MessageKey,
+    (message_id, message): (&str, MessageKey),
+    now: Timestamp,
 ) -> Result<Events, Refusal> {
     let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
+    let subject = draft.resolve(ticket.contact);
     match ticket.state {
         TicketState::Reserved => {
             let message_id = message_id.into();
-            let subject = draft.resolve(ticket.contact);
             Ok(vec![(
                 subject,
                 Event::TicketCommitted { ticket: id, message_id, message, failed: false },
@@ -133,18 +152,31 @@ pub(super) fn commit(
         }
         TicketState::Committed { message: known } if known == message => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
+        TicketState::Released | TicketState::Voided { .. } if ticket.stray.is_none() => {
+            let stepped = Event::TicketStepped {
+                ticket: id,
+                step: Step::Sent,
+                happened_at: now,
+                code: None,
+                message_id: Some(message_id.into()),
+                message: Some(message),
+            };
+            Ok(vec![(subject, stepped)])
+        }
         TicketState::Released => Err(Refusal::TicketReleased),
         TicketState::Voided { cause } => Err(Refusal::TicketVoided { cause }),
     }
 }
 
-/// Gives a ticket back; a ticket that is closed already stays as it is unless it was used.
+/// Gives a ticket back: nothing was sent on it, and nothing will be. A ticket that was taken back
+/// stays that; one that is closed already stays as it is unless it was used.
 pub(super) fn release(draft: &Draft<'_>, id: TicketId) -> Result<Events, Refusal> {
     let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
+    let release = || vec![(draft.resolve(ticket.contact), Event::TicketReleased { ticket: id })];
     match ticket.state {
-        TicketState::Reserved => {
-            let subject = draft.resolve(ticket.contact);
-            Ok(vec![(subject, Event::TicketReleased { ticket: id })])
+        TicketState::Reserved => Ok(release()),
+        TicketState::Voided { .. } if !ticket.is_given_back && ticket.stray.is_none() => {
+            Ok(release())
         }
         TicketState::Released | TicketState::Voided { .. } => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),

@@ -17,9 +17,9 @@ pub fn stop_due(policy: &Policy, home: Home, wrote_at: Timestamp) -> (Timestamp,
     (wrote_at.plus_ms(i64::from(limit.amount).saturating_mul(HOUR_MS)), limit.rule)
 }
 
-/// What may be a STOP and is undecided beyond its deadline.
+/// What may be a STOP and is undecided at its deadline.
 pub(super) struct Overdue {
-    /// Since when.
+    /// When that is.
     pub since: Timestamp,
     /// The review.
     pub review: Mark,
@@ -29,10 +29,15 @@ pub(super) struct Overdue {
 
 /// Returns what holds marketing to a contact back at `now`, if policy lets it.
 pub(super) fn overdue(policy: &Policy, contact: &Contact, now: Timestamp) -> Option<Overdue> {
+    first_due(policy, contact).filter(|due| due.since <= now)
+}
+
+/// Returns what will hold it back first as long as nobody decides, if policy lets it.
+pub(super) fn first_due(policy: &Policy, contact: &Contact) -> Option<Overdue> {
     if !policy.settings().overdue_stop_holds {
         return None;
     }
     let oldest = contact.details().told().stops.iter().min_by_key(|mark| (mark.at, mark.seq))?;
     let (since, rule) = stop_due(policy, contact.home, oldest.at);
-    (since <= now).then_some(Overdue { since, review: *oldest, rule })
+    Some(Overdue { since, review: *oldest, rule })
 }

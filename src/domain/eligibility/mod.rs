@@ -4,6 +4,7 @@
 //! Pure: time is an argument, and every failing reason is given, not only the first.
 
 mod deadline;
+mod ends;
 mod known;
 mod lasting;
 mod pace;

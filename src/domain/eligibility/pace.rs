@@ -40,7 +40,7 @@ const UNLIMITED: u32 = 100_000;
 /// What the pace of a question's messages depends on, except the person.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
-    policy: Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     /// What the message counts as.
     category: Option<Category>,
     /// Out of whose limit it is.

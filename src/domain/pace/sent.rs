@@ -8,8 +8,9 @@ use crate::domain::{
     time::{DAY_MS, Timestamp},
 };
 
-/// How long a template that was sent is remembered, in milliseconds: no cap looks back further.
-pub const SENT_KEPT_MS: i64 = 366 * DAY_MS;
+/// How long a template that was sent is remembered, in milliseconds: no cap looks back further, and
+/// no ticket that is counted from its end is good for longer than a day.
+pub const SENT_KEPT_MS: i64 = 367 * DAY_MS;
 
 /// So many of each category at most, the latest: no cap allows more, and none is forgotten for
 /// messages of another category.
@@ -20,7 +21,8 @@ pub const SENT_MAX: usize = 100;
 pub struct Sent {
     /// By which ticket.
     pub ticket: TicketId,
-    /// When that was reserved.
+    /// When it was sent. As long as nobody said so, the last moment at which it may have been: the
+    /// end of its ticket.
     pub at: Timestamp,
     /// What it counts as for caps.
     pub category: Category,

@@ -165,15 +165,15 @@ impl Draft<'_> {
                 self.fold_ticket_end(subject, *ticket, state);
                 self.changes.messages.insert(*message, *ticket);
                 if !failed {
+                    self.fold_dated(subject, *ticket, (Step::Delivered, record.at));
                     self.fold_message_sent(subject, *ticket, record.at);
                 }
             }
-            Event::TicketStepped { ticket, step, message, .. } => {
-                self.fold_ticket_step(subject, *ticket, (*step, *message), record.at);
+            Event::TicketStepped { ticket, step, message, happened_at, .. } => {
+                let times = (*happened_at, record.at);
+                self.fold_ticket_step(subject, *ticket, (*step, *message), times);
             }
-            Event::TicketReleased { ticket } => {
-                self.fold_ticket_end(subject, *ticket, TicketState::Released);
-            }
+            Event::TicketReleased { ticket } => self.fold_release(subject, *ticket),
             Event::TicketVoided { ticket, cause } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Voided { cause: *cause });
             }
@@ -373,8 +373,12 @@ impl Draft<'_> {
             step: None,
             stray: None,
             was_sent: false,
+            taken_at: None,
+            known_at: None,
+            is_given_back: false,
             seq,
         };
+        // Whenever it is sent, it is sent by then.
         self.fold_sent(contact, &ticket);
         if let Some(until) = event.sender_paced_us {
             self.fold_sender_paced(&event.sender, until);
@@ -400,12 +404,21 @@ impl Draft<'_> {
         }
     }
 
-    fn fold_ticket_end(&mut self, subject: Subject, id: TicketId, state: TicketState) {
-        if matches!(state, TicketState::Released | TicketState::Voided { .. })
-            && let Some(known) = self.ticket(id).cloned()
-        {
-            self.fold_unsent(subject, &known);
+    /// Nothing was sent on a ticket. One that was taken back stays that.
+    fn fold_release(&mut self, subject: Subject, id: TicketId) {
+        let Some(known) = self.ticket(id).cloned() else { return };
+        self.fold_unsent(subject, &known);
+        if let TicketState::Voided { .. } = known.state {
+            if let Some(ticket) = self.ticket_mut(id) {
+                ticket.is_given_back = true;
+            }
+        } else {
+            self.fold_ticket_end(subject, id, TicketState::Released);
         }
+    }
+
+    /// What was taken back stays counted: its message may be on its way.
+    fn fold_ticket_end(&mut self, subject: Subject, id: TicketId, state: TicketState) {
         if let Some(ticket) = self.ticket_mut(id) {
             ticket.state = state;
         }
@@ -420,12 +433,13 @@ impl Draft<'_> {
         subject: Subject,
         id: TicketId,
         (step, message): (Step, Option<MessageKey>),
-        at: Timestamp,
+        (happened_at, at): (Timestamp, Timestamp),
     ) {
         let Some(known) = self.ticket(id).cloned() else { return };
         if known.step < Some(step) {
             self.fold_step(subject, &known, step);
         }
+        self.fold_dated(subject, id, (step, happened_at.min(at)));
         if let Some(ticket) = self.ticket_mut(id) {
             ticket.step = ticket.step.max(Some(step));
             ticket.stray = ticket.stray.or(message);
@@ -437,6 +451,13 @@ impl Draft<'_> {
             Step::Failed => {}
             Step::Sent | Step::Delivered | Step::Read => self.fold_message_sent(subject, id, at),
         }
+    }
+
+    /// The message of a ticket had got so far at a moment, and so was sent by then.
+    fn fold_dated(&mut self, subject: Subject, id: TicketId, (step, at): (Step, Timestamp)) {
+        let Some(dated) = self.ticket(id).map(|known| known.dated(step, at)) else { return };
+        self.fold_sent_at(subject, &dated);
+        self.changes.tickets.insert(id, dated);
     }
 
     /// The message of a ticket was sent, which is so once.

@@ -7,7 +7,7 @@ use crate::domain::{
     pace::{Counted, MomentsDelta, PacedUs, Sent, UsageKey, last_of, remember},
     registry::Category,
     state::{Draft, State},
-    ticket::{Ticket, TicketState},
+    ticket::Ticket,
     time::Timestamp,
 };
 
@@ -35,14 +35,12 @@ impl Draft<'_> {
         self.changes.paces.insert(sender.clone(), until);
     }
 
-    /// Counts what a ticket is for, from the moment it is reserved, unless it is counted.
+    /// Counts what a ticket is for, as sent when it was sent or at its end, unless it is counted.
     pub(super) fn fold_sent(&mut self, subject: Subject, ticket: &Ticket) {
         let Some(category) = ticket.category else { return };
-        let at = ticket.reserved_at;
+        let at = ticket.sent_at();
         let sent = Sent { ticket: ticket.id, at, category, portfolio: ticket.counts_for.clone() };
-        let is_new = |sent: &[Sent]| sent.iter().all(|known| known.ticket != ticket.id);
-        let is_known = self.contact(subject).is_some_and(|known| !is_new(&known.details().sent));
-        if is_known {
+        if self.sent(subject, ticket).is_some() {
             return;
         }
         self.recount(subject, ticket, |all| remember(all, sent));
@@ -53,28 +51,40 @@ impl Draft<'_> {
 
     /// Takes back what a ticket was counted for: nothing was sent on it.
     pub(super) fn fold_unsent(&mut self, subject: Subject, ticket: &Ticket) {
-        let is_it = |known: &Sent| known.ticket == ticket.id;
-        let Some(known) = self.contact(subject) else { return };
-        if !known.details().sent.iter().any(is_it) {
-            return;
+        let Some(known) = self.sent(subject, ticket).cloned() else { return };
+        self.recount(subject, ticket, |all| all.retain(|one| one.ticket != ticket.id));
+        if known.category == Category::Marketing {
+            self.usage_mut(UsageKey::Marketing(ticket.sender.clone())).add(known.at, -1);
         }
-        self.recount(subject, ticket, |all| all.retain(|known| !is_it(known)));
-        if ticket.category == Some(Category::Marketing) {
-            self.usage_mut(UsageKey::Marketing(ticket.sender.clone())).add(ticket.reserved_at, -1);
+    }
+
+    /// When the message of a ticket was sent became known, or better known.
+    pub(super) fn fold_sent_at(&mut self, subject: Subject, ticket: &Ticket) {
+        let at = ticket.sent_at();
+        let Some(known) = self.sent(subject, ticket).filter(|known| known.at != at) else { return };
+        let (before, sent) = (known.at, Sent { at, ..known.clone() });
+        let is_marketing = sent.category == Category::Marketing;
+        self.recount(subject, ticket, |all| remember(all, sent));
+        if is_marketing {
+            let usage = self.usage_mut(UsageKey::Marketing(ticket.sender.clone()));
+            usage.add(before, -1);
+            usage.add(at, 1);
         }
     }
 
     /// Folds in how far a message got: one that failed was none, and one that was sent was one
     /// although its ticket had been given or taken back.
     pub(super) fn fold_step(&mut self, subject: Subject, ticket: &Ticket, step: Step) {
-        match (step, ticket.state) {
-            (Step::Failed, _) => self.fold_unsent(subject, ticket),
-            (
-                Step::Sent | Step::Delivered | Step::Read,
-                TicketState::Released | TicketState::Voided { .. } | TicketState::Committed { .. },
-            ) => self.fold_sent(subject, ticket),
-            (Step::Sent | Step::Delivered | Step::Read, TicketState::Reserved) => {}
+        match step {
+            Step::Failed => self.fold_unsent(subject, ticket),
+            Step::Sent | Step::Delivered | Step::Read => self.fold_sent(subject, ticket),
         }
+    }
+
+    /// Returns what a ticket is counted for, if it is.
+    fn sent(&self, subject: Subject, ticket: &Ticket) -> Option<&Sent> {
+        let sent = &self.contact(subject)?.details().sent;
+        sent.iter().find(|known| known.ticket == ticket.id)
     }
 
     /// Changes what a person was sent, and what that means for the limit it was out of.

@@ -63,7 +63,9 @@ pub struct TicketBody<'a> {
     id: TicketId,
     /// When sending should start, so that the sender keeps to its throughput.
     send_at: Moment,
-    /// Until when sending may start.
+    /// Until when sending may start: `ttl_s` from now, or sooner where what allows it ends sooner
+    /// (the window, if the message relies on it, the agreement, the hours before the recipient's
+    /// quiet hours, the deadline of an undecided STOP). Do not start later.
     expires_at: Moment,
     /// The number to send to; `null` if you named a user id.
     recipient: Option<&'a str>,
@@ -248,7 +250,17 @@ pub(crate) async fn commit(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let message = ask.edge.indexer.message(&body.message_id);
     let command = Command::CommitSend { ticket: id, message_id: body.message_id.into(), message };
     let once = ask.once(&bytes)?;
-    Ok(closed(id, ("committed", None), &ask.submit(command, once).await?))
+    let submitted = ask.submit(command, once).await?;
+    // Of a ticket that was taken or given back it is noted that the message went out, no more.
+    let mut events = submitted.entries.iter().map(|entry| &entry.record.event);
+    if !events.any(|event| matches!(event, Event::TicketStepped { .. })) {
+        return Ok(closed(id, ("committed", None), &submitted));
+    }
+    Err(match ask.edge.views().state().ticket(id).map(|ticket| ticket.state) {
+        Some(TicketState::Voided { cause }) => Refusal::TicketVoided { cause }.into(),
+        Some(_) => Refusal::TicketReleased.into(),
+        None => Refusal::TicketUnknown.into(),
+    })
 }
 
 /// Gives a ticket back unused.

@@ -207,7 +207,46 @@ async fn releasing_what_was_taken_back_says_so() {
     app.opt_out(ANN).await;
     let released = close(&app, &ticket, "release").expect(200).await;
     assert_eq!((&released["status"], &released["cause"]), (&json!("voided"), &json!("withdrawn")));
+    assert!(released["receipt"]["seq"].is_u64(), "that nothing was sent on it is news");
+    let released = close(&app, &ticket, "release").expect(200).await;
+    assert_eq!((&released["status"], &released["cause"]), (&json!("voided"), &json!("withdrawn")));
     assert_eq!(released["receipt"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_message_that_went_out_on_what_was_taken_back_counts_and_is_refused_every_time() {
+    let app = opted_in().await;
+    let ticket = app.post("/v1/sends").json(&template()).expect(201).await;
+    let used = async || app.get("/v1/portfolios/p1/capacity").expect(200).await["used"].clone();
+    app.post(&format!("/v1/contacts/{ANN}/block")).expect(200).await;
+    assert_eq!(used().await, 1, "it may be on its way");
+    let call = || commit(&app, &ticket, "wamid.1").header("idempotency-key", "c1");
+    for _ in 0..2 {
+        let problem = call().problem(409, "ticket_voided").await;
+        assert_eq!(problem["cause"], "blocked");
+    }
+    commit(&app, &ticket, "wamid.1").problem(409, "ticket_voided").await;
+    let released = close(&app, &ticket, "release").expect(200).await;
+    assert_eq!((&released["status"], &released["receipt"]), (&json!("voided"), &Value::Null));
+    assert_eq!(used().await, 1, "what was sent is not given back");
+}
+
+#[tokio::test]
+async fn a_ticket_ends_before_the_window_it_relies_on_and_with_a_restricted_portfolio() {
+    let app = opted_in().await;
+    let inbound = json!({"kind": "inbound", "sender": "1001"});
+    app.post(&format!("/v1/contacts/{ANN}/traffic")).json(&inbound).expect(200).await;
+    let mut send = session();
+    send["ttl_s"] = json!(86_400);
+    let ticket = app.post("/v1/sends").json(&send).expect(201).await;
+    let closes_at = app.get(&format!("/v1/eligibility?number={ANN}&kind=session&sender=1001"));
+    let closes_at = closes_at.expect(200).await["session_window"]["closes_at"].clone();
+    assert!(text(&ticket["expires_at"]) < text(&closes_at), "{ticket} {closes_at}");
+    assert!(text(&ticket["expires_at"]) > app.moment(23 * 3_600), "{ticket}");
+    let restricted = json!({"name": "Toko", "messaging_limit": 250, "restricted": true});
+    app.put("/v1/portfolios/p1").json(&restricted).expect(200).await;
+    let problem = commit(&app, &ticket, "wamid.1").problem(409, "ticket_voided").await;
+    assert_eq!(problem["cause"], "sender_halted");
 }
 
 #[tokio::test]
@@ -316,7 +355,11 @@ async fn two_systems_on_one_portfolio_never_exceed_its_limit_together() {
     let capacity = app.get("/v1/portfolios/p1/capacity").expect(200).await;
     assert_eq!((&capacity["used"], &capacity["left"]), (&json!(limit), &json!(0)), "{capacity}");
     assert_eq!(capacity["frees"].as_array().unwrap().len(), 24);
+    // Nobody said that they went out: until their tickets end they may.
     app.clock.advance_ms(24 * 60 * 60 * 1_000);
+    let capacity = app.get("/v1/portfolios/p1/capacity").expect(200).await;
+    assert_eq!(capacity["left"], 0);
+    app.clock.advance_ms(60 * 60 * 1_000);
     let capacity = app.get("/v1/portfolios/p1/capacity").expect(200).await;
     assert_eq!(capacity["left"], limit);
     app.get("/v1/portfolios/p9/capacity").problem(404, "thing_unknown").await;

@@ -342,6 +342,9 @@ async fn a_status_finds_its_ticket_and_says_whether_the_person_is_there() {
     let contact = app.get(&format!("/v1/contacts/{ANA}")).expect(200).await;
     assert_eq!(contact["reachability"]["unreachable_since"], Value::Null);
     assert_eq!(contact["reachability"]["last_reached_at"], "2026-11-20T09:00:20Z");
+    // When it was sent is news however late it is told: it counts from then.
+    let told = hear(&app, &status("wamid.out-1", "sent", NOON_S + 5, &callback)).await;
+    assert_eq!(effect(&told, "status", "ticket_stepped"), 1, "{told}");
     for (id, word, at_s, more) in [
         ("wamid.out-2", "failed", NOON_S + 10, &fault),
         ("wamid.out-1", "delivered", NOON_S + 20, &callback),

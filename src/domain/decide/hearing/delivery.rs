@@ -161,7 +161,10 @@ impl Hearing<'_, '_> {
             TicketState::Reserved | TicketState::Committed { .. } => false,
         };
         let was_sent_after_all = step == Step::Sent && !ticket.was_sent;
-        if ticket.step < Some(step) || is_stray || was_sent_after_all {
+        // What is counted is counted from when it was sent, in whatever order that is heard.
+        let dated = ticket.dated(step, happened_at.min(self.now));
+        let is_dated = ticket.category.is_some() && dated.sent_at() != ticket.sent_at();
+        if ticket.step < Some(step) || is_stray || was_sent_after_all || is_dated {
             let stepped = Event::TicketStepped {
                 ticket: id,
                 step,

@@ -25,7 +25,7 @@ use crate::{
         refusal::Refusal,
         registry::{Category, Portfolio, Quality, Sender, Template, TemplateRef, Topic},
         state::{Draft, State},
-        ticket::MessageKind,
+        ticket::{MessageKind, TicketState},
         time::{DAY_MS, Timestamp},
     },
     policy::{self, Overrides, Policy},
@@ -287,13 +287,23 @@ impl Desk {
         }
     }
 
+    /// Commits a ticket, and is told what whoever calls is told: that the message of a ticket that
+    /// was taken or given back is noted makes it no other refusal.
     pub(crate) fn commit(
         &mut self,
         ticket: TicketId,
         message: u128,
     ) -> Result<Vec<Event>, Refusal> {
         let message = MessageKey::from_bits(message);
-        self.run(Command::CommitSend { ticket, message_id: "wamid.x".into(), message })
+        let message_id = "wamid.x".into();
+        let events = self.run(Command::CommitSend { ticket, message_id, message })?;
+        if matches!(events[..], [Event::TicketStepped { .. }]) {
+            return Err(match self.state.ticket(ticket).unwrap().state {
+                TicketState::Voided { cause } => Refusal::TicketVoided { cause },
+                _ => Refusal::TicketReleased,
+            });
+        }
+        Ok(events)
     }
 
     pub(crate) fn look_up(&mut self, key: u128) -> Result<LookupId, Refusal> {

@@ -4,5 +4,6 @@ mod desk;
 mod histories;
 mod pace;
 mod rules;
+mod tickets;
 
 pub(crate) use desk::{Desk, RULES, opt_in_of, sender_id, source, topic_id};
