@@ -67,8 +67,8 @@ pub fn judge_row(
         None => plan_lookup(contact, policy, now),
         Some((_, ended_at)) => {
             let by = job.judged_by.unwrap_or_else(|| judged_by(policy));
-            let JudgedBy { cache_ms, lapse_ms, requires_opt_in } = by;
-            let then = LookupPolicy { cache_ms, lapse_ms, requires_opt_in, ..*policy };
+            let JudgedBy { cache_ms, requires_opt_in, lapse_ms } = by;
+            let then = LookupPolicy { cache_ms, requires_opt_in, lapse_ms, ..*policy };
             plan_known(contact.and_then(|_| job.known_then(number)), &then, ended_at)
         }
     };
@@ -86,8 +86,8 @@ pub fn judge_row(
 }
 
 const fn judged_by(policy: &LookupPolicy) -> JudgedBy {
-    let LookupPolicy { cache_ms, lapse_ms, requires_opt_in, .. } = *policy;
-    JudgedBy { cache_ms, lapse_ms, requires_opt_in }
+    let LookupPolicy { cache_ms, requires_opt_in, lapse_ms, .. } = *policy;
+    JudgedBy { cache_ms, requires_opt_in, lapse_ms }
 }
 
 /// Starts a job, if not too many go on.
@@ -258,8 +258,8 @@ mod tests {
         assert!(job.known_then(key(2)).unwrap().has_granted);
         let laxer = LookupPolicy { requires_opt_in: !RULES.lookup.requires_opt_in, ..RULES.lookup };
         for policy in [laxer, RULES.lookup] {
-            let later = shop.now().plus_ms(1_000);
-            let row = judge_row(job, Some(key(2)), Some(known(key(2))), &policy, later);
+            let next_day = shop.now().plus_ms(86_400_000);
+            let row = judge_row(job, Some(key(2)), Some(known(key(2))), &policy, next_day);
             assert_eq!(row, shop.row(2));
         }
         let stranger =
