@@ -59,10 +59,10 @@ pub struct JobAnswer {
 pub struct JudgedBy {
     /// How long an answer was good for, in milliseconds.
     pub cache_ms: i64,
-    /// After how long a look-up that nobody ended counted as lost, in milliseconds.
-    pub lapse_ms: i64,
     /// Whether only people who opted in could be looked up.
     pub requires_opt_in: bool,
+    /// After how long a look-up that nobody ended counted as lost, in milliseconds.
+    pub lapse_ms: i64,
 }
 
 /// What is known at a moment of whether a contact is on WhatsApp.

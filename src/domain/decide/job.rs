@@ -68,8 +68,8 @@ pub fn judge_row(
         None => plan_lookup(contact, registry, policy, now),
         Some((_, ended_at)) => {
             let by = job.judged_by.unwrap_or_else(|| judged_by(policy));
-            let JudgedBy { cache_ms, lapse_ms, requires_opt_in } = by;
-            let then = LookupPolicy { cache_ms, lapse_ms, requires_opt_in, ..*policy };
+            let JudgedBy { cache_ms, requires_opt_in, lapse_ms } = by;
+            let then = LookupPolicy { cache_ms, requires_opt_in, lapse_ms, ..*policy };
             plan_known(contact.and_then(|_| job.known_then(number)), &then, ended_at)
         }
     };
@@ -87,8 +87,8 @@ pub fn judge_row(
 }
 
 const fn judged_by(policy: &LookupPolicy) -> JudgedBy {
-    let LookupPolicy { cache_ms, lapse_ms, requires_opt_in, .. } = *policy;
-    JudgedBy { cache_ms, lapse_ms, requires_opt_in }
+    let LookupPolicy { cache_ms, requires_opt_in, lapse_ms, .. } = *policy;
+    JudgedBy { cache_ms, requires_opt_in, lapse_ms }
 }
 
 /// Starts a job, if not too many go on.

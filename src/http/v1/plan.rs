@@ -43,11 +43,8 @@ pub struct DayBody {
 /// Returns whether the plan takes care of a reason: it is about how many, not about whom. A brake
 /// that waiting does not lift is none.
 pub(super) fn is_planned(hit: &Hit) -> bool {
-    match hit.reason {
-        Reason::MessagingLimit => true,
-        Reason::QualityBrake => hit.retry_at.is_some(),
-        _ => false,
-    }
+    let is_lifted = hit.reason == Reason::QualityBrake && hit.retry_at.is_some();
+    is_lifted || hit.reason == Reason::MessagingLimit
 }
 
 /// What bounds how many go out within a day, each with what was counted for it lately.
@@ -86,8 +83,12 @@ impl<'a> Rooms<'a> {
             let sent_free = free.min(of_share);
             let sent_new = new.min(of_limit).min(of_share.saturating_sub(sent_free));
             let sent = sent_free.saturating_add(sent_new);
-            limit.iter_mut().for_each(|room| room.take(sent_new));
-            share.iter_mut().for_each(|room| room.take(sent));
+            if let Some(room) = &mut limit {
+                room.take(sent_new);
+            }
+            if let Some(room) = &mut share {
+                room.take(sent);
+            }
             (new, free) = (new.saturating_sub(sent_new), free.saturating_sub(sent_free));
             out.push(sent);
             if new == 0 && free == 0 {

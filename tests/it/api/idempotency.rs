@@ -262,7 +262,7 @@ async fn of_two_batches_at_once_under_one_key_one_is_done() {
         app.opt_in(number, "orders").await;
     }
     let (one, other) =
-        tokio::join!(batch(&app, &people[..25]).send(), batch(&app, &people[20..]).send(),);
+        tokio::join!(batch(&app, &people[..20]).send(), batch(&app, &people).send(),);
     let (done, refused) = if one.status == 200 { (one, other) } else { (other, one) };
     assert_eq!((done.status.as_u16(), refused.status.as_u16()), (200, 422));
     assert_eq!(used(&app).await, done.json()["reserved"]);
