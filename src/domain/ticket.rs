@@ -117,6 +117,7 @@ impl Ticket {
 
     /// Returns it as it is dated once its message is known to have got so far at a moment. In
     /// whatever order that is heard, it comes to the same.
+    #[must_use]
     pub fn dated(&self, step: Step, at: Timestamp) -> Self {
         let earliest = |known: Option<Timestamp>| Some(known.map_or(at, |known| known.min(at)));
         let mut ticket = self.clone();

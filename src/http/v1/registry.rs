@@ -237,6 +237,7 @@ fn is_registry(submitted: &Submitted) -> bool {
                 | Event::SenderPut { .. }
                 | Event::PortfolioPut { .. }
                 | Event::EntryPointPut { .. }
+                | Event::TicketVoided { .. }
         )
     })
 }

@@ -300,7 +300,9 @@ impl Desk {
         if matches!(events[..], [Event::TicketStepped { .. }]) {
             return Err(match self.state.ticket(ticket).unwrap().state {
                 TicketState::Voided { cause } => Refusal::TicketVoided { cause },
-                _ => Refusal::TicketReleased,
+                TicketState::Reserved | TicketState::Committed { .. } | TicketState::Released => {
+                    Refusal::TicketReleased
+                }
             });
         }
         Ok(events)
