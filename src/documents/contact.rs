@@ -262,8 +262,9 @@ impl ContactDocument {
         {
             known.changed_at = known.changed_at.or(Some(known.observed_at));
             known.changed_seq = known.changed_seq.or(Some(seq));
-        } else if let Event::IdentityDoubted { happened_at } = event
+        } else if let Event::IdentityDoubted { happened_at, by_move } = event
             && let Some(known) = &mut self.identity
+            && (!by_move || known.observed_at <= *happened_at)
             && known.changed_at.is_none_or(|known| known < *happened_at)
         {
             (known.changed_at, known.changed_seq) = (Some(*happened_at), Some(seq));
@@ -334,7 +335,7 @@ mod tests {
         let known = document.identity.as_ref().unwrap();
         assert!(known.has_open_change());
         assert_eq!(known.observed_at, at(30));
-        fold(&mut document, 40, Event::IdentityDoubted { happened_at: at(40) });
+        fold(&mut document, 40, Event::IdentityDoubted { happened_at: at(40), by_move: false });
         assert_eq!(document.identity.as_ref().unwrap().changed_at, Some(at(40)));
     }
 }

@@ -187,7 +187,9 @@ impl Contact {
     pub fn identity_changed(&self) -> Option<Change> {
         let identity = self.details().identity.as_ref();
         let confirmed_at = identity.and_then(Identity::confirmed_at);
-        let doubted = self.details().told().doubted;
+        let told = self.details().told();
+        let taken = told.taken.filter(|mark| self.has_before(mark.at));
+        let doubted = [told.doubted, taken].into_iter().flatten().max_by_key(|mark| mark.at);
         let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
         let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
@@ -195,9 +197,19 @@ impl Contact {
         open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
     }
 
+    /// Returns whether the person agreed, withdrew or wrote at a moment or before it.
+    pub fn has_before(&self, at: Timestamp) -> bool {
+        let mut acts = self.consents.acts();
+        let mut windows = self.details().traffic.inbound.iter();
+        acts.any(|act| act.at <= at)
+            || self.consents.full_stop().is_some_and(|stop| stop.at <= at)
+            || windows.any(|(_, wrote_at)| *wrote_at <= at)
+    }
+
     /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.
     pub fn identity_hash(&self) -> Option<&str> {
-        let doubted = self.details().told().doubted;
+        let told = self.details().told();
+        let doubted = [told.doubted, told.taken].into_iter().flatten().max_by_key(|mark| mark.at);
         let identity = self.details().identity.as_ref();
         let is_good = |known: &&Identity| doubted.is_none_or(|mark| mark.at <= known.observed_at());
         identity.filter(is_good).map(Identity::hash)

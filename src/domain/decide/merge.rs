@@ -90,7 +90,7 @@ fn absorb(
         reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
         failed: latest.map(mark),
         lookup: join_lookups(ours, theirs),
-        told: join_told(ours, lost),
+        told: join_told(kept, lost),
     }
 }
 
@@ -216,10 +216,16 @@ fn join_windows(draft: &Draft<'_>, ours: &Details, theirs: &Details) -> Vec<Inbo
     named.collect()
 }
 
-fn join_told(ours: &Details, lost: &Contact) -> Option<Box<Told>> {
+/// That a number was another person's before says nothing of what the other side did before.
+fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let keys = [lost.number_key, lost.user_key, lost.aliases().wa_key];
     let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
-    let joined = Told::joined(ours.told(), lost.details().told(), &keys);
+    let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
+    let taken = [(kept, lost), (lost, kept)].map(|(own, other)| {
+        let counts = |mark: &Mark| own.has_before(mark.at) || !other.has_before(mark.at);
+        own.details().told().taken.filter(counts)
+    });
+    joined.taken = taken.into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
     (joined != Told::NOTHING).then(|| Box::new(joined))
 }
 

@@ -102,7 +102,10 @@ fn add<'a>(
     now: Timestamp,
     events: &mut Events,
 ) -> Result<Found<'a>, Refusal> {
-    let subject = draft.next_contact();
+    // One entry may add two: whoever moved, and whom they are now.
+    let is_added = |(_, event): &&(Subject, Event)| matches!(event, Event::ContactAdded { .. });
+    let added = u32::try_from(events.iter().filter(is_added).count()).unwrap_or(u32::MAX);
+    let subject = Subject(draft.next_contact().0.saturating_add(added));
     if person.number.is_none() && person.user.is_none() {
         return Err(Refusal::PersonUnnamed);
     }

@@ -269,6 +269,9 @@ pub enum Event {
     IdentityDoubted {
         /// When.
         happened_at: Timestamp,
+        /// Whether that is so because somebody moved to the number: only what is older is in doubt.
+        #[serde(default, skip_serializing_if = "is_false")]
+        by_move: bool,
     },
     /// The person stopped or resumed marketing inside WhatsApp.
     MarketingPreferenceSeen {
@@ -575,8 +578,7 @@ pub enum Event {
         /// The number as WhatsApp writes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wa_id: Option<Box<str>>,
-        /// Finds the contact by what WhatsApp wrote, where that is no spelling of its number and
-        /// nobody else's.
+        /// Finds the contact by what WhatsApp wrote: no spelling of its number, nobody else's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wa_key: Option<ContactKey>,
         /// Whether a provider was, or may have been, asked. If not, it costs nothing.

@@ -45,6 +45,9 @@ pub struct Told {
     /// When WhatsApp last said that the identity is another one, without saying which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Mark>,
+    /// When somebody last moved to the number: what is older was another person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Mark>,
     /// Reviews of what the person wrote that nobody has decided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Seq>,
@@ -285,6 +288,7 @@ impl Told {
         moved_to: Vec::new(),
         followed: Vec::new(),
         doubted: None,
+        taken: None,
         reviews: Vec::new(),
         stops: Vec::new(),
         conflict: None,

@@ -49,8 +49,10 @@ impl Draft<'_> {
             if let Some(identity) = &mut details.identity {
                 identity.fold_before(*observed_at, seq);
             }
-        } else if let Event::IdentityDoubted { happened_at } = event {
-            Mark::fold(&mut details.told_mut().doubted, *happened_at, seq);
+        } else if let Event::IdentityDoubted { happened_at, by_move } = event {
+            let told = details.told_mut();
+            let known = if *by_move { &mut told.taken } else { &mut told.doubted };
+            Mark::fold(known, *happened_at, seq);
         } else if let Event::MarketingPreferenceSeen { is_stopped, happened_at } = event {
             let mark = Mark { at: *happened_at, seq };
             details.told_mut().fold_preference(*is_stopped, mark);

@@ -1,9 +1,9 @@
 //! What goes along when a person moves to another number, where policy lets it: what they agreed
 //! to, with its own date and the entry that proves it, and always what restricts it.
 //!
-//! Whoever is known by the new number already may be somebody else, who is in doubt then: only
-//! what restricts goes along to them. What the person withdrew before the move and is heard after
-//! it goes along as well; what they agreed to and is heard after it does not.
+//! Whoever did something under the new number before may be somebody else, who is in doubt then:
+//! only what restricts goes along to them. What the person withdrew before the move and is heard
+//! after it goes along as well; what they agreed to and is heard after it does not.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::domain::{
     decide::{
         Events,
         consent::{outcome_of, outlasting},
-        hearing::Hearing,
+        hearing::{Hearing, person::Parts},
         person::{Found, find_or_add},
         spelling::Stop,
         void_tickets,
@@ -67,11 +67,12 @@ impl Hearing<'_, '_> {
         })
     }
 
-    /// Lets go along what there is, if policy says so and this is news.
+    /// Makes whoever has the number now known, and lets go along what there is, if policy says so
+    /// and this is news. Whoever we knew by the number had it before them.
     pub(super) fn follow(
         &self,
         closed: &[Subject],
-        (new, is_doubted): (&Person, bool),
+        new: &Person,
         events: &mut Events,
     ) -> Result<(), Refusal> {
         let policy = &self.draft.registry().policy().policy;
@@ -85,16 +86,22 @@ impl Hearing<'_, '_> {
             .filter(is_news)
             .filter_map(|place| Some((*place, self.draft.contact(*place)?)))
             .collect();
-        if !policy.settings().consent_follows_number || from.is_empty() {
-            if !is_doubted {
-                self.find_known(new, events)?;
-            }
+        let follows = policy.settings().consent_follows_number && !from.is_empty();
+        let Parts { main, other } = self.parts(new);
+        let holder = other.unwrap_or(main);
+        let number = holder.number.as_ref().map(|number| number.key);
+        let is_known = number.is_some_and(|key| self.draft.find(key).is_some());
+        let mut found = find_or_add(self.draft, &holder, self.now, events)?;
+        let former = found.known.filter(|_| is_known);
+        let is_doubted = former.is_some_and(|known| known.has_before(self.at));
+        // Whoever is known by their user id alone had no number that was another's.
+        let has_number = is_known || found.known.is_none();
+        if has_number && (is_doubted || !follows) {
+            self.take(&found, events);
+        }
+        if !follows {
             return Ok(());
         }
-        let mut found = match self.find_known(new, events)? {
-            Some(found) => found,
-            None => find_or_add(self.draft, new, self.now, events)?,
-        };
         for (place, contact) in from {
             let (to, happened_at) = (found.subject, self.at);
             events.push((place, Event::ConsentsFollowed { to, happened_at }));
@@ -203,8 +210,7 @@ impl Hearing<'_, '_> {
             self.restrict(found.subject, Event::Barred { code, sender, happened_at }, events);
         }
         if let Some(change) = contact.identity_changed() {
-            let event = Event::IdentityDoubted { happened_at: change.at };
-            self.restrict(found.subject, event, events);
+            self.restrict(found.subject, doubted(change.at), events);
         }
     }
 
@@ -215,14 +221,14 @@ impl Hearing<'_, '_> {
             let (event, at) =
                 if let Event::MarketingPreferenceSeen { is_stopped: true, happened_at }
                 | Event::Barred { happened_at, .. }
-                | Event::IdentityDoubted { happened_at } = event
+                | Event::IdentityDoubted { happened_at, .. } = event
                 {
                     (event.clone(), *happened_at)
                 } else if let Event::IdentityChanged { observed_at, .. } = event {
-                    (Event::IdentityDoubted { happened_at: *observed_at }, *observed_at)
+                    (doubted(*observed_at), *observed_at)
                 } else if let Event::NumberMoved { happened_at, closed_key: None, .. } = event {
                     // What went along later was not this person's any more.
-                    (Event::IdentityDoubted { happened_at: *happened_at }, happened_at.plus_ms(1))
+                    (doubted(*happened_at), happened_at.plus_ms(1))
                 } else {
                     continue;
                 };
@@ -243,8 +249,8 @@ impl Hearing<'_, '_> {
         } else if let Event::Barred { happened_at, .. } = &event {
             let is_news = told.is_none_or(|told| told.is_barred_anew(*happened_at));
             (is_news, Some((VoidCause::Blocked, *happened_at)))
-        } else if let Event::IdentityDoubted { happened_at } = &event {
-            let known = told.and_then(|told| told.doubted);
+        } else if let Event::IdentityDoubted { happened_at, by_move } = &event {
+            let known = told.and_then(|told| if *by_move { told.taken } else { told.doubted });
             (Mark::is_news(known, *happened_at), Some((VoidCause::IdentityChanged, *happened_at)))
         } else {
             (false, None)
@@ -268,6 +274,10 @@ impl Hearing<'_, '_> {
             (None, _) => {}
         }
     }
+}
+
+fn doubted(happened_at: Timestamp) -> Event {
+    Event::IdentityDoubted { happened_at, by_move: false }
 }
 
 /// Returns what somebody withdrew from until then, topic by topic or from everything.

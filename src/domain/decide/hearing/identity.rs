@@ -71,8 +71,24 @@ impl Hearing<'_, '_> {
     pub(super) fn doubt(&self, found: &Found<'_>, events: &mut Events) {
         let known = found.known.and_then(|known| known.details().told().doubted);
         if Mark::is_news(known, self.at) {
-            events.push((found.subject, Event::IdentityDoubted { happened_at: self.at }));
+            events.push((
+                found.subject,
+                Event::IdentityDoubted { happened_at: self.at, by_move: false },
+            ));
             self.void_before(found, VoidCause::IdentityChanged, (self.at, None), events);
+        }
+    }
+
+    /// Somebody moved to the number: what was done under it before was another person's, also if it
+    /// is heard after this.
+    pub(super) fn take(&self, found: &Found<'_>, events: &mut Events) {
+        let taken = found.known.and_then(|known| known.details().told().taken);
+        if Mark::is_news(taken, self.at) {
+            let (happened_at, by_move) = (self.at, true);
+            events.push((found.subject, Event::IdentityDoubted { happened_at, by_move }));
+            if found.known.is_some_and(|known| known.has_before(self.at)) {
+                self.void_before(found, VoidCause::IdentityChanged, (self.at, None), events);
+            }
         }
     }
 

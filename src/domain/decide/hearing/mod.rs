@@ -17,8 +17,6 @@ mod wrote;
 pub(super) use follow::{NUMBER_CHANGED, followers};
 pub(super) use review::decide as decide_review;
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 
 use self::person::Parts;
@@ -170,14 +168,16 @@ impl Hearing<'_, '_> {
             let is_whole = contact.details().told().moved.is_some();
             events.push((subject, moved(number.or(user).filter(|_| !is_whole))));
         }
-        match self.draft.find(key) {
-            Some(known) if closed.contains(&known) => Ok(()),
-            Some(known) => {
-                self.doubt_owner(known, events);
-                self.follow(&closed, (new, true), events)
-            }
-            None => self.follow(&closed, (new, false), events),
+        if self.draft.find(key).is_some_and(|known| closed.contains(&known)) {
+            return Ok(());
         }
+        // Whom the old number leads to is closed: the id says nothing of the new one then.
+        let is_new = |user: &UserIdentifier| {
+            let is_old = old.user.as_ref().is_some_and(|old| old.key == user.key);
+            !is_old && self.draft.find(user.key).is_none_or(|known| !closed.contains(&known))
+        };
+        let user = new.user.clone().filter(is_new);
+        self.follow(&closed, &Person { user, ..new.clone() }, events)
     }
 
     /// Two spellings of one number are no move. Another user id for it closes the one before.
@@ -244,15 +244,6 @@ impl Hearing<'_, '_> {
             }
         }
         Ok(closed)
-    }
-
-    /// Somebody else has what this contact is known by.
-    fn doubt_owner(&self, subject: Subject, events: &mut Events) {
-        if let Some(known) = self.draft.contact(subject) {
-            let consents = Cow::Borrowed(&known.consents);
-            let found = Found { subject, known: Some(known), consents, weak: Vec::new() };
-            self.doubt(&found, events);
-        }
     }
 
     /// Takes back what was reserved, unless that was done on an agreement from after a moment, or

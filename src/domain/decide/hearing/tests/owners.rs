@@ -117,7 +117,7 @@ fn a_number_that_comes_with_another_user_id_is_not_its_former_owners_any_more() 
 }
 
 #[test]
-fn whoever_had_the_number_somebody_moves_to_is_in_doubt_and_gets_no_user_id() {
+fn whoever_had_the_number_somebody_moves_to_is_in_doubt_by_their_user_id_as_well() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
     desk.opt_in(2, "promotions", None).unwrap();
@@ -128,7 +128,7 @@ fn whoever_had_the_number_somebody_moves_to_is_in_doubt_and_gets_no_user_id() {
     assert_eq!(desk.may(2, TEMPLATE), Err(vec![Reason::IdentityChanged]));
     let cause = VoidCause::IdentityChanged;
     assert_eq!(desk.state.ticket(ticket).unwrap().state, TicketState::Voided { cause });
-    assert_eq!(desk.state.contacts().find(ContactKey::from_bits(92)), None);
+    assert_eq!(desk.may(92, TEMPLATE), Err(vec![Reason::IdentityChanged]));
     assert!(desk.hear(now, fact).is_empty(), "a repeat");
 }
 
@@ -352,4 +352,80 @@ fn a_message_told_again_after_a_merge_does_not_date_the_change_between_two_devic
         assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::IdentityChanged]), "{after}");
     }
     assert!(desk.replayed() == desk.state);
+}
+
+/// In both orders: somebody moves to number 2 at `moved`, and what else happens.
+fn in_both_orders(moved: i64, other: impl Fn(&mut Desk, i64)) -> [Desk; 2] {
+    [false, true].map(|is_late| {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        let start = desk.now;
+        desk.now += 1_000;
+        if is_late {
+            other(&mut desk, start);
+            moves(&mut desk, start + moved, 1, 2);
+        } else {
+            moves(&mut desk, start + moved, 1, 2);
+            other(&mut desk, start);
+        }
+        assert!(desk.replayed() == desk.state, "{is_late}");
+        desk
+    })
+}
+
+#[test]
+fn what_a_former_holder_agreed_to_is_in_doubt_whether_it_or_the_move_is_heard_first() {
+    let agree = |desk: &mut Desk, start: i64| {
+        desk.opt_in(2, "promotions", Some(start + 60)).unwrap();
+    };
+    for mut desk in in_both_orders(120, agree) {
+        assert_eq!(desk.may(2, TEMPLATE), Err(vec![Reason::IdentityChanged]));
+        desk.opt_in(2, "promotions", None).unwrap();
+        assert!(desk.may(2, TEMPLATE).is_ok(), "the new holder agreed");
+    }
+    let write = |desk: &mut Desk, start: i64| {
+        desk.wrote(2, start + 60, None);
+    };
+    for mut desk in in_both_orders(120, write) {
+        assert_eq!(desk.may(2, SESSION), Err(vec![Reason::IdentityChanged]), "their window");
+    }
+}
+
+#[test]
+fn what_the_new_holder_did_is_not_in_doubt_whether_it_or_the_move_is_heard_first() {
+    let write = |desk: &mut Desk, start: i64| {
+        desk.wrote(2, start + 120, None);
+    };
+    for mut desk in in_both_orders(60, write) {
+        assert!(desk.may(2, SESSION).is_ok());
+    }
+    let ask = |desk: &mut Desk, start: i64| {
+        desk.wrote(2, start + 120, None);
+        desk.reserve(2, SESSION).unwrap();
+    };
+    for desk in in_both_orders(60, ask) {
+        let subject = desk.state.contacts().find(ContactKey::from_bits(2)).unwrap();
+        assert_eq!(desk.state.contacts().get(subject).unwrap().details().tickets.len(), 1);
+    }
+}
+
+#[test]
+fn a_stop_by_the_user_id_that_came_with_a_move_reaches_the_number() {
+    for is_old_known in [false, true] {
+        let mut desk = Desk::new();
+        if is_old_known {
+            desk.opt_in(1, "promotions", None).unwrap();
+        }
+        let (old, new, moved) = (desk.person(1), Some(desk.both(2, 92)), desk.now);
+        let fact = HeardFact::MovedNumber { old, new };
+        desk.hear(moved, fact.clone());
+        desk.opt_in(2, "promotions", None).unwrap();
+        assert!(desk.may(2, TEMPLATE).is_ok());
+        let (user, now) = (user_only(&mut desk, 92), desk.now);
+        desk.write(user, now, stop());
+        assert_eq!(desk.status(2, "promotions"), ConsentStatus::Withdrawn);
+        let again = desk.hear(moved, fact);
+        assert!(again.is_empty(), "a repeat: {again:?}");
+        assert!(desk.replayed() == desk.state);
+    }
 }
