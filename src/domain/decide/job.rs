@@ -265,13 +265,13 @@ mod tests {
         assert!(job.known_then(key(2)).unwrap().has_granted);
         let laxer = LookupPolicy { requires_opt_in: !RULES.lookup.requires_opt_in, ..RULES.lookup };
         for policy in [laxer, RULES.lookup] {
-            let later = shop.now().plus_ms(1_000);
+            let next_day = shop.now().plus_ms(86_400_000);
             let row = judge_row(
                 job,
                 Some(key(2)),
                 Some(known(key(2))),
                 (shop.desk.state.registry(), &policy),
-                later,
+                next_day,
             );
             assert_eq!(row, shop.row(2));
         }

@@ -254,7 +254,7 @@ impl Draft<'_> {
                     match act {
                         Act::Asked => contact.consents.fold_question(topic, at),
                         Act::Agreed if basis.is_express() => {
-                            contact.consents.fold_answer(topic, at)
+                            contact.consents.fold_answer(topic, at);
                         }
                         Act::Agreed | Act::TookBack => {}
                     }

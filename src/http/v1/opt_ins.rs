@@ -239,9 +239,9 @@ pub fn reply(edge: &Edge, submitted: &Submitted) -> Result<HttpResponse, Problem
     };
     // What counts at once and what has to be confirmed are entries of their own.
     let asked = submitted.entries.iter().filter(|other| other.seq > entry.seq);
-    let asked = asked.filter_map(|other| match &other.record.event {
-        Event::OptedIn(event) => Some((other.seq, &event.topics)),
-        _ => None,
+    let asked = asked.filter_map(|other| {
+        let Event::OptedIn(event) = &other.record.event else { return None };
+        Some((other.seq, &event.topics))
     });
     let acts = std::iter::once((entry.seq, topics)).chain(asked);
     let consents = acts
