@@ -115,7 +115,7 @@ impl<'a> Rooms<'a> {
 struct Room {
     size: u64,
     used: u64,
-    /// How many leave within each of the next 24 hours.
+    /// How many leave within each of the next hours.
     leaving: Vec<u64>,
     /// How many were let out in each hour.
     out: Vec<u64>,
@@ -123,7 +123,8 @@ struct Room {
 
 impl Room {
     fn of(size: u64, counted: &Counted<'_>, now: Timestamp) -> Self {
-        let leaving = counted.leaving(now, HOUR_MS, 24);
+        // A ticket that is open ends within a day, and counts a day longer.
+        let leaving = counted.leaving(now, HOUR_MS, 2 * 24);
         Self { size, used: counted.within(now), leaving, out: Vec::new() }
     }
 
