@@ -116,21 +116,20 @@ fn reading(c: &mut Criterion) {
     let wa_ids: Vec<String> = canonical.iter().map(|(text, _)| text.replace('+', "")).collect();
     let mut ids = wa_ids.iter().cycle();
     c.bench_function("wa_id with number, the world", |b| {
-        b.iter(|| {
-            let person = ids.next().map(|id| from_wa_id(black_box(id)));
-            person.map(|found| found.map(|found| found.number()))
-        });
+        b.iter(|| ids.next().map(|id| from_wa_id(black_box(id)).map(|found| found.number())));
     });
     c.bench_function("wa_id with number and match key, the world", |b| {
         b.iter(|| {
-            let person = ids.next().map(|id| from_wa_id(black_box(id)));
-            person.map(|found| found.map(|found| (found.number(), found.match_key())))
+            ids.next().map(|id| {
+                from_wa_id(black_box(id)).map(|found| (found.number(), found.match_key()))
+            })
         });
     });
     c.bench_function("wa_id with number and spellings, the world", |b| {
         b.iter(|| {
-            let person = ids.next().map(|id| from_wa_id(black_box(id)));
-            person.map(|found| found.map(|found| (found.number(), found.spellings())))
+            ids.next().map(|id| {
+                from_wa_id(black_box(id)).map(|found| (found.number(), found.spellings()))
+            })
         });
     });
     each(c, "written internationally, Indonesia", &written("+62 (890) 12-3#", None));
