@@ -9,7 +9,7 @@ use crate::{
     domain::{
         consent::{Act, Consent, ConsentStatus, Consents, FullStop, Standing, TopicIx},
         entry::{Seq, Subject},
-        event::{OptedIn, OptedOut, Source, StatementShown},
+        event::{OptedIn, OptedOut, Source, StatementShown, TopicOutcome},
         names::TopicId,
         time::Timestamp,
     },
@@ -18,8 +18,6 @@ use crate::{
 
 /// Documents know topics by name; the domain's rule is asked about one topic at a time.
 const THE_TOPIC: TopicIx = TopicIx(0);
-
-const TOOK_BACK: (Act, ConsentBasis) = (Act::TookBack, ConsentBasis::Express);
 
 /// The act that decides where one consent stands, with what proves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,12 +118,9 @@ impl ContactDocument {
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         // An act that decided nothing is in the ledger, and changes nothing here.
         for outcome in event.topics.iter().filter(|outcome| outcome.seq.is_none()) {
-            if !self.rule(&outcome.topic).would_decide(THE_TOPIC, (act, basis), at) {
-                continue;
-            }
             let before = self.consent(&outcome.topic).and_then(|known| known.agreed);
             let agreed = if act == Act::Agreed { Some(Agreement { at, seq }) } else { before };
-            self.put(ConsentRecord {
+            self.put_if_it_decides(ConsentRecord {
                 topic: outcome.topic.clone(),
                 act,
                 basis,
@@ -146,15 +141,10 @@ impl ContactDocument {
             self.fold_full_stop(seq, recorded_at, event);
             return;
         }
-        let at = event.captured_at;
-        for outcome in &event.topics {
-            if outcome.status == ConsentStatus::Withdrawn
-                && self.rule(&outcome.topic).would_decide(THE_TOPIC, TOOK_BACK, at)
-            {
-                let known = self.consent(&outcome.topic);
-                let record = took_back(known, &outcome.topic, seq, recorded_at, event);
-                self.put(record);
-            }
+        let withdrawn = |outcome: &&TopicOutcome| outcome.status == ConsentStatus::Withdrawn;
+        for TopicOutcome { topic, .. } in event.topics.iter().filter(withdrawn) {
+            let known = self.consent(topic);
+            self.put_if_it_decides(took_back(known, topic, seq, recorded_at, event));
         }
     }
 
@@ -173,7 +163,10 @@ impl ContactDocument {
         }
     }
 
-    fn put(&mut self, record: ConsentRecord) {
+    fn put_if_it_decides(&mut self, record: ConsentRecord) {
+        if !self.rule(&record.topic).would_decide(&record.as_consent()) {
+            return;
+        }
         match self.consents.iter_mut().find(|known| known.topic == record.topic) {
             Some(known) => *known = record,
             None => self.consents.push(record),

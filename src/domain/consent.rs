@@ -207,7 +207,7 @@ impl Consents {
         self.full_stop.is_some_and(|stop| !self.has_agreed_since(None, stop.at))
     }
 
-    /// Returns whether `act`, resting on `basis`, at `at` would decide where `topic` stands.
+    /// Returns whether an act would decide where its topic stands.
     ///
     /// The later act wins, whatever the order of arrival; of two at the same moment the
     /// withdrawal. Being asked is no act of the person: it counts only where there is none, so it
@@ -215,24 +215,16 @@ impl Consents {
     /// long as the person said neither yes nor no, whenever that was: it lifts no withdrawal, and
     /// gives no end to what was said without one. Of two that are implied the one that lasts
     /// longer counts; how long they last is not known here, so whoever asks has compared them.
-    pub fn would_decide(
-        &self,
-        topic: TopicIx,
-        (act, basis): (Act, ConsentBasis),
-        at: Timestamp,
-    ) -> bool {
-        let known = self.by_topic.iter().find(|consent| consent.topic == topic);
-        let (before, before_basis, known_at) = match (known, self.full_stop) {
-            (Some(consent), _) => (consent.act, consent.basis, consent.at),
-            (None, Some(stop)) => (Act::TookBack, ConsentBasis::Express, stop.at),
-            (None, None) => return true,
-        };
-        match act.weight(basis).cmp(&before.weight(before_basis)) {
+    pub fn would_decide(&self, act: &Consent) -> bool {
+        let Some(before) = self.deciding(act.topic) else { return true };
+        match act.weight().cmp(&before.weight()) {
             Ordering::Less => false,
             Ordering::Greater => true,
-            Ordering::Equal if act == Act::Agreed && !basis.is_express() => true,
-            Ordering::Equal if (before, act) == (Act::TookBack, Act::Agreed) => at > known_at,
-            Ordering::Equal => at >= known_at,
+            Ordering::Equal if act.is_implied() => true,
+            Ordering::Equal if (before.act, act.act) == (Act::TookBack, Act::Agreed) => {
+                act.at > before.at
+            }
+            Ordering::Equal => act.at >= before.at,
         }
     }
 
@@ -299,7 +291,7 @@ impl Consents {
         if consent.act == Act::Asked {
             self.fold_question(topic, consent.at);
         }
-        if !self.would_decide(topic, (consent.act, consent.basis), consent.at) {
+        if !self.would_decide(&consent) {
             if consent.is_said() {
                 self.fold_answer(topic, consent.at);
             }
@@ -336,17 +328,6 @@ impl Consents {
     }
 }
 
-impl Act {
-    /// Returns what it weighs beside another: what was asked, what is implied, what was said.
-    const fn weight(self, basis: ConsentBasis) -> u8 {
-        match (self, basis.is_express()) {
-            (Self::Asked, _) => 0,
-            (Self::Agreed, false) => 1,
-            (Self::Agreed, true) | (Self::TookBack, _) => 2,
-        }
-    }
-}
-
 impl FullStop {
     /// Returns what it says about one topic.
     pub const fn about(&self, topic: TopicIx) -> Consent {
@@ -357,9 +338,23 @@ impl FullStop {
 }
 
 impl Consent {
+    /// Returns what it weighs beside another: what was asked, what is implied, what was said.
+    const fn weight(&self) -> u8 {
+        match (self.act, self.basis.is_express()) {
+            (Act::Asked, _) => 0,
+            (Act::Agreed, false) => 1,
+            (Act::Agreed, true) | (Act::TookBack, _) => 2,
+        }
+    }
+
     /// Returns whether the person said that they agree.
     fn is_said(&self) -> bool {
         self.act == Act::Agreed && self.basis.is_express()
+    }
+
+    /// Returns whether it is an agreement that nobody said.
+    pub fn is_implied(&self) -> bool {
+        self.act == Act::Agreed && !self.basis.is_express()
     }
 
     fn is_agreed(&self, since: Timestamp) -> bool {
@@ -375,8 +370,7 @@ impl Consent {
 
     /// Returns whether a withdrawal from everything takes the place of this act.
     pub fn is_ended_by(&self, stop: FullStop) -> bool {
-        self.act.weight(self.basis) < Act::TookBack.weight(ConsentBasis::Express)
-            || stop.at >= self.at
+        self.weight() < stop.about(self.topic).weight() || stop.at >= self.at
     }
 
     /// Returns how this act is seen at `now`.

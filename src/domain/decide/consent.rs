@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use crate::{
     domain::{
         command::{NumberIdentifier, OptIn, OptOut, Person},
-        consent::{Act, Consent, ConsentStatus, Consents, Standing, TopicIx},
+        consent::{Act, Consent, ConsentStatus, Consents, FullStop, Standing, TopicIx},
         contact::Contact,
         decide::{
             Events, Rules,
             hearing::{NUMBER_CHANGED, followers},
             not_future,
-            person::{Found, apart, claimed, find_or_add},
+            person::{Found, apart, by_number, claimed, find_or_add},
             spelling::{self, OTHER_SPELLING, Stop},
             upcoming, void_tickets,
         },
@@ -25,11 +25,8 @@ use crate::{
         ticket::{Ticket, VoidCause},
         time::{DAY_MS, Timestamp},
     },
-    policy::{self, ConsentBasis},
+    policy,
 };
-
-/// What taking back is.
-pub(super) const TOOK_BACK: (Act, ConsentBasis) = (Act::TookBack, ConsentBasis::Express);
 
 /// An opt-in is always recorded; what it changes depends on what came after it.
 pub(super) fn opt_in(
@@ -38,25 +35,27 @@ pub(super) fn opt_in(
     opt_in: &OptIn,
     now: Timestamp,
 ) -> Result<Events, Refusal> {
-    let claim = claim(draft, rules, opt_in, now)?;
+    let mut claim = claim(draft, rules, opt_in, now)?;
     let (found, mut events) = whom(draft, opt_in, &claim, now)?;
-    let is_unconfirmed = |topic: &FoundTopic| is_unconfirmed(draft, &found, opt_in, topic, now);
-    let (asked, said): (Vec<_>, Vec<_>) = claim.topics.iter().cloned().partition(is_unconfirmed);
+    let is_asked = |topic: &FoundTopic| is_unconfirmed(draft, &found, opt_in, topic, now);
+    let topics = std::mem::take(&mut claim.topics);
+    let (asked, said): (Vec<_>, Vec<_>) = topics.into_iter().partition(is_asked);
     // Each topic has its own rules, so one part may count at once and the other be a question.
+    let question = (!asked.is_empty()).then(|| {
+        let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
+        let claim = Claim { topics: asked, ..claim.clone() };
+        (found.subject, agreed(draft, &found, &opt_in, claim, now))
+    });
     if !said.is_empty() {
-        let claim = Claim { topics: said, ..claim.clone() };
+        let claim = Claim { topics: said, ..claim };
         events.push((found.subject, agreed(draft, &found, opt_in, claim, now)));
     }
-    if !asked.is_empty() {
-        let opt_in = OptIn { awaits_confirmation: true, ..opt_in.clone() };
-        let claim = Claim { topics: asked, ..claim };
-        events.push((found.subject, agreed(draft, &found, &opt_in, claim, now)));
-    }
+    events.extend(question);
     Ok(events)
 }
 
 /// Finds whom an opt-in is about, or adds them. Where policy wants it confirmed, that is whoever
-/// the number alone leads to: see [`claimed`].
+/// the number alone leads to, as where the caller does: see [`claimed`].
 fn whom<'d>(
     draft: &'d Draft<'_>,
     opt_in: &OptIn,
@@ -64,13 +63,15 @@ fn whom<'d>(
     now: Timestamp,
 ) -> Result<(Found<'d>, Events), Refusal> {
     let mut events = Vec::with_capacity(2);
-    let unproven = OptIn { awaits_confirmation: true, ..opt_in.clone() };
-    let found = find_or_add(draft, &claimed(&unproven), now, &mut events)?;
-    let mut topics = claim.topics.iter();
-    if topics.any(|topic| is_unconfirmed(draft, &found, opt_in, topic, now)) {
-        return Ok((found, events));
+    if opt_in.person.user.is_some() && !opt_in.awaits_confirmation {
+        let alone = by_number(&opt_in.person);
+        let found = find_or_add(draft, &alone, now, &mut events)?;
+        let mut topics = claim.topics.iter();
+        if topics.any(|topic| is_unconfirmed(draft, &found, opt_in, topic, now)) {
+            return Ok((found, events));
+        }
+        events.clear();
     }
-    events.clear();
     let found = find_or_add(draft, &claimed(opt_in), now, &mut events)?;
     Ok((found, events))
 }
@@ -100,6 +101,10 @@ fn is_unconfirmed(
     (id, ix, _): &FoundTopic,
     now: Timestamp,
 ) -> bool {
+    // What waits for a confirmation anyhow is one question.
+    if opt_in.awaits_confirmation {
+        return false;
+    }
     let Some(rules) = rules_about(draft, found, opt_in, id) else { return false };
     let standing = found.consents.standing(*ix, now);
     let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
@@ -139,8 +144,7 @@ pub(super) fn outlasting(
     another: &Consent,
 ) -> Option<Consent> {
     let known = consents.deciding(another.topic)?;
-    let is_implied = |consent: &Consent| consent.act == Act::Agreed && !consent.basis.is_express();
-    if !is_implied(&known) || !is_implied(another) {
+    if !known.is_implied() || !another.is_implied() {
         return None;
     }
     let lasts = |consent: &Consent| {
@@ -192,12 +196,11 @@ fn agreed(
             seq: Seq(0),
             by: None,
         };
-        let rules = rules_about(draft, found, opt_in, id);
-        if let Some(known) = rules.and_then(|rules| outlasting(&found.consents, rules, &act)) {
-            return TopicOutcome::of(id, &known.standing(now), captured_at);
+        let rules = rules_about(draft, found, opt_in, id).filter(|_| !act.basis.is_express());
+        match rules.and_then(|rules| outlasting(&found.consents, rules, &act)) {
+            Some(known) => TopicOutcome::of(id, &known.standing(now), captured_at),
+            None => outcome(&found.consents, id, &act, now),
         }
-        let act = (act.act, act.basis);
-        outcome(&found.consents, (id, *ix), act, captured_at, expires_at, now)
     });
     Event::OptedIn(Box::new(OptedIn {
         number: opt_in.person.number.as_ref().map(|number| number.number.clone()),
@@ -329,8 +332,8 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             Some(named) => named.clone(),
             None => known_topics(draft, consents),
         };
-        let outcomes =
-            topics.iter().map(|(id, ix)| outcome(consents, (id, *ix), TOOK_BACK, at, None, now));
+        let taken = FullStop { at, seq: Seq(0) };
+        let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let spellings = spelling::weak_of(draft, subject, known, weak);
         let seq = upcoming(draft, self.events);
         let event = OptedOut {
@@ -380,26 +383,18 @@ pub(super) fn outcome_of(topic: &TopicId, act: &Consent, now: Timestamp) -> Topi
     TopicOutcome { topic: topic.clone(), status, at: act.at, expires_at, seq: None }
 }
 
-/// What `act` leaves one topic at, without changing anything.
+/// What `act` leaves its topic at, without changing anything.
 pub(super) fn outcome(
     consents: &Consents,
-    (topic, ix): (&TopicId, TopicIx),
-    act: (Act, ConsentBasis),
-    at: Timestamp,
-    expires_at: Option<Timestamp>,
+    topic: &TopicId,
+    act: &Consent,
     now: Timestamp,
 ) -> TopicOutcome {
-    if !consents.would_decide(ix, act, at) {
-        return TopicOutcome::of(topic, &consents.standing(ix, now), at);
+    if consents.would_decide(act) {
+        outcome_of(topic, act, now)
+    } else {
+        TopicOutcome::of(topic, &consents.standing(act.topic, now), act.at)
     }
-    let topic = topic.clone();
-    let status = match act.0 {
-        Act::Asked => ConsentStatus::Pending,
-        Act::Agreed if expires_at.is_some_and(|end| end <= now) => ConsentStatus::Expired,
-        Act::Agreed => ConsentStatus::Granted,
-        Act::TookBack => ConsentStatus::Withdrawn,
-    };
-    TopicOutcome { topic, status, at, expires_at, seq: None }
 }
 
 impl TopicOutcome {

@@ -139,9 +139,9 @@ fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
 }
 
 /// Withdrawn before expired before pending before granted. Of two withdrawals the later, which
-/// more claims lose against; of two agreements the one that is only implied, that ends first or else is older, which a
-/// change of identity suspends sooner. What a withdrawal from everything is later than does not
-/// stand beside it, whichever side it came from.
+/// more claims lose against; of two agreements the one that is only implied, that ends first or
+/// else is older, which a change of identity suspends sooner. What a withdrawal from everything is
+/// later than does not stand beside it, whichever side it came from.
 fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timestamp) -> Consent {
     let rank = |consent: &Consent| match consent.standing(now).status {
         ConsentStatus::NeverAsked => 0,

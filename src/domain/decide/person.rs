@@ -33,10 +33,19 @@ pub(super) struct Found<'a> {
 /// Returns whom an opt-in is about. Nobody has shown yet that a claim which awaits confirmation
 /// comes from the person, so it joins no user id to a number: it is about the number alone.
 pub(super) fn claimed(opt_in: &OptIn) -> Cow<'_, Person> {
-    if opt_in.awaits_confirmation && opt_in.person.number.is_some() {
-        Cow::Owned(Person { user: None, ..opt_in.person.clone() })
+    if opt_in.awaits_confirmation {
+        by_number(&opt_in.person)
     } else {
         Cow::Borrowed(&opt_in.person)
+    }
+}
+
+/// Returns a person as their number alone names them, or as they are named where they have none.
+pub(super) fn by_number(person: &Person) -> Cow<'_, Person> {
+    if person.number.is_some() && person.user.is_some() {
+        Cow::Owned(Person { user: None, ..person.clone() })
+    } else {
+        Cow::Borrowed(person)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::{
     contact::Contact,
     decide::{
         Events,
-        consent::{TOOK_BACK, known_topics, outcome},
+        consent::{known_topics, outcome},
         upcoming, void_tickets,
     },
     entry::{Seq, Subject},
@@ -86,8 +86,8 @@ impl Stop<'_> {
     ) {
         let Some(topics) = self.changes(draft, consents) else { return };
         let at = self.at;
-        let outcomes =
-            topics.iter().map(|(id, ix)| outcome(consents, (id, *ix), TOOK_BACK, at, None, now));
+        let taken = FullStop { at, seq: self.seq };
+        let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let kind = self.via.into();
         let event = OptedOut {
             number: None,
@@ -120,7 +120,9 @@ impl Stop<'_> {
         };
         let is_newer = |ix: TopicIx| match consents.deciding(ix) {
             Some(known) if known.act == Act::TookBack => known.at < self.at,
-            Some(_) | None => consents.would_decide(ix, TOOK_BACK, self.at),
+            Some(_) | None => {
+                consents.would_decide(&FullStop { at: self.at, seq: self.seq }.about(ix))
+            }
         };
         let topics: Vec<_> = topics.iter().filter(|(_, ix)| is_newer(*ix)).cloned().collect();
         (!topics.is_empty()).then_some(topics)

@@ -2,7 +2,7 @@
 //!
 //! The serde form is stored where two contacts become one: members are only ever added.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     absorbed::Mark,
@@ -40,7 +40,7 @@ pub struct Told {
     pub moved_to: Vec<Closed>,
     /// Where the consents went along to, whenever the person of that time moved to another number:
     /// the latest ones, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub followed: Vec<Followed>,
     /// When WhatsApp last said that the identity is another one, without saying which.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,20 +142,6 @@ pub struct Rest {
     /// When its messages were refused for that, the latest ones, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Timestamp>,
-}
-
-/// One is how it was stored before several were kept.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Followed>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Stored {
-        One(Followed),
-        Many(Vec<Followed>),
-    }
-    Ok(match Stored::deserialize(deserializer)? {
-        Stored::One(followed) => vec![followed],
-        Stored::Many(followed) => followed,
-    })
 }
 
 /// So many contacts that consents went along to are remembered.
@@ -554,20 +540,16 @@ mod tests {
     }
 
     #[test]
-    fn where_consents_went_along_to_is_read_as_it_was_stored_when_one_was_kept() {
+    fn of_the_contacts_that_consents_went_along_to_the_latest_are_kept() {
         let followed = |place, at| {
             let (place, at) = (Subject(place), Timestamp::from_unix_ms(at));
             Followed { place, at }
         };
-        let read = |stored: &str| serde_json::from_str::<Told>(stored).unwrap().followed;
-        assert_eq!(read(r#"{"followed":{"place":3,"at":7}}"#), [followed(3, 7)]);
         let mut told = Told::default();
         for one in [followed(4, 9), followed(3, 7), followed(4, 8)] {
             told.fold_followed(one);
         }
-        let stored = serde_json::to_string(&told).unwrap();
-        assert_eq!(stored, r#"{"followed":[{"place":3,"at":7},{"place":4,"at":9}]}"#);
-        assert_eq!(read(&stored), told.followed);
+        assert_eq!(told.followed, [followed(3, 7), followed(4, 9)]);
         for place in 10..30 {
             told.fold_followed(followed(place, i64::from(place)));
         }

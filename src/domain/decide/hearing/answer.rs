@@ -3,13 +3,15 @@
 use crate::{
     domain::{
         command::{OptIn, OptOut},
-        consent::{Act, Consent, ConsentStatus},
+        consent::{Act, Consent, ConsentStatus, FullStop},
+        contact::Contact,
         decide::{
             Events,
             consent::{add_opt_in_of, add_opt_out_of, known_topics, shown},
             hearing::{Hearing, nobody},
             person::Found,
         },
+        entry::Seq,
         event::{Event, Evidence, ReviewOpened, Source},
         hearing::{AnswerHow, ConsentAnswer, Wrote},
         identity::IdentityTag,
@@ -136,9 +138,9 @@ impl Hearing<'_, '_> {
     }
 
     /// A yes confirms what the person was asked before it, also where they withdrew in between:
-    /// the later word counts, in whatever order the two come. Without a question it is no agreement to
-    /// anything; of someone who withdrew, people must see it. What is a yes only as an answer must
-    /// be one: to a message, or to what was asked within the day before.
+    /// the later word counts, in whatever order the two come. Without a question it is no agreement
+    /// to anything; of someone who withdrew, people must see it. What is a yes only as an answer
+    /// must be one: to a message, or to what was asked within the day before.
     fn yes(
         &self,
         wrote: &Wrote,
@@ -149,11 +151,13 @@ impl Hearing<'_, '_> {
         let is_answer = !answer_only || how.question.is_some();
         let is_recent = |asked: Timestamp| self.at.ms_since(asked) <= DAY_MS;
         let is_about = self.asked_about(how);
+        let changed_at = self.changed_at(found, events);
         let fresh = |Asked { topic, at, has_withdrawn }| {
             // After a withdrawal a mere answer may be one to anything that was said since.
             let is_own = is_recent(at) || (!has_withdrawn && how.question.is_some());
-            let is_fresh = !answer_only || (is_own && is_about(&topic));
-            (topic, is_fresh)
+            let is_answered = !answer_only || (is_own && is_about(&topic));
+            // What somebody else was asked is no question to whoever is there now.
+            (topic, is_answered && changed_at.is_none_or(|changed_at| changed_at < at))
         };
         let pending: Vec<(TopicId, bool)> =
             self.open_questions(found).into_iter().map(fresh).collect();
@@ -215,7 +219,7 @@ impl Hearing<'_, '_> {
     /// Returns what a no takes back: what waits for an answer, and what the person was asked within
     /// the day before, whatever they said to it first.
     fn refusable(&self, found: &Found<'_>) -> Vec<TopicId> {
-        let took_back = (Act::TookBack, ConsentBasis::Express);
+        let taken = FullStop { at: self.at, seq: Seq(0) };
         let asked = found.consents.questions().filter(|(ix, asked_at, _)| {
             let standing = found.consents.standing(*ix, self.now);
             let waits = standing.status == ConsentStatus::Pending;
@@ -223,10 +227,20 @@ impl Hearing<'_, '_> {
             *asked_at <= self.at
                 && (waits || self.at.ms_since(*asked_at) <= DAY_MS)
                 && !(is_withdrawn && standing.at >= Some(*asked_at))
-                && found.consents.would_decide(*ix, took_back, self.at)
+                && found.consents.would_decide(&taken.about(*ix))
         });
         let named = |(ix, _, _)| Some(self.draft.registry().topic_id(ix)?.clone());
         asked.filter_map(named).collect()
+    }
+
+    /// Returns when the identity changed, if nobody has vouched for the new one: known before, or
+    /// shown by this very message.
+    fn changed_at(&self, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
+        let is_shown = events.iter().any(|(subject, event)| {
+            *subject == found.subject && matches!(event, Event::IdentityChanged { .. })
+        });
+        let known = found.known.and_then(Contact::identity_changed).map(|change| change.at);
+        if is_shown { Some(self.at) } else { known }
     }
 
     /// Returns what tells whether a message that answers another can be about a topic: one to what

@@ -130,7 +130,7 @@ impl Hearing<'_, '_> {
             if self.outlasts(found, topic, act) {
                 continue;
             }
-            if found.consents.would_decide(act.topic, (act.act, act.basis), act.at) {
+            if found.consents.would_decide(act) {
                 let own = Consent { by: None, ..*act };
                 let event = Event::OptedIn(Box::new(OptedIn {
                     number: None,

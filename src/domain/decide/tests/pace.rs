@@ -386,6 +386,20 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Pending]));
     let proof = Evidence::from([("mail".into(), "the link was followed".into())]);
     assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
+    // One that has run out is claimed and confirmed like a first one.
+    let topic = crate::domain::registry::Topic {
+        name: "Promotions".into(),
+        category: Category::Marketing,
+        description: None,
+        expires_after_days: Some(1),
+    };
+    desk.put(RegistryCommand::PutTopic { id: topic_id("promotions"), topic });
+    let proof = || Evidence::from([("mail".into(), "the link was followed".into())]);
+    assert_eq!(claim(&mut desk, proof()), ConsentStatus::Granted, "it repeats what is in force");
+    desk.now += 2 * DAY_MS;
+    assert_eq!(claim(&mut desk, proof()), ConsentStatus::Expired, "nobody asked since");
+    desk.now += 1;
+    assert_eq!(claim(&mut desk, proof()), ConsentStatus::Granted);
     // Nobody has shown that the user id beside a claim is the person's.
     let mut person = desk.person(3);
     if let Some(number) = &mut person.number {

@@ -227,6 +227,76 @@ fn after_a_withdrawal_a_mere_answer_must_come_soon_after_the_question() {
     }
 }
 
+#[test]
+fn a_question_to_whoever_was_there_before_is_answered_by_nobody_else() {
+    for (asked_again, status, reviews) in
+        [(false, ConsentStatus::Pending, 1), (true, ConsentStatus::Granted, 0)]
+    {
+        let mut desk = Desk::new();
+        let now = desk.now;
+        desk.seen_with(1, now, "A");
+        desk.now += 10;
+        desk.ask(1, "promotions");
+        desk.now += 10;
+        let now = desk.now;
+        desk.seen_with(1, now, "B");
+        if asked_again {
+            desk.now += 10;
+            desk.ask(1, "promotions");
+        }
+        desk.now += 10;
+        let now = desk.now;
+        tell_yes(&mut desk, Yes::Word, now);
+        assert_eq!(desk.status(1, "promotions"), status);
+        assert_eq!(desk.reviews().len(), reviews);
+    }
+    // The very message that says yes shows the change.
+    let mut desk = Desk::new();
+    let now = desk.now;
+    desk.seen_with(1, now, "A");
+    desk.now += 10;
+    desk.ask(1, "promotions");
+    desk.now += 10;
+    let answer = ConsentAnswer::Yes { how: how(), answer_only: false };
+    let wrote = wrote(desk.person(1), Some(answer));
+    let now = desk.now;
+    desk.hear(now, HeardFact::Wrote(Wrote { identity_hash: Some("B".into()), ..wrote }));
+    assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending);
+}
+
+#[test]
+fn an_ok_to_a_message_about_something_else_answers_no_question() {
+    for (topic, status, reviews) in
+        [("orders", ConsentStatus::Pending, 1), ("promotions", ConsentStatus::Granted, 0)]
+    {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "orders", None).unwrap();
+        desk.opt_in(1, "promotions", None).unwrap();
+        let template = crate::domain::registry::Template {
+            topic: topic_id(topic),
+            category: crate::domain::registry::Category::Utility,
+            status: "APPROVED".into(),
+            answers: std::collections::BTreeMap::new(),
+        };
+        let id = crate::domain::registry::TemplateRef {
+            name: crate::domain::names::TemplateName::parse("sale").unwrap(),
+            language: crate::domain::names::Language::parse("id").unwrap(),
+        };
+        desk.put(RegistryCommand::PutTemplate { id, template });
+        let ticket = desk.reserve(1, TEMPLATE).unwrap();
+        desk.commit(ticket, 77).unwrap();
+        desk.opt_in(2, "orders", None).unwrap();
+        desk.now += 10;
+        desk.ask(2, "promotions");
+        desk.now += 10;
+        let question = Some(crate::domain::key::MessageKey::from_bits(77));
+        let how = crate::domain::hearing::AnswerHow { question, ..how() };
+        desk.wrote(2, desk.now, Some(ConsentAnswer::Yes { how, answer_only: true }));
+        assert_eq!(desk.status(2, "promotions"), status, "{topic}");
+        assert_eq!(desk.reviews().len(), reviews, "{topic}");
+    }
+}
+
 /// Somebody agrees with the device of this hash.
 fn agrees_with(desk: &mut Desk, ms: i64, hash: &str) -> Vec<Event> {
     let wrote = wrote(desk.person(1), Some(agreed()));
