@@ -89,6 +89,7 @@ impl ConsentRecord {
             act: self.act,
             basis: self.basis,
             at: self.at,
+            there_since: self.at,
             expires_at: self.expires_at.unwrap_or(Timestamp::NEVER),
             seq: self.seq,
             by: None,

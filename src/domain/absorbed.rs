@@ -90,6 +90,9 @@ pub struct TopicLeft {
     pub basis: ConsentBasis,
     /// When.
     pub at: Timestamp,
+    /// Since when whoever did it was there, where that is another time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub there_since: Option<Timestamp>,
     /// When the agreement runs out, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -127,9 +130,15 @@ pub struct IdentityLeft {
 impl TopicLeft {
     /// Returns where the consent stands at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let Self { topic: _, act, basis, at, expires_at, seq, by } = *self;
+        self.about(TopicIx(0)).standing(now)
+    }
+
+    /// Returns the act, its topic being at this place.
+    pub fn about(&self, topic: TopicIx) -> Consent {
+        let Self { topic: _, act, basis, at, there_since, expires_at, seq, by } = *self;
+        let there_since = there_since.unwrap_or(at);
         let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-        Consent { topic: TopicIx(0), act, basis, at, expires_at, seq, by }.standing(now)
+        Consent { topic, act, basis, at, there_since, expires_at, seq, by }
     }
 }
 
@@ -198,6 +207,7 @@ mod tests {
                 act: Act::Agreed,
                 basis: ConsentBasis::Express,
                 at,
+                there_since: None,
                 expires_at: Some(Timestamp::from_unix_ms(9)),
                 seq: Seq(4),
                 by: None,

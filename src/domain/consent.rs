@@ -58,6 +58,9 @@ pub struct Consent {
     pub basis: ConsentBasis,
     /// When the person did it; the order of acts, not of their arrival, decides.
     pub at: Timestamp,
+    /// Since when whoever did it was there, as far as the act shows: its own time, or of a mere
+    /// answer that of the question, which may have been put to somebody else.
+    pub there_since: Timestamp,
     /// When the agreement runs out; [`Timestamp::NEVER`] if it does not.
     pub expires_at: Timestamp,
     /// The entry that recorded it.
@@ -184,11 +187,11 @@ impl Consents {
         self.full_stop
     }
 
-    /// Returns whether the person said after `since` that they agree, and did not take that back:
-    /// to `topic`, or to any. An agreement that has run out since was one all the same; one that
-    /// is implied was never said.
+    /// Returns whether somebody who came after `since` said that they agree, and did not take that
+    /// back: to `topic`, or to any. An agreement that has run out since was one all the same; one
+    /// that is implied was never said.
     pub fn has_agreed_since(&self, topic: Option<TopicIx>, since: Timestamp) -> bool {
-        self.acts_on(topic).any(|consent| consent.is_agreed(since))
+        self.acts_on(topic).any(|consent| consent.is_agreed_by_other(since))
     }
 
     /// Returns whether whoever was there from `change` on agreed and did not take that back: to
@@ -204,7 +207,10 @@ impl Consents {
 
     /// Returns whether the person withdrew from everything and agreed to nothing since.
     pub fn has_left(&self) -> bool {
-        self.full_stop.is_some_and(|stop| !self.has_agreed_since(None, stop.at))
+        let has_agreed = |stop: FullStop| {
+            self.by_topic.iter().any(|consent| consent.is_said() && consent.at > stop.at)
+        };
+        self.full_stop.is_some_and(|stop| !has_agreed(stop))
     }
 
     /// Returns whether an act would decide where its topic stands.
@@ -333,7 +339,8 @@ impl FullStop {
     pub const fn about(&self, topic: TopicIx) -> Consent {
         let Self { at, seq } = *self;
         let (act, basis) = (Act::TookBack, ConsentBasis::Express);
-        Consent { topic, act, basis, at, expires_at: Timestamp::NEVER, seq, by: None }
+        let (there_since, expires_at) = (at, Timestamp::NEVER);
+        Consent { topic, act, basis, at, there_since, expires_at, seq, by: None }
     }
 }
 
@@ -357,15 +364,17 @@ impl Consent {
         self.act == Act::Agreed && !self.basis.is_express()
     }
 
-    fn is_agreed(&self, since: Timestamp) -> bool {
-        self.is_said() && self.at > since
+    /// Returns whether it is an agreement of somebody who came after `since`.
+    fn is_agreed_by_other(&self, since: Timestamp) -> bool {
+        self.is_said() && self.there_since > since
     }
 
     /// Returns whether it is an agreement of whoever was there from `change` on: a later one, or
     /// one that came in the very message that showed the change.
     pub fn is_registration_since(&self, change: Change) -> bool {
-        let is_own = change.tag.is_some() && self.by == change.tag && self.at == change.at;
-        self.is_agreed(change.at) || (self.is_said() && is_own)
+        let is_same =
+            change.tag.is_some() && self.by == change.tag && self.there_since == change.at;
+        self.is_agreed_by_other(change.at) || (self.is_said() && is_same)
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.
@@ -405,6 +414,7 @@ mod tests {
             act,
             basis: ConsentBasis::Express,
             at: Timestamp::from_unix_ms(at),
+            there_since: Timestamp::from_unix_ms(at),
             expires_at: Timestamp::NEVER,
             seq: Seq(seq),
             by: None,

@@ -3,7 +3,7 @@
 /// Why a message may not be sent. The order of the variants is the order in every answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The text is not a phone number.
+    /// The text is not a phone number, or none is known and the message needs one.
     InvalidNumber,
     /// WhatsApp restricted the account.
     AccountRestricted,
@@ -112,7 +112,7 @@ pub const TABLE: [Row; 28] = {
             R::InvalidNumber,
             "invalid_number",
             Request,
-            "Correct the number, or name the region it was written in.",
+            "Correct the number, name the region it was written in, or ask for the number where only a user id is known.",
             false,
         ),
         row(

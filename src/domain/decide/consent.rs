@@ -76,18 +76,17 @@ fn whom<'d>(
     Ok((found, events))
 }
 
-/// Adds what an opt-in of a contact that was found already makes to the events of a command. It may
-/// have come with an identity hash: then it is the act of whoever has that.
+/// Adds what an opt-in of a contact that was found already makes to the events of a command.
 pub(super) fn add_opt_in_of(
     draft: &Draft<'_>,
     rules: &Rules,
     found: &Found<'_>,
-    (opt_in, identity_hash): (&OptIn, Option<&str>),
+    (opt_in, by): (&OptIn, Voice),
     now: Timestamp,
     events: &mut Events,
 ) -> Result<(), Refusal> {
     let claim = claim(draft, rules, opt_in, now)?;
-    let claim = Claim { identity_hash: identity_hash.map(Box::from), ..claim };
+    let claim = Claim { by, ..claim };
     events.push((found.subject, agreed(draft, found, opt_in, claim, now)));
     Ok(())
 }
@@ -160,7 +159,16 @@ struct Claim {
     captured_at: Timestamp,
     topics: Vec<FoundTopic>,
     statement: Option<StatementShown>,
-    identity_hash: Option<Box<str>>,
+    by: Voice,
+}
+
+/// What a message that says yes tells about whoever said it.
+#[derive(Clone, Default)]
+pub(super) struct Voice {
+    /// The identity hash that came with it.
+    pub identity_hash: Option<Box<str>>,
+    /// Whether it is no more than an answer, to something that may have been put to somebody else.
+    pub is_mere_answer: bool,
 }
 
 fn claim(
@@ -171,7 +179,7 @@ fn claim(
 ) -> Result<Claim, Refusal> {
     let captured_at = not_future(opt_in.captured_at, "captured_at", rules, now)?;
     let topics = find_topics(draft, &opt_in.topics)?;
-    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)?, identity_hash: None })
+    Ok(Claim { captured_at, topics, statement: shown(draft, opt_in)?, by: Voice::default() })
 }
 
 fn agreed(
@@ -181,17 +189,19 @@ fn agreed(
     claim: Claim,
     now: Timestamp,
 ) -> Event {
-    let Claim { captured_at, topics, statement, identity_hash } = claim;
+    let Claim { captured_at, topics, statement, by } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
+        let asked_at = found.consents.question(*ix).filter(|_| by.is_mere_answer);
         let act = Consent {
             topic: *ix,
             act,
             basis: opt_in.basis,
             at: captured_at,
+            there_since: asked_at.unwrap_or(captured_at),
             expires_at: expires_at.unwrap_or(Timestamp::NEVER),
             seq: Seq(0),
             by: None,
@@ -212,7 +222,7 @@ fn agreed(
         source: opt_in.source.clone(),
         statement,
         evidence: opt_in.evidence.clone(),
-        identity_hash,
+        identity_hash: by.identity_hash,
         derived_from: None,
     }))
 }
@@ -380,7 +390,8 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
 /// What an act that decides leaves its topic at.
 pub(super) fn outcome_of(topic: &TopicId, act: &Consent, now: Timestamp) -> TopicOutcome {
     let Standing { status, expires_at, .. } = act.standing(now);
-    TopicOutcome { topic: topic.clone(), status, at: act.at, expires_at, seq: None }
+    let asked_at = (act.there_since != act.at).then_some(act.there_since);
+    TopicOutcome { topic: topic.clone(), status, at: act.at, expires_at, seq: None, asked_at }
 }
 
 /// What `act` leaves its topic at, without changing anything.
@@ -406,6 +417,7 @@ impl TopicOutcome {
             at: standing.at.unwrap_or(at),
             expires_at: standing.expires_at,
             seq: standing.seq,
+            asked_at: None,
         }
     }
 }

@@ -67,10 +67,11 @@ fn absorb(
     let (ours, theirs) = (kept.details(), lost.details());
     let acts = stricter_acts(&kept.consents, &lost.consents, now);
     let topics = acts.into_iter().filter_map(|consent| {
-        let Consent { topic, act, basis, at, expires_at, seq, by } = consent;
+        let Consent { topic, act, basis, at, there_since, expires_at, seq, by } = consent;
         let topic = draft.registry().topic_id(topic)?.clone();
+        let there_since = (there_since != at).then_some(there_since);
         let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
-        Some(TopicLeft { topic, act, basis, at, expires_at, seq, by })
+        Some(TopicLeft { topic, act, basis, at, there_since, expires_at, seq, by })
     });
     let full_stop = latest_stop(&kept.consents, &lost.consents);
     let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
@@ -268,7 +269,7 @@ mod tests {
 
     fn act_of(act: Act, at: Timestamp, expires_at: Timestamp, seq: u64) -> Consent {
         let (topic, basis) = (PROMOTIONS, crate::policy::ConsentBasis::Express);
-        Consent { topic, act, basis, at, expires_at, seq: Seq(seq), by: None }
+        Consent { topic, act, basis, at, there_since: at, expires_at, seq: Seq(seq), by: None }
     }
 
     fn named(key: u128) -> ContactRef {

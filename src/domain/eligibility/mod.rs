@@ -404,7 +404,11 @@ impl Resolved {
         now: Timestamp,
     ) -> Verdict {
         let in_force = |hit: &&Hit| hit.holds(now);
-        let mut hits: Hits = self.account.iter().filter(in_force).copied().collect();
+        let mut hits = Hits::new();
+        if self.needs_number() && contact.is_some_and(|known| known.number_key.is_none()) {
+            hits.push(Hit::bare(Reason::InvalidNumber));
+        }
+        hits.extend(self.account.iter().filter(in_force).copied());
         let mut grounds = Grounds::new();
         let topic = self.topic_ix();
         let mut standing;
@@ -482,6 +486,13 @@ impl Resolved {
 }
 
 impl Resolved {
+    /// Returns whether a user id is not enough to send to.
+    ///
+    /// Source: Meta, Business-scoped user IDs: authentication templates go to numbers only (131062).
+    fn needs_number(&self) -> bool {
+        self.template.is_some() && self.pace.category() == Some(Category::Authentication)
+    }
+
     /// Returns what whoever is behind the number now must have agreed to: the topic asked about,
     /// or anything where none is.
     fn registered_topic(&self) -> Option<TopicIx> {

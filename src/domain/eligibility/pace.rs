@@ -83,6 +83,10 @@ impl Pace {
         self.category = Some(category);
     }
 
+    pub(super) const fn category(&self) -> Option<Category> {
+        self.category
+    }
+
     pub(super) const fn portfolio(&self) -> Option<&PortfolioId> {
         self.portfolio.as_ref()
     }

@@ -81,6 +81,9 @@ pub struct TopicOutcome {
     /// The entry of the deciding act; `None` is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<Seq>,
+    /// When the question was put, where the act is no more than an answer to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
 
 /// What traffic showed.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark, TopicLeft},
-    consent::{Consent, Consents, FullStop},
+    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark},
+    consent::{Consents, FullStop},
     contact::{Contact, Lookup, PendingLookup},
     entry::{Seq, Subject},
     identity::{Change, Identity},
     key::ContactKey,
     state::Draft,
-    time::Timestamp,
 };
 
 impl Draft<'_> {
@@ -89,11 +88,8 @@ impl Draft<'_> {
     fn consents_left(&self, event: &Absorbed) -> Consents {
         let registry = self.registry();
         let acts = event.topics.iter().filter_map(|left| {
-            let TopicLeft { topic, act, basis, at, expires_at, seq, by } = left;
-            let (topic, _) = registry.topic(topic)?;
-            let (act, basis, at, seq, by) = (*act, *basis, *at, *seq, *by);
-            let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-            Some(Consent { topic, act, basis, at, expires_at, seq, by })
+            let (topic, _) = registry.topic(&left.topic)?;
+            Some(left.about(topic))
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let asked = event.questions.iter();

@@ -4,24 +4,21 @@
 
 use std::sync::Arc;
 
-use crate::{
-    domain::{
-        consent::{Act, Consent, ConsentStatus, FullStop},
-        contact::{Contact, Lookup, LookupState, PendingLookup},
-        entry::{Seq, Subject},
-        event::{Event, LookupJobEnded, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
-        hearing::Step,
-        home::Home,
-        identity::{Identity, IdentityTag},
-        ids::{LookupId, TicketId},
-        key::{ContactKey, MessageKey},
-        lookup_job::{JobAnswer, KnownThen, LookupJobs},
-        registry::{Put, Registry, StatementVersion},
-        state::{Done, Draft, OpenLookup, hearing::fold_reported},
-        ticket::{Ticket, TicketState},
-        time::Timestamp,
-    },
-    policy::ConsentBasis,
+use crate::domain::{
+    consent::{Act, Consent, ConsentStatus, FullStop},
+    contact::{Contact, Lookup, LookupState, PendingLookup},
+    entry::{Seq, Subject},
+    event::{Event, LookupJobEnded, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+    hearing::Step,
+    home::Home,
+    identity::{Identity, IdentityTag},
+    ids::{LookupId, TicketId},
+    key::{ContactKey, MessageKey},
+    lookup_job::{JobAnswer, KnownThen, LookupJobs},
+    registry::{Put, Registry, StatementVersion},
+    state::{Done, Draft, OpenLookup, hearing::fold_reported},
+    ticket::{Ticket, TicketState},
+    time::Timestamp,
 };
 
 impl Draft<'_> {
@@ -263,7 +260,8 @@ impl Draft<'_> {
             }
             let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
             let by = event.identity_hash.as_deref().map(IdentityTag::of);
-            let consent = Consent { topic, act, basis, at, expires_at, seq, by };
+            let there_since = outcome.asked_at.unwrap_or(at);
+            let consent = Consent { topic, act, basis, at, there_since, expires_at, seq, by };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
             }
@@ -283,9 +281,7 @@ impl Draft<'_> {
         }
         for outcome in &event.topics {
             let Some((topic, _)) = self.registry().topic(&outcome.topic) else { continue };
-            let expires_at = Timestamp::NEVER;
-            let (act, basis) = (Act::TookBack, ConsentBasis::Express);
-            let consent = Consent { topic, act, basis, at, expires_at, seq, by: None };
+            let consent = FullStop { at, seq }.about(topic);
             if outcome.status == ConsentStatus::Withdrawn
                 && let Some(contact) = self.contact_mut(subject)
             {

@@ -4,10 +4,9 @@ use crate::{
     domain::{
         command::{OptIn, OptOut},
         consent::{Act, Consent, ConsentStatus, FullStop},
-        contact::Contact,
         decide::{
             Events,
-            consent::{add_opt_in_of, add_opt_out_of, known_topics, shown},
+            consent::{Voice, add_opt_in_of, add_opt_out_of, known_topics, shown},
             hearing::{Hearing, nobody},
             person::Found,
         },
@@ -17,6 +16,7 @@ use crate::{
         identity::IdentityTag,
         names::{Language, StatementId, TopicId},
         refusal::Refusal,
+        ticket::Ticket,
         time::{DAY_MS, Timestamp},
     },
     limits::REVIEWS_OPEN_MAX,
@@ -56,7 +56,7 @@ impl Hearing<'_, '_> {
             Some(ConsentAnswer::OptIn { topics, statement, language, how }) => {
                 let topics = self.known(topics);
                 let shown = (statement.as_ref(), language.as_ref());
-                self.agree(wrote, found, topics, shown, how, events)
+                self.agree(wrote, found, (topics, false), shown, how, events)
             }
             Some(ConsentAnswer::Yes { how, answer_only }) => {
                 self.yes(wrote, found, (how, *answer_only), events)
@@ -105,7 +105,7 @@ impl Hearing<'_, '_> {
         &self,
         wrote: &Wrote,
         found: &Found<'_>,
-        topics: Vec<TopicId>,
+        (topics, is_mere_answer): (Vec<TopicId>, bool),
         (statement, language): (Option<&StatementId>, Option<&Language>),
         how: &AnswerHow,
         events: &mut Events,
@@ -134,7 +134,8 @@ impl Hearing<'_, '_> {
         if shown(self.draft, &opt_in).is_err() {
             (opt_in.statement, opt_in.language) = (None, None);
         }
-        add_opt_in_of(self.draft, self.rules, found, (&opt_in, hash), self.now, events)
+        let by = Voice { identity_hash: hash.map(Box::from), is_mere_answer };
+        add_opt_in_of(self.draft, self.rules, found, (&opt_in, by), self.now, events)
     }
 
     /// A yes confirms what the person was asked before it, also where they withdrew in between:
@@ -148,29 +149,20 @@ impl Hearing<'_, '_> {
         (how, answer_only): (&AnswerHow, bool),
         events: &mut Events,
     ) -> Result<(), Refusal> {
-        let is_answer = !answer_only || how.question.is_some();
-        let is_recent = |asked: Timestamp| self.at.ms_since(asked) <= DAY_MS;
-        let is_about = self.asked_about(how);
-        let changed_at = self.changed_at(found, events);
-        let fresh = |Asked { topic, at, has_withdrawn }| {
-            // After a withdrawal a mere answer may be one to anything that was said since.
-            let is_own = is_recent(at) || (!has_withdrawn && how.question.is_some());
-            let is_answered = !answer_only || (is_own && is_about(&topic));
-            // What somebody else was asked is no question to whoever is there now.
-            (topic, is_answered && changed_at.is_none_or(|changed_at| changed_at < at))
-        };
-        let pending: Vec<(TopicId, bool)> =
-            self.open_questions(found).into_iter().map(fresh).collect();
-        let confirmed: Vec<TopicId> =
-            pending.iter().filter(|(_, is_fresh)| *is_fresh).map(|(id, _)| id.clone()).collect();
-        if !confirmed.is_empty() {
-            return self.agree(wrote, found, confirmed, (None, None), how, events);
+        let pending = self.open_questions(found);
+        let open = pending.len();
+        let (seen, unseen) = self.confirmed(wrote, found, (how, answer_only), pending, events);
+        if seen.len() + unseen.len() > 0 {
+            for (topics, is_mere_answer) in [(seen, false), (unseen, true)] {
+                self.agree(wrote, found, (topics, is_mere_answer), (None, None), how, events)?;
+            }
+            return Ok(());
         }
-        if !pending.is_empty() {
+        if open > 0 {
             self.review(wrote, found, (YES_LATE.into(), how.word.clone(), None), events);
             return Ok(());
         }
-        if !is_answer {
+        if answer_only && how.question.is_none() {
             return Ok(());
         }
         let known = known_topics(self.draft, &found.consents);
@@ -185,6 +177,38 @@ impl Hearing<'_, '_> {
             self.review(wrote, found, (YES_UNASKED.into(), how.word.clone(), None), events);
         }
         Ok(())
+    }
+
+    /// Returns to which of these questions a yes is the answer: those that whoever writes has before
+    /// them, and those that may have been put to somebody else.
+    fn confirmed(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        (how, answer_only): (&AnswerHow, bool),
+        pending: Vec<Asked>,
+        events: &Events,
+    ) -> (Vec<TopicId>, Vec<TopicId>) {
+        let answers = how.question.and_then(|message| self.draft.ticket_of(message));
+        let is_to_them = |ticket: &Ticket| self.draft.resolve(ticket.contact) == found.subject;
+        let changed_at = self.changed_at(wrote, found, events);
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        for Asked { topic, at, has_withdrawn } in pending {
+            let is_about = answers.is_none_or(|ticket| self.is_about(ticket, &topic));
+            // What goes to somebody after they were asked asks them, whoever was there before.
+            let is_question = |ticket: &Ticket| is_to_them(ticket) && ticket.reserved_at >= at;
+            let has_seen = is_about && answers.is_some_and(is_question);
+            // After a withdrawal a mere answer may be one to anything that was said since.
+            let is_recent = self.at.ms_since(at) <= DAY_MS;
+            let is_own = is_recent || (!has_withdrawn && how.question.is_some());
+            let is_answered = !answer_only || (is_own && is_about);
+            // What somebody else was asked is no question to whoever is there now.
+            if is_answered && (has_seen || changed_at < Some(at)) {
+                let confirmed = if has_seen { &mut seen } else { &mut unseen };
+                confirmed.push(topic);
+            }
+        }
+        (seen, unseen)
     }
 
     /// A no is an answer to what the person was asked, and without a question to nothing.
@@ -233,23 +257,26 @@ impl Hearing<'_, '_> {
         asked.filter_map(named).collect()
     }
 
-    /// Returns when the identity changed, if nobody has vouched for the new one: known before, or
-    /// shown by this very message.
-    fn changed_at(&self, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
+    /// Returns since when somebody else may be there: the identity changed, known before or shown
+    /// by this very message, and nobody has vouched for the new one, or the person moved away.
+    fn changed_at(&self, wrote: &Wrote, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
         let is_shown = events.iter().any(|(subject, event)| {
             *subject == found.subject && matches!(event, Event::IdentityChanged { .. })
         });
-        let known = found.known.and_then(Contact::identity_changed).map(|change| change.at);
-        if is_shown { Some(self.at) } else { known }
+        let known = found.known?;
+        let told = known.details().told();
+        let number = wrote.person.number.as_ref();
+        let closed = number.and_then(|number| told.closed(number.key));
+        let moved = [told.moved, closed].into_iter().flatten().map(|mark| mark.at);
+        let changed = known.identity_changed().map(|change| change.at);
+        moved.chain(changed).chain(is_shown.then_some(self.at)).max()
     }
 
-    /// Returns what tells whether a message that answers another can be about a topic: one to what
-    /// was sent about something else is no answer to this.
-    fn asked_about(&self, how: &AnswerHow) -> impl Fn(&TopicId) -> bool + '_ {
-        let ticket = how.question.and_then(|message| self.draft.ticket_of(message));
-        let about = ticket.and_then(|ticket| ticket.topic);
-        let about = about.and_then(|ix| self.draft.registry().topic_id(ix));
-        move |topic| about.is_none_or(|about| about == topic)
+    /// Returns whether an answer to the message on a ticket can be about a topic: one to what was
+    /// sent about something else is none.
+    fn is_about(&self, ticket: &Ticket, topic: &TopicId) -> bool {
+        let about = ticket.topic.and_then(|ix| self.draft.registry().topic_id(ix));
+        about.is_none_or(|about| about == topic)
     }
 
     fn review(

@@ -7,7 +7,7 @@ use crate::{
         command::{OptIn, OptOut},
         decide::{
             Events, Rules,
-            consent::{add_opt_in_of, add_opt_out_of},
+            consent::{Voice, add_opt_in_of, add_opt_out_of},
             hearing::nobody,
             person::Found,
         },
@@ -77,7 +77,7 @@ pub(in crate::domain::decide) fn decide(
                 awaits_confirmation: false,
                 basis: ConsentBasis::Express,
             };
-            add_opt_in_of(draft, rules, &found, (&opt_in, None), now, &mut events)?;
+            add_opt_in_of(draft, rules, &found, (&opt_in, Voice::default()), now, &mut events)?;
         }
     }
     Ok(events)

@@ -9,7 +9,7 @@ use crate::domain::{
     hearing::{ConsentAnswer, HeardFact, Wrote},
     key::ContactKey,
     reason::Reason,
-    ticket::{TicketState, VoidCause},
+    ticket::{MessageKind, TicketState, VoidCause},
     time::DAY_MS,
 };
 use crate::policy::ConsentBasis;
@@ -262,6 +262,93 @@ fn a_question_to_whoever_was_there_before_is_answered_by_nobody_else() {
     let now = desk.now;
     desk.hear(now, HeardFact::Wrote(Wrote { identity_hash: Some("B".into()), ..wrote }));
     assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending);
+}
+
+/// How somebody else comes to be behind the number of person 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Device,
+    Owner,
+}
+
+#[test]
+fn a_yes_to_what_somebody_else_was_asked_counts_for_nobody_in_any_order_of_arrival() {
+    for other in [Other::Device, Other::Owner] {
+        for is_late in [false, true] {
+            let mut desk = Desk::new();
+            desk.now += 100;
+            let start = desk.now - 50;
+            desk.seen_with(1, start, "A");
+            desk.ask_at(1, "promotions", start + 10);
+            let changes = |desk: &mut Desk| match other {
+                Other::Device => drop(desk.seen_with(1, start + 20, "B")),
+                Other::Owner => {
+                    let (old, new) = (desk.person(1), None);
+                    desk.hear(start + 20, HeardFact::MovedNumber { old, new });
+                }
+            };
+            if !is_late {
+                changes(&mut desk);
+            }
+            tell_yes(&mut desk, Yes::Word, start + 30);
+            if is_late {
+                assert!(desk.reserve(1, TEMPLATE).is_ok(), "nobody knows yet");
+                changes(&mut desk);
+            }
+            let case = format!("{other:?} {is_late}");
+            let reason = match other {
+                Other::Device => Reason::IdentityChanged,
+                Other::Owner => Reason::NumberChanged,
+            };
+            let refused = desk.reserve(1, TEMPLATE).unwrap_err();
+            assert!(refused.contains(&reason), "{case} {refused:?}");
+            assert_eq!(desk.reviews().len(), usize::from(!is_late), "{case}");
+            assert!(desk.replayed() == desk.state, "{case}");
+            // Whoever is there now says to what.
+            tell_yes(&mut desk, Yes::Button, start + 40);
+            assert!(desk.reserve(1, TEMPLATE).is_ok(), "{case}");
+        }
+    }
+}
+
+/// Person 1 is asked, a message goes to them before or after that, and another device answers it.
+fn answered_by_another_device(asked_first: bool, to: u128) -> Desk {
+    let mut desk = Desk::new();
+    desk.now += 100;
+    let start = desk.now - 50;
+    desk.seen_with(1, start, "A");
+    desk.wrote(2, start, None);
+    if asked_first {
+        desk.ask_at(1, "promotions", start + 10);
+    }
+    let ticket = desk.reserve(to, MessageKind::Session).unwrap();
+    desk.commit(ticket, 77).unwrap();
+    desk.now += 10;
+    if !asked_first {
+        desk.ask_at(1, "promotions", desk.now);
+    }
+    desk.now += 10;
+    let question = Some(crate::domain::key::MessageKey::from_bits(77));
+    let how = crate::domain::hearing::AnswerHow { question, ..how() };
+    let answer = Some(ConsentAnswer::Yes { how, answer_only: true });
+    let wrote = wrote(desk.person(1), answer);
+    let now = desk.now;
+    desk.hear(now, HeardFact::Wrote(Wrote { identity_hash: Some("B".into()), ..wrote }));
+    desk
+}
+
+#[test]
+fn whoever_answers_the_question_that_went_to_them_agrees_themselves() {
+    let mut desk = answered_by_another_device(true, 1);
+    assert!(desk.reserve(1, TEMPLATE).is_ok());
+    assert!(desk.reviews().is_empty());
+    // What went to them before they were asked, or to somebody else, was no question to them.
+    for (asked_first, to) in [(false, 1), (true, 2)] {
+        let mut desk = answered_by_another_device(asked_first, to);
+        let refused = desk.reserve(1, TEMPLATE).unwrap_err();
+        assert_eq!(refused, [Reason::IdentityChanged, Reason::Pending], "{asked_first} {to}");
+        assert_eq!(desk.reviews().len(), 1, "{asked_first} {to}");
+    }
 }
 
 #[test]

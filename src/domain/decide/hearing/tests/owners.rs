@@ -429,3 +429,45 @@ fn a_stop_by_the_user_id_that_came_with_a_move_reaches_the_number() {
         assert!(desk.replayed() == desk.state);
     }
 }
+
+#[test]
+fn a_code_to_log_in_with_goes_to_a_number_only() {
+    use crate::domain::{
+        command::RegistryCommand,
+        decide::tests::topic_id,
+        names::{Language, TemplateName},
+        registry::{Category, Template, TemplateRef},
+    };
+    for (category, refused) in [
+        (Category::Authentication, Err(vec![Reason::InvalidNumber])),
+        (Category::Utility, Ok(())),
+        (Category::Marketing, Ok(())),
+    ] {
+        let mut desk = Desk::new();
+        let template = Template {
+            topic: topic_id("orders"),
+            category,
+            status: "APPROVED".into(),
+            answers: std::collections::BTreeMap::new(),
+        };
+        let id = TemplateRef {
+            name: TemplateName::parse("sale").unwrap(),
+            language: Language::parse("id").unwrap(),
+        };
+        desk.put(RegistryCommand::PutTemplate { id, template });
+        let topics = vec![topic_id("orders")];
+        let agreed = || ConsentAnswer::OptIn {
+            topics: topics.clone(),
+            statement: None,
+            language: None,
+            how: how(),
+        };
+        let (now, known) = (desk.now, user_only(&mut desk, 9));
+        desk.write(known, now, Some(agreed()));
+        assert_eq!(desk.may(9, TEMPLATE), refused, "{category:?}");
+        // Whoever's number is known gets it there, by whatever they are named.
+        let (now, both) = (desk.now, desk.both(2, 10));
+        desk.write(both, now, Some(agreed()));
+        assert_eq!(desk.may(10, TEMPLATE), Ok(()), "{category:?}");
+    }
+}
