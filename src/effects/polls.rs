@@ -202,7 +202,9 @@ impl Poller {
                     }
                     let all = &read.templates;
                     self.news(|registry| {
-                        all.iter().flat_map(|one| news::of_template(registry, one)).collect()
+                        all.iter()
+                            .flat_map(|one| news::of_template(registry, account, one))
+                            .collect()
                     })
                 });
                 Told { answer, pause }

@@ -383,14 +383,14 @@ fn templates_of_the_only_account_are_asked_for_page_by_page() {
             let state = asking.business.views.state();
             let registry = state.registry();
             let put = |name, language| {
-                let put = &registry.template(&template(name, language)).unwrap().value;
-                (put.status.to_string(), put.category)
+                let view = registry.template_for(&template(name, language), None).unwrap();
+                (view.status.status.to_string(), view.category)
             };
             assert_eq!(put("order_update", "id"), ("PAUSED".into(), Category::Utility));
             assert_eq!(put("sale", "en"), ("APPROVED".into(), Category::Marketing));
             assert_eq!(put("sale", "id"), ("REJECTED".into(), Category::Utility));
-            let report = registry.reported().template(&template("order_update", "id")).unwrap();
-            assert_eq!(report.quality.map(|(_, quality)| quality), Some(Quality::Red));
+            let view = registry.template_for(&template("order_update", "id"), None).unwrap();
+            assert_eq!(view.quality, Some(Quality::Red));
         }
         asking.business.clock.advance_ms(7_200_000);
         asking.poller.round().await;
