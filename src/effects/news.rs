@@ -6,7 +6,7 @@
 use crate::{
     domain::{
         hearing::{HeardFact, SenderFact, TemplateFact},
-        names::SenderId,
+        names::{AccountId, SenderId},
         registry::{Quality, Registry},
     },
     whatsapp::{MessagingLimit, NumberRead, TemplateRead},
@@ -43,24 +43,28 @@ pub(super) fn of_sender(
     news
 }
 
-/// Returns what is new of a template; nothing for one that nobody put.
-pub(super) fn of_template(registry: &Registry, read: &TemplateRead) -> Vec<HeardFact> {
+/// Returns what is new of an account's template; nothing for one that nobody put.
+pub(super) fn of_template(
+    registry: &Registry,
+    account: &AccountId,
+    read: &TemplateRead,
+) -> Vec<HeardFact> {
     let TemplateRead { template, status, category, quality } = read;
-    let Some(put) = registry.template(template) else { return Vec::new() };
+    let Some(report) = registry.reported().template(template) else { return Vec::new() };
+    let known = report.for_account(Some(account));
     let mut news = Vec::new();
     let status = status.as_ref().filter(|status| {
         let status: &str = status;
-        status != &*put.value.status && !WARNINGS.contains(&status)
+        status != &*known.status.status && !WARNINGS.contains(&status)
     });
     if let Some(status) = status {
         let (template, status) = (template.clone(), status.clone());
         news.push(TemplateFact::Status { template, status, pause_ms: None });
     }
-    if let Some(category) = category.filter(|category| *category != put.value.category) {
+    if let Some(category) = category.filter(|category| *category != known.category) {
         news.push(TemplateFact::Category { template: template.clone(), category });
     }
-    let reported = registry.reported().template(template).and_then(|report| report.quality);
-    let known = reported.map_or(Quality::Unknown, |(_, quality)| quality);
+    let known = known.quality.unwrap_or(Quality::Unknown);
     if let Some(quality) = quality.filter(|quality| *quality != known) {
         news.push(TemplateFact::Quality { template: template.clone(), quality });
     }

@@ -202,7 +202,9 @@ impl Poller {
                     }
                     let all = &read.templates;
                     self.news(|registry| {
-                        all.iter().flat_map(|one| news::of_template(registry, one)).collect()
+                        all.iter()
+                            .flat_map(|one| news::of_template(registry, account, one))
+                            .collect()
                     })
                 });
                 Told { answer, pause }
@@ -320,8 +322,7 @@ const fn after(failure: GraphFailure) -> After {
     }
 }
 
-/// Every sender, and the templates of the one account there is. Of several accounts a template of
-/// the same name could stand differently in each, and the registry has one.
+/// Every sender, and the templates of every account a sender is known to belong to.
 fn subjects(registry: &Registry) -> Vec<Subject> {
     // Ids of the Graph API are digits; what was put under another id is none of WhatsApp's.
     let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_digit());
@@ -331,12 +332,10 @@ fn subjects(registry: &Registry) -> Vec<Subject> {
     accounts.sort_unstable();
     accounts.dedup();
     let mut subjects: Vec<_> = senders.into_iter().cloned().map(Subject::Sender).collect();
-    if let [account] = accounts.as_slice()
-        && is_id(account.as_str())
-        && registry.templates().next().is_some()
-    {
-        let account = AccountId::clone(account);
-        subjects.push(Subject::Templates { account, after: None, page: 1 });
+    if registry.templates().next().is_some() {
+        let accounts = accounts.into_iter().filter(|account| is_id(account.as_str())).cloned();
+        let templates = |account| Subject::Templates { account, after: None, page: 1 };
+        subjects.extend(accounts.map(templates));
     }
     subjects
 }

@@ -35,6 +35,7 @@ use crate::{
 
 const TOKEN: &str = "t0ken-s3cret";
 const ACCOUNT: &str = "900100200300401";
+const OTHER_ACCOUNT: &str = "900100200300402";
 const FIRST: &str = "700100200300501";
 const SECOND: &str = "700100200300502";
 const NUMBER: &str = include_str!("../data/whatsapp/phone_number_read.json");
@@ -383,14 +384,14 @@ fn templates_of_the_only_account_are_asked_for_page_by_page() {
             let state = asking.business.views.state();
             let registry = state.registry();
             let put = |name, language| {
-                let put = &registry.template(&template(name, language)).unwrap().value;
-                (put.status.to_string(), put.category)
+                let view = registry.template_for(&template(name, language), None).unwrap();
+                (view.status.status.to_string(), view.category)
             };
             assert_eq!(put("order_update", "id"), ("PAUSED".into(), Category::Utility));
             assert_eq!(put("sale", "en"), ("APPROVED".into(), Category::Marketing));
             assert_eq!(put("sale", "id"), ("REJECTED".into(), Category::Utility));
-            let report = registry.reported().template(&template("order_update", "id")).unwrap();
-            assert_eq!(report.quality.map(|(_, quality)| quality), Some(Quality::Red));
+            let view = registry.template_for(&template("order_update", "id"), None).unwrap();
+            assert_eq!(view.quality, Some(Quality::Red));
         }
         asking.business.clock.advance_ms(7_200_000);
         asking.poller.round().await;
@@ -406,17 +407,47 @@ fn templates_of_the_only_account_are_asked_for_page_by_page() {
 }
 
 #[test]
-fn of_several_accounts_no_templates_are_asked_for() {
+fn the_templates_of_each_account_are_asked_for_and_stand_as_it_says() {
     let put = vec![
         put_sender(FIRST, ACCOUNT),
-        put_sender(SECOND, "900100200300402"),
-        put_sender("our-own-name", ACCOUNT),
+        put_sender(SECOND, OTHER_ACCOUNT),
+        put_sender("our-own-name", "our-own-account"),
         put_template("sale", "en"),
     ];
     asking(put, async |asking| {
-        asking.fake.then(Reply::json(NUMBER)).then(number(SECOND, "GREEN", "TIER_2K"));
+        let one = |status: &str| {
+            format!(
+                r#"{{"data":[{{"name":"sale","language":"en","status":"{status}",
+                "category":"MARKETING"}}]}}"#
+            )
+        };
+        let (first, other) = (one("PAUSED"), one("APPROVED"));
+        asking.fake.answer_by(move |received| match received.target.as_str() {
+            target if target.contains(&format!("{ACCOUNT}/")) => Reply::json(&first),
+            target if target.contains(&format!("{OTHER_ACCOUNT}/")) => Reply::json(&other),
+            target if target.contains(SECOND) => number(SECOND, "GREEN", "TIER_2K"),
+            _ => Reply::json(NUMBER),
+        });
         assert_eq!(asking.poller.round().await, Next::In(INTERVAL));
-        assert_eq!(asking.targets(), [format!("/v25.0/{FIRST}"), format!("/v25.0/{SECOND}")]);
+        {
+            let state = asking.business.views.state();
+            let status = |sender: Option<&str>| {
+                let sender = sender.map(sender_id);
+                let template = template("sale", "en");
+                let view = state.registry().template_for(&template, sender.as_ref()).unwrap();
+                view.status.status.to_string()
+            };
+            assert_eq!(status(Some(FIRST)), "PAUSED");
+            assert_eq!(status(Some(SECOND)), "APPROVED");
+            assert_eq!(status(None), "PAUSED");
+        }
+        let after = asking.last();
+        asking.business.clock.advance_ms(7_200_000);
+        asking.poller.round().await;
+        assert_eq!(asking.last(), after, "nothing changed");
+        let targets = asking.targets();
+        assert_eq!(targets.len(), 8, "{targets:?}");
+        assert!(targets.iter().all(|target| !target.contains("our-own")), "{targets:?}");
     });
 }
 

@@ -98,7 +98,8 @@ fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
     }
 }
 
-/// What WhatsApp said for a while is not what is put for good, in the same word.
+/// What WhatsApp said for a while, or of one account, is not what is put for good and for all, in
+/// the same word.
 fn put_template(
     draft: &Draft<'_>,
     id: &TemplateRef,
@@ -112,11 +113,10 @@ fn put_template(
         check_topics(draft, &answer.topics)?;
     }
     let report = registry.reported().template(id);
-    let is_for_a_while =
-        report.is_some_and(|report| report.status().is_some_and(|it| it.until.is_some()));
-    let is_same = registry.template(id).is_some_and(|known| known.value == *template);
+    let is_same = registry.template(id).is_some_and(|known| known.value == *template)
+        && report.is_some_and(|report| report.is_as_put(template));
     let put = || Event::TemplatePut { id: id.clone(), template: template.clone() };
-    Ok((!is_same || is_for_a_while).then(put))
+    Ok((!is_same).then(put))
 }
 
 /// A code leads to one entry point only.

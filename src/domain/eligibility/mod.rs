@@ -28,10 +28,7 @@ use crate::{
         key::ContactKey,
         names::{Language, PortfolioId, SenderId, TemplateName, TopicId},
         reason::Reason,
-        registry::{
-            Category, Hold, HoldScope, Registry, Template, TemplateRef, TemplateReport,
-            TemplateState,
-        },
+        registry::{Category, Hold, HoldScope, Registry, TemplateRef, TemplateState},
         ticket::MessageKind,
         time::{HOUR_MS, Timestamp},
     },
@@ -246,32 +243,30 @@ impl Question {
                 }
             },
         };
-        let Some(put) = registry.template(&template) else {
+        let view = registry.template_for(&template, self.sender.as_ref());
+        let (Some(put), Some(view)) = (registry.template(&template), view) else {
             resolved.about_template.push(Hit::bare(Reason::TemplateUnknown));
             return Ok(());
         };
         if self.topic.as_ref().is_some_and(|topic| *topic != put.value.topic) {
             return Err(QuestionError::TopicContradicts);
         }
-        resolved.is_marketing = put.value.category == Category::Marketing;
-        resolved.is_utility = put.value.category == Category::Utility;
-        resolved.pace.set_category(put.value.category);
-        let report = registry.reported().template(&template);
-        if let Some(report) = report {
-            resolved.pace.judge_template(report);
-        }
+        resolved.is_marketing = view.category == Category::Marketing;
+        resolved.is_utility = view.category == Category::Utility;
+        resolved.pace.set_category(view.category);
+        resolved.pace.judge_template(view.quality);
         let topic = registry.topic(&put.value.topic);
         let is_for_marketing =
             topic.is_some_and(|(_, topic)| topic.value.category == Category::Marketing);
-        resolved.marketing_since = report.and_then(|report| marketing_since(report, &put.value));
+        resolved.marketing_since = view.marketing_since;
         resolved.is_uncovered = !is_for_marketing && resolved.marketing_since.is_some();
         if let Some((ix, _)) = topic {
             resolved.topic = Some((put.value.topic.clone(), ix));
         }
-        if let Some(reason) = template_reason(&put.value) {
-            let retry_at = report.and_then(|report| report.status()?.until);
-            let retry_at = retry_at.filter(|_| reason == Reason::TemplatePaused);
-            resolved.about_template.push(Hit { retry_at, ..Hit::at(reason, None, Some(put.seq)) });
+        if let Some(reason) = template_reason(view.status.state()) {
+            let retry_at = view.status.until.filter(|_| reason == Reason::TemplatePaused);
+            let hit = Hit::at(reason, None, Some(view.status.seq));
+            resolved.about_template.push(Hit { retry_at, ..hit });
         }
         resolved.template = Some(template);
         Ok(())
@@ -284,24 +279,13 @@ fn general(registry: &Registry, policy: &Policy) -> Option<TopicIx> {
     registry.topic(&id).map(|(ix, _)| ix)
 }
 
-fn template_reason(template: &Template) -> Option<Reason> {
-    match template.state() {
+const fn template_reason(state: TemplateState) -> Option<Reason> {
+    match state {
         TemplateState::Sendable => None,
         TemplateState::Paused => Some(Reason::TemplatePaused),
         TemplateState::Disabled => Some(Reason::TemplateDisabled),
         TemplateState::NotApproved => Some(Reason::TemplateNotApproved),
     }
-}
-
-/// Returns since when, by which entry, WhatsApp files a template under marketing against what was
-/// put.
-fn marketing_since(report: &TemplateReport, template: &Template) -> Option<(Timestamp, Seq)> {
-    let reported = report.category.filter(|_| template.category == Category::Marketing);
-    let impending = report.impending.filter(|(at, _, category, _)| {
-        *category == Category::Marketing && report.category.is_none_or(|(known, _)| known < *at)
-    });
-    let impending = impending.map(|(_, from, _, seq)| (from, seq));
-    reported.or_else(|| impending.filter(|_| template.category != Category::Marketing))
 }
 
 /// Adds what WhatsApp stopped: of the sender's account, or of any while nobody knows which it is.

@@ -15,7 +15,7 @@ use crate::{
         names::{PortfolioId, SenderId},
         pace::{Counted, UsageKey, capped_until, is_counted},
         reason::Reason,
-        registry::{Category, Quality, Sender, TemplateReport},
+        registry::{Category, Quality, Sender},
         ticket::MessageKind,
         time::{DAY_MS, SECOND_MS, Timestamp},
     },
@@ -92,8 +92,8 @@ impl Pace {
     }
 
     /// A template that is received badly is marketing nobody wants.
-    pub(super) fn judge_template(&mut self, report: &TemplateReport) {
-        if report.quality.is_some_and(|(_, quality)| quality == Quality::Red) {
+    pub(super) const fn judge_template(&mut self, quality: Option<Quality>) {
+        if matches!(quality, Some(Quality::Red)) {
             self.brake = Full::Stopped;
         }
     }

@@ -469,6 +469,9 @@ pub enum Event {
     TemplateReported {
         /// Which.
         template: TemplateRef,
+        /// Of which account; if nobody knows, of any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<AccountId>,
         /// What.
         change: TemplateChange,
         /// When.

@@ -139,21 +139,16 @@ pub struct Portfolio {
     pub restricted: bool,
 }
 
-impl Template {
-    /// Returns what the status means. Source: Meta, `message_template_status_update`.
-    pub fn state(&self) -> TemplateState {
-        match &*self.status {
-            status if is_sendable(status) => TemplateState::Sendable,
-            "PAUSED" => TemplateState::Paused,
-            "DISABLED" => TemplateState::Disabled,
-            _ => TemplateState::NotApproved,
+impl TemplateState {
+    /// Returns what a status means. Source: Meta, `message_template_status_update`.
+    pub(super) fn of(status: &str) -> Self {
+        match status {
+            "APPROVED" | "REINSTATED" => Self::Sendable,
+            "PAUSED" => Self::Paused,
+            "DISABLED" => Self::Disabled,
+            _ => Self::NotApproved,
         }
     }
-}
-
-/// Returns whether a template with this status can be sent.
-pub(super) fn is_sendable(status: &str) -> bool {
-    matches!(status, "APPROVED" | "REINSTATED")
 }
 
 impl Sender {

@@ -9,6 +9,7 @@ mod items;
 mod keys;
 mod reported;
 mod store;
+mod template_report;
 
 pub use entry_points::{AnswerAct, EntryCode, EntryPoint, NotACode, TemplateAnswer};
 pub use items::{
@@ -17,7 +18,7 @@ pub use items::{
 };
 pub use keys::{KeyRecord, LiveHash};
 pub use reported::{
-    Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport, StatusReport,
-    TemplateChange, TemplateReport,
+    Hold, HoldCause, HoldKey, HoldScope, Holds, Reported, SenderChange, SenderReport,
 };
 pub use store::{PolicyInForce, Put, Registry, StatementVersion, TemplateRef};
+pub use template_report::{StatusReport, TemplateChange, TemplateReport, TemplateView};

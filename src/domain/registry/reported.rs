@@ -1,8 +1,9 @@
-//! What WhatsApp reported about accounts, senders and templates, beside what was put.
+//! What WhatsApp reported about accounts and senders, beside what was put.
 //!
 //! A report is dated by WhatsApp and what is put by the ledger: the later of the two counts, in
-//! whatever order they come. Statuses, qualities, categories and limits themselves replace what
-//! was put; here is when they were so, and what has no place there.
+//! whatever order they come. Statuses, qualities and limits themselves replace what was put; here
+//! is when they were so, and what has no place there. What is reported about templates differs by
+//! account and replaces nothing: it is kept beside what was put.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::{
         absorbed::Mark,
         entry::Seq,
         names::{AccountId, PortfolioId, SenderId},
-        registry::{Category, Quality, TemplateRef, items::is_sendable},
+        registry::{Quality, TemplateRef, TemplateReport},
         time::Timestamp,
     },
     policy::Country,
@@ -93,40 +94,6 @@ pub struct Holds {
     lifted_by_cause: BTreeMap<HoldCause, Timestamp>,
 }
 
-/// What WhatsApp reported about a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
-pub enum TemplateChange {
-    /// It has another status.
-    Status {
-        /// WhatsApp's word, upper case.
-        status: Box<str>,
-        /// When it ends by itself, if it does.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-        /// Whether that is concluded from a message that failed: how long it lasts is an estimate.
-        #[serde(default, skip_serializing_if = "is_false")]
-        by_failure: bool,
-    },
-    /// It is received better or worse.
-    Quality {
-        /// How.
-        quality: Quality,
-    },
-    /// It will be filed under another category.
-    CategoryImpending {
-        /// Which.
-        category: Category,
-        /// From when.
-        from: Timestamp,
-    },
-    /// It is filed under another category.
-    Category {
-        /// Which.
-        category: Category,
-    },
-}
-
 /// What WhatsApp reported about a sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -141,34 +108,6 @@ pub enum SenderChange {
         /// WhatsApp's word, upper case.
         status: Box<str>,
     },
-}
-
-/// A status a template has, or had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusReport {
-    /// Since when.
-    pub at: Timestamp,
-    /// WhatsApp's word, upper case.
-    pub status: Box<str>,
-    /// When it ends by itself, if it does.
-    pub until: Option<Timestamp>,
-}
-
-/// When what is known of a template was so.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TemplateReport {
-    /// When it was last put.
-    pub put_at: Timestamp,
-    /// The latest status that was put or that WhatsApp reported.
-    pub told: Option<StatusReport>,
-    /// The latest pause concluded from a message that failed.
-    pub guessed: Option<StatusReport>,
-    /// When its quality was reported, and as what.
-    pub quality: Option<(Timestamp, Quality)>,
-    /// When its category was reported, and the entry.
-    pub category: Option<(Timestamp, Seq)>,
-    /// When another category was announced, from when, which, and the entry.
-    pub impending: Option<(Timestamp, Timestamp, Category, Seq)>,
 }
 
 /// When what is known of a sender was so.
@@ -256,44 +195,6 @@ impl Holds {
     }
 }
 
-impl TemplateReport {
-    /// Returns the status that counts: the later one. What a message that
-    /// failed lets conclude neither replaces nor shortens a stop that was put or reported and
-    /// that went on then.
-    pub fn status(&self) -> Option<&StatusReport> {
-        let guessed = self.guessed.as_ref().filter(|guessed| {
-            self.told.as_ref().is_none_or(|told| {
-                let was_over = told.until.is_some_and(|until| until <= guessed.at);
-                told.at < guessed.at && (is_sendable(&told.status) || was_over)
-            })
-        });
-        guessed.or(self.told.as_ref())
-    }
-
-    /// Folds a status in.
-    pub(super) fn fold_status(&mut self, new: StatusReport, by_failure: bool) {
-        *(if by_failure { &mut self.guessed } else { &mut self.told }) = Some(new);
-    }
-
-    /// Returns whether a report would be news.
-    pub fn is_news(&self, change: &TemplateChange, at: Timestamp) -> bool {
-        self.put_at < at
-            && match change {
-                TemplateChange::Status { status: new, until: _, by_failure } => {
-                    let known = if *by_failure { &self.guessed } else { &self.told };
-                    known.as_ref().is_none_or(|known| (known.at, &known.status) < (at, new))
-                }
-                TemplateChange::Quality { .. } => self.quality.is_none_or(|(known, _)| known < at),
-                TemplateChange::Category { .. } => {
-                    self.category.is_none_or(|(known, _)| known < at)
-                }
-                TemplateChange::CategoryImpending { .. } => {
-                    self.impending.is_none_or(|(known, ..)| known < at)
-                }
-            }
-    }
-}
-
 impl SenderReport {
     /// Returns whether a report would be news.
     pub fn is_news(&self, change: &SenderChange, at: Timestamp) -> bool {
@@ -321,7 +222,7 @@ impl Reported {
         self.senders.get(id)
     }
 
-    /// Returns what was reported about a template.
+    /// Returns what was put of a template and what was reported about it; nothing if nobody put it.
     pub fn template(&self, id: &TemplateRef) -> Option<&TemplateReport> {
         self.templates.get(id)
     }
@@ -358,11 +259,6 @@ impl Reported {
             .get(id)
             .is_none_or(|(put, reported)| *put < at && reported.is_none_or(|known| known < at))
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_false(truth: &bool) -> bool {
-    !*truth
 }
 
 #[cfg(test)]

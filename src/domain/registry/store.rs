@@ -15,8 +15,8 @@ use crate::{
         },
         registry::{
             Category, EntryCode, EntryPoint, Hold, HoldCause, HoldKey, KeyRecord, LiveHash,
-            Portfolio, Reported, Sender, SenderChange, Statement, StatusReport, Template,
-            TemplateAnswer, TemplateChange, TemplateReport, Topic,
+            Portfolio, Reported, Sender, SenderChange, Statement, Template, TemplateAnswer,
+            TemplateChange, TemplateReport, TemplateView, Topic,
         },
         time::Timestamp,
     },
@@ -106,9 +106,20 @@ impl Registry {
         self.statements.iter()
     }
 
-    /// Returns a template.
+    /// Returns a template as it was put.
     pub fn template(&self, template: &TemplateRef) -> Option<&Put<Template>> {
         self.templates.get(template)
+    }
+
+    /// Returns how a template stands for a sender: by the account it belongs to, or the strictest of
+    /// all accounts where no sender is named or nobody knows its account.
+    pub fn template_for(
+        &self,
+        template: &TemplateRef,
+        sender: Option<&SenderId>,
+    ) -> Option<TemplateView<'_>> {
+        let report = self.reported.template(template)?;
+        Some(report.for_account(sender.and_then(|sender| self.account_of(sender))))
     }
 
     /// Returns the languages a template exists in.
@@ -243,17 +254,8 @@ impl Registry {
         put: Put<Template>,
         put_at: Timestamp,
     ) {
-        // What was announced stays announced until it has come, whatever else is put.
         let known = self.reported.templates.get(template);
-        let is_ahead = |report: &&TemplateReport| {
-            let (announced, filed) = (report.impending, report.category);
-            announced.is_some_and(|(at, _, category, _)| {
-                category != put.value.category && filed.is_none_or(|(filed, _)| filed < at)
-            })
-        };
-        let impending = known.filter(is_ahead).and_then(|report| report.impending);
-        let told = Some(StatusReport { at: put_at, status: put.value.status.clone(), until: None });
-        let report = TemplateReport { put_at, told, impending, ..TemplateReport::default() };
+        let report = TemplateReport::put(known, &put.value, put_at, put.seq);
         self.reported.templates.insert(template.clone(), report);
         self.templates.insert(template.clone(), put);
     }
@@ -372,32 +374,13 @@ impl Registry {
 
     pub(crate) fn fold_template_report(
         &mut self,
-        id: &TemplateRef,
+        (id, account): (&TemplateRef, Option<&AccountId>),
         change: &TemplateChange,
         at: Timestamp,
         seq: Seq,
     ) {
-        let report = self.reported.templates.entry(id.clone()).or_default();
-        let Some(put) = self.templates.get_mut(id) else { return };
-        match change {
-            TemplateChange::Status { status, until, by_failure } => {
-                let new = StatusReport { at, status: status.clone(), until: *until };
-                report.fold_status(new.clone(), *by_failure);
-                if let Some(counts) = report.status() {
-                    put.value.status.clone_from(&counts.status);
-                    if *counts == new {
-                        put.seq = seq;
-                    }
-                }
-            }
-            TemplateChange::Quality { quality } => report.quality = Some((at, *quality)),
-            TemplateChange::Category { category } => {
-                put.value.category = *category;
-                report.category = Some((at, seq));
-            }
-            TemplateChange::CategoryImpending { category, from } => {
-                report.impending = Some((at, *from, *category, seq));
-            }
+        if let Some(report) = self.reported.templates.get_mut(id) {
+            report.fold(account, change, at, seq);
         }
     }
 

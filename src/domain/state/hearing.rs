@@ -126,8 +126,9 @@ pub(super) fn fold_reported(
         registry.fold_sender_hold(sender, key, hold(*happened_at, *until, seq));
     } else if let Event::SenderReported { sender, change, happened_at } = event {
         registry.fold_sender_report(sender, change, *happened_at, seq);
-    } else if let Event::TemplateReported { template, change, happened_at } = event {
-        registry.fold_template_report(template, change, *happened_at, seq);
+    } else if let Event::TemplateReported { template, account, change, happened_at } = event {
+        let about = (template, account.as_ref());
+        registry.fold_template_report(about, change, *happened_at, seq);
     } else if let Event::CountryBlocked {
         country: Some(country),
         sender: Some(sender),

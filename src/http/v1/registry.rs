@@ -380,8 +380,9 @@ pub(crate) async fn list_statements(ask: Ask) -> Result<HttpResponse, Problem> {
 }
 
 fn template(registry: &Registry, id: &TemplateRef) -> Option<(String, TemplateShown, Seq)> {
-    let name = format!("{}/{}", id.name, id.language);
-    registry.template(id).map(|put| (name, TemplateShown::from(&put.value), put.seq))
+    let (put, report) = (registry.template(id)?, registry.reported().template(id)?);
+    let (shown, seq) = TemplateShown::of(&put.value, report);
+    Some((format!("{}/{}", id.name, id.language), shown, seq))
 }
 
 fn template_ref(ask: &Ask) -> Result<TemplateRef, Problem> {

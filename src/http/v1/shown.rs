@@ -6,11 +6,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
+    entry::Seq,
     names::{Language, TopicId},
     registry::{
         AnswerAct, Category, EntryPoint, Portfolio, Quality, Sender, Statement, StatementVersion,
-        THROUGHPUT_DEFAULT, Template, TemplateAnswer, Topic,
+        THROUGHPUT_DEFAULT, Template, TemplateAnswer, TemplateReport, TemplateView, Topic,
     },
+    time::Timestamp,
 };
 
 /// Something a person can agree to hear about.
@@ -50,14 +52,35 @@ pub struct TemplateShown {
     /// What people must have agreed to.
     #[schema(value_type = String)]
     topic: TopicId,
+    /// What WhatsApp files it under; the strictest of all accounts.
+    #[schema(value_type = String)]
+    category: Category,
+    /// WhatsApp's word, in capitals; the strictest of all accounts.
+    status: Box<str>,
+    /// What the payloads of its buttons stand for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    answers: BTreeMap<Box<str>, AnswerShown>,
+    /// How it stands in each account WhatsApp reported of since it was put, by the account's id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    accounts: BTreeMap<String, TemplateInAccount>,
+}
+
+/// How a template stands in one account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TemplateInAccount {
     /// What WhatsApp files it under.
     #[schema(value_type = String)]
     category: Category,
     /// WhatsApp's word, in capitals.
     status: Box<str>,
-    /// What the payloads of its buttons stand for.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    answers: BTreeMap<Box<str>, AnswerShown>,
+    /// When the status ends by itself; absent if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    until: Option<String>,
+    /// How it is received; absent if WhatsApp did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    quality: Option<Quality>,
 }
 
 /// What the payload of a button or of a list's row stands for.
@@ -140,12 +163,31 @@ impl From<&StatementVersion> for StatementShown {
     }
 }
 
-impl From<&Template> for TemplateShown {
-    fn from(template: &Template) -> Self {
-        let Template { topic, category, status, answers } = template.clone();
+impl TemplateShown {
+    /// Returns a template as it was put, with what was reported about it, and the entry that says
+    /// its status.
+    pub(super) fn of(template: &Template, report: &TemplateReport) -> (Self, Seq) {
+        let Template { topic, category: _, status: _, answers } = template.clone();
         let shown = |TemplateAnswer { act, topics }| AnswerShown { act, topics };
         let answers = answers.into_iter().map(|(payload, answer)| (payload, shown(answer)));
-        Self { topic, category, status, answers: answers.collect() }
+        let accounts = report.accounts().map(|(id, view)| (id.to_string(), view.into()));
+        let TemplateView { status, category, .. } = report.for_account(None);
+        let shown = Self {
+            topic,
+            category,
+            status: status.status.clone(),
+            answers: answers.collect(),
+            accounts: accounts.collect(),
+        };
+        (shown, status.seq)
+    }
+}
+
+impl From<TemplateView<'_>> for TemplateInAccount {
+    fn from(view: TemplateView<'_>) -> Self {
+        let TemplateView { status, quality, category, marketing_since: _ } = view;
+        let until = status.until.map(Timestamp::to_rfc3339);
+        Self { category, status: status.status.clone(), until, quality }
     }
 }
 

@@ -391,7 +391,23 @@ async fn what_whatsapp_says_of_the_business_holds_until_it_or_the_business_says_
     assert_eq!(reasons(&app, &question).await, ["template_paused"]);
     let again = hear(&app, &paused).await;
     assert_eq!(again["outcome"], "nothing_new", "{again}");
-    app.put("/v1/templates/order_update/id").json(&template).expect(200).await;
+    let shown = app.get("/v1/templates/order_update/id").expect(200).await;
+    assert_eq!(shown["status"], "PAUSED", "{shown}");
+    let in_account = json!({"900100200300401": {"category": "utility", "status": "PAUSED",
+        "until": "2026-11-20T12:01:40Z"}});
+    assert_eq!(shown["accounts"], in_account, "{shown}");
+    // Another account's template of that name is another one.
+    let approved = String::from_utf8(later("message_template_status_update_paused", 105)).unwrap();
+    let approved = approved.replace("900100200300401", "900100200300402");
+    let approved = approved.replace("\"PAUSED\"", "\"APPROVED\"").into_bytes();
+    let told = hear(&app, &approved).await;
+    assert_eq!(effect(&told, "template_status", "template_reported"), 1, "{told}");
+    assert_eq!(reasons(&app, &question).await, ["template_paused"]);
+    let shown = app.get("/v1/templates/order_update/id").expect(200).await;
+    assert_eq!(shown["status"], "PAUSED", "{shown}");
+    assert_eq!(shown["accounts"]["900100200300402"]["status"], "APPROVED", "{shown}");
+    let put = app.put("/v1/templates/order_update/id").json(&template).expect(200).await;
+    assert_eq!((&put["status"], &put["accounts"]), (&"APPROVED".into(), &Value::Null), "{put}");
     assert!(reasons(&app, &question).await.is_empty());
     let told = hear(&app, &later("account_update_disable", 110)).await;
     assert_eq!(effect(&told, "account_disabled", "account_held"), 1, "{told}");

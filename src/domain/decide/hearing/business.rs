@@ -171,18 +171,20 @@ impl Hearing<'_, '_> {
                 (template, TemplateChange::Category { category: *category })
             }
         };
-        self.change_template(template, change, events);
+        self.change_template((template, self.heard.account.as_ref()), change, events);
     }
 
-    fn change_template(&self, template: &TemplateRef, change: TemplateChange, events: &mut Events) {
-        let registry = self.draft.registry();
-        if registry.template(template).is_none() {
-            return;
-        }
-        let known = registry.reported().template(template).cloned().unwrap_or_default();
-        if known.is_news(&change, self.past) {
-            let (template, happened_at) = (template.clone(), self.past);
-            let event = Event::TemplateReported { template, change, happened_at };
+    fn change_template(
+        &self,
+        (template, account): (&TemplateRef, Option<&AccountId>),
+        change: TemplateChange,
+        events: &mut Events,
+    ) {
+        let known = self.draft.registry().reported().template(template);
+        if known.is_some_and(|known| known.is_news(account, &change, self.past)) {
+            let (template, account) = (template.clone(), account.cloned());
+            let happened_at = self.past;
+            let event = Event::TemplateReported { template, account, change, happened_at };
             events.push((Subject::SYSTEM, event));
         }
     }
@@ -254,12 +256,15 @@ impl Hearing<'_, '_> {
         events: &mut Events,
     ) {
         let (code, until) = (failure.code, failure.pause_ms.map(|ms| self.at.plus_ms(ms)));
+        let account = self.heard.account.as_ref();
         let mut status = |status: &str| {
             if let Some(template) = template {
+                let of_sender = || self.draft.registry().account_of(sender?);
+                let about = (template, account.or_else(of_sender));
                 // For how long it is paused, only WhatsApp's own word on the template says.
                 let by_failure = failure.effect == FailureEffect::TemplatePaused;
                 let change = TemplateChange::Status { status: status.into(), until, by_failure };
-                self.change_template(template, change, events);
+                self.change_template(about, change, events);
             }
         };
         let scope = match failure.effect {
@@ -283,7 +288,6 @@ impl Hearing<'_, '_> {
             | FailureEffect::CountryBlocked
             | FailureEffect::Nothing => return,
         };
-        let account = self.heard.account.as_ref();
         let is_of_sender = matches!(
             failure.effect,
             FailureEffect::HaltSender | FailureEffect::HaltSenderTemplates

@@ -119,14 +119,9 @@ impl Hearing<'_, '_> {
         let registry = self.draft.registry();
         let is_marketing = |ticket: &Ticket| {
             let template = ticket.template.as_ref();
-            let put = template.and_then(|id| registry.template(id));
-            let report = template.and_then(|id| registry.reported().template(id));
-            let announced = report.and_then(|report| report.impending);
+            let view = template.and_then(|id| registry.template_for(id, Some(&ticket.sender)));
             ticket.category == Some(Category::Marketing)
-                || put.is_some_and(|put| put.value.category == Category::Marketing)
-                || announced.is_some_and(|(_, from, category, _)| {
-                    category == Category::Marketing && from <= self.now
-                })
+                || view.is_some_and(|view| view.is_marketing(self.now))
         };
         let cause = VoidCause::MarketingStopped;
         void_tickets(self.draft, subject, cause, self.now, is_marketing, events);

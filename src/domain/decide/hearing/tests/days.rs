@@ -27,22 +27,25 @@ const PEOPLE: u128 = 8;
 const ASKED: [u128; 2] = [20, 21];
 /// People nobody knows in the morning.
 const STRANGERS: u128 = 3;
+/// Two accounts, each with a sender and a template of the same name.
+const ACCOUNTS: [&str; 2] = ["a1", "a2"];
 const FACTS_MAX: usize = 300;
 /// Moments of a day, in milliseconds: no two facts share one.
 const SPACING_MS: i64 = 1_000;
 
-/// One fact, before it is dated: a kind, a person, and two further choices.
+/// One fact, before it is dated: a kind, a person, through whom, and two further choices.
 #[derive(Debug, Clone)]
 struct Seed {
     kind: u8,
     person: u128,
+    through: u8,
     choice: u8,
     at: i64,
 }
 
 fn day() -> impl Strategy<Value = Vec<Seed>> {
-    let seed = (0_u8..15, 0..PEOPLE, any::<u8>(), 0_i64..SPACING_MS)
-        .prop_map(|(kind, person, choice, at)| Seed { kind, person, choice, at });
+    let seed = (0_u8..15, 0..PEOPLE, 0_u8..4, any::<u8>(), 0_i64..SPACING_MS)
+        .prop_map(|(kind, person, through, choice, at)| Seed { kind, person, through, choice, at });
     prop::collection::vec(seed, 1..FACTS_MAX)
 }
 
@@ -67,6 +70,11 @@ fn morning() -> (Desk, Vec<TicketId>) {
     let (_, put) = desk.state.registry().sender(&sender_id()).unwrap();
     let sender = put.value.clone();
     desk.put(RegistryCommand::PutSender { id: other_sender(), sender });
+    // Whose sender it is must be known: what stops an account stops senders of none, too.
+    for (sender, account) in [(sender_id(), ACCOUNTS[0]), (other_sender(), ACCOUNTS[1])] {
+        let fact = HeardFact::SenderNumber(SenderFact::Throughput("HIGH".into()));
+        desk.told(900_000, (account, Some(sender)), fact);
+    }
     desk.now += SPACING_MS * 400;
     (desk, tickets)
 }
@@ -134,11 +142,12 @@ fn failure(choice: u8) -> Failure {
 }
 
 fn about_template(choice: u8, at: i64) -> TemplateFact {
-    let (template, category) = (sale(), pick(choice, &[Category::Marketing, Category::Utility]));
+    let (template, category) =
+        (sale(), pick(choice / 4, &[Category::Marketing, Category::Utility]));
     match choice % 4 {
         0 => TemplateFact::Quality {
             template,
-            quality: pick(choice, &[Quality::Red, Quality::Green]),
+            quality: pick(choice / 4, &[Quality::Red, Quality::Green]),
         },
         1 => TemplateFact::Category { template, category },
         2 => {
@@ -148,7 +157,7 @@ fn about_template(choice: u8, at: i64) -> TemplateFact {
         _ => TemplateFact::Status {
             template,
             status: pick(choice / 4, &["APPROVED", "PAUSED", "DISABLED"]).into(),
-            pause_ms: choice.is_multiple_of(2).then_some(10_000),
+            pause_ms: (choice / 16).is_multiple_of(2).then_some(10_000),
         },
     }
 }
@@ -289,10 +298,16 @@ impl Teller {
         if has_answer && !self.answered.insert(place) {
             return Vec::new();
         }
+        let is_other = seed.through == 3;
+        let sender = if is_other { other_sender() } else { sender_id() };
+        // Now and then nobody says of which account a template is.
+        let is_about_template = matches!(fact, HeardFact::Template(_) | HeardFact::Delivery(_));
+        let is_known = !is_about_template || seed.through > 0;
+        let account = AccountId::parse(ACCOUNTS[usize::from(is_other)]).unwrap();
         let heard = Heard {
             at: Timestamp::from_unix_ms(at),
-            account: Some(AccountId::parse("a1").unwrap()),
-            sender: Some(if seed.choice % 4 == 3 { other_sender() } else { sender_id() }),
+            account: Some(account).filter(|_| is_known),
+            sender: Some(sender),
             fact,
         };
         self.desk.run(Command::Hear(Box::new(heard))).unwrap()
@@ -336,17 +351,15 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
         .collect();
     reviews.sort_unstable();
     lines.append(&mut reviews);
-    let mut sender = registry.reported().sender(&sender_id()).cloned().unwrap_or_default();
-    // Which fact named the account first is a matter of arrival; which account it is, is not.
-    sender.account = sender.account.map(|(account, _)| (account, Timestamp::default()));
-    let account = AccountId::parse("a1").unwrap();
-    lines.push(format!("{sender:?} {:?}", registry.sender(&sender_id())));
-    lines.push(format!("{:?}", registry.reported().account(&account)));
-    lines.push(format!(
-        "{:?} {:?}",
-        registry.reported().template(&sale()),
-        registry.template(&sale())
-    ));
+    for (sender, account) in [sender_id(), other_sender()].iter().zip(ACCOUNTS) {
+        lines.push(format!("{:?}", registry.reported().sender(sender)));
+        lines.push(format!("{:?}", registry.sender(sender)));
+        let account = AccountId::parse(account).unwrap();
+        lines.push(format!("{:?}", registry.reported().account(&account)));
+        lines.push(format!("{:?}", registry.template_for(&sale(), Some(sender))));
+    }
+    lines.push(format!("{:?}", registry.template_for(&sale(), None)));
+    lines.push(format!("{:?}", registry.reported().template(&sale())));
     lines.push(format!("{:?}", registry.portfolio(&PortfolioId::parse("p1").unwrap())));
     lines.iter().map(|line| without_seqs(line)).collect()
 }

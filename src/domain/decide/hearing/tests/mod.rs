@@ -8,6 +8,7 @@ mod messages;
 mod order;
 mod owners;
 mod people;
+mod templates;
 
 use super::*;
 use crate::domain::{
