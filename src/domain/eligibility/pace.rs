@@ -9,7 +9,7 @@ use crate::{
         eligibility::{
             Hit, Hits, Known, MARKETING, Resolved, Verdict,
             deadline::{Overdue, overdue},
-            resolve_sender,
+            question::resolve_sender,
         },
         home::Home,
         names::{PortfolioId, SenderId},
