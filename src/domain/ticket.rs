@@ -7,7 +7,7 @@ use crate::domain::{
     ids::TicketId,
     key::MessageKey,
     names::{PortfolioId, SenderId},
-    registry::{Category, TemplateRef},
+    registry::{Category, HoldScope, TemplateRef},
     time::Timestamp,
 };
 
@@ -104,6 +104,17 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Returns whether its message is one that a hold of this scope stops.
+    pub fn is_stopped_by(&self, scope: HoldScope) -> bool {
+        match scope {
+            HoldScope::All => true,
+            HoldScope::Templates => self.kind == MessageKind::Template,
+            HoldScope::Sessions => self.kind == MessageKind::Session,
+            HoldScope::Marketing => self.category == Some(Category::Marketing),
+            HoldScope::Utility => self.category == Some(Category::Utility),
+        }
+    }
+
     /// Returns whether it is reserved and still good at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == TicketState::Reserved && now < self.expires_at

@@ -51,7 +51,7 @@ pub(super) fn of_template(
 ) -> Vec<HeardFact> {
     let TemplateRead { template, status, category, quality } = read;
     let Some(report) = registry.reported().template(template) else { return Vec::new() };
-    let known = report.for_account(Some(account));
+    let known = report.of(account);
     let mut news = Vec::new();
     let status = status.as_ref().filter(|status| {
         let status: &str = status;

@@ -13,7 +13,7 @@ use crate::{
             not_future,
             person::{Found, apart, by_number, claimed, find_or_add},
             spelling::{self, OTHER_SPELLING, Stop},
-            upcoming, void_tickets,
+            upcoming,
         },
         eligibility::consent_ends,
         entry::{Seq, Subject},
@@ -22,7 +22,6 @@ use crate::{
         refusal::Refusal,
         registry::Statement,
         state::Draft,
-        ticket::{Ticket, VoidCause},
         time::{DAY_MS, Timestamp},
     },
     policy,
@@ -360,8 +359,11 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
         let stop = Stop { topics: self.named.as_deref(), at, seq, via: OTHER_SPELLING };
-        let applies = |ticket: &Ticket| stop.covers(ticket.topic);
-        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, self.events);
+        if known.is_some_and(|known| !known.details().tickets.is_empty()) {
+            let mut after = Consents::clone(consents);
+            stop.fold(&mut after, &topics);
+            stop.void_tickets(draft, (subject, &after), now, self.events);
+        }
         let followers = followers(draft, subject, at);
         self.given.push(Given { subject, seq, others: spellings.known, followers });
     }

@@ -8,7 +8,7 @@ use crate::domain::{
     event::Event,
     names::{EntryPointId, PortfolioId, SenderId},
     refusal::Refusal,
-    registry::{EntryPoint, KeyRecord, LiveHash, Registry, Template, TemplateRef},
+    registry::{EntryPoint, HoldScope, KeyRecord, LiveHash, Registry, Template, TemplateRef},
     state::Draft,
     ticket::Ticket,
     time::Timestamp,
@@ -85,6 +85,14 @@ fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
         {
             let id = id.clone();
             void_tickets_of(draft, &id, now, |_| true, events);
+        }
+        [(_, Event::SenderPut { id, sender })] => {
+            let (id, account) = (id.clone(), sender.account.as_ref());
+            let account = account.or_else(|| registry.account_of(&id));
+            let held = |scope: HoldScope| registry.reported().is_held(account, scope, now);
+            let held: Vec<_> = HoldScope::ALL.into_iter().filter(|scope| held(*scope)).collect();
+            let applies = |ticket: &Ticket| held.iter().any(|scope| ticket.is_stopped_by(*scope));
+            void_tickets_of(draft, &id, now, applies, events);
         }
         [(_, Event::PortfolioPut { id, portfolio })] if portfolio.restricted => {
             let id = id.clone();

@@ -15,6 +15,7 @@ use crate::domain::{
         consent::{known_topics, outcome},
         upcoming, void_tickets,
     },
+    eligibility::general,
     entry::{Seq, Subject},
     event::{Event, Evidence, OptedOut, Source},
     key::ContactKey,
@@ -70,9 +71,31 @@ pub(super) struct Stop<'a> {
 }
 
 impl Stop<'_> {
-    /// Returns whether a message about `topic` is one the person withdrew from.
-    pub(super) fn covers(&self, topic: Option<TopicIx>) -> bool {
-        self.topics.is_none_or(|topics| topics.iter().any(|(_, ix)| Some(*ix) == topic))
+    /// Takes back what was reserved on a consent that this withdrawal ended, the person's consents
+    /// standing as in `after`. One that came late and changed nothing takes nothing back.
+    pub(super) fn void_tickets(
+        &self,
+        draft: &Draft<'_>,
+        (subject, after): (Subject, &Consents),
+        now: Timestamp,
+        events: &mut Events,
+    ) {
+        let general = general(draft.registry());
+        let is_meant = |ix: TopicIx| {
+            self.topics.is_none_or(|topics| topics.iter().any(|(_, named)| *named == ix))
+        };
+        let applies = |ticket: &Ticket| {
+            let Some(topic) = ticket.topic else {
+                return self.topics.is_none() && after.has_left();
+            };
+            // Without an act of its own a topic rests on the one that covers every other.
+            let own = after.deciding(topic).map(|_| topic);
+            own.or(general).is_some_and(|ix| {
+                let is_over = after.deciding(ix).is_some_and(|act| act.act == Act::TookBack);
+                is_meant(ix) && is_over
+            })
+        };
+        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, events);
     }
 
     /// Records the withdrawal of a contact it reaches, unless it would change nothing there.
@@ -101,15 +124,20 @@ impl Stop<'_> {
             derived_from: Some(self.seq),
             evidence: Evidence::new(),
         };
-        let stop = FullStop { at, seq: upcoming(draft, events) };
+        let here = Self { seq: upcoming(draft, events), ..*self };
         events.push((subject, Event::OptedOut(Box::new(event))));
         let consents = consents.to_mut();
+        here.fold(consents, &topics);
+        self.void_tickets(draft, (subject, consents), now, events);
+    }
+
+    /// Folds it into what stood before, about these topics if it is about some.
+    pub(super) fn fold(&self, consents: &mut Consents, topics: &[(TopicId, TopicIx)]) {
+        let stop = FullStop { at: self.at, seq: self.seq };
         match self.topics {
             None => consents.fold_full_stop(stop),
             Some(_) => topics.iter().for_each(|(_, ix)| consents.fold_act(stop.about(*ix))),
         }
-        let applies = |ticket: &Ticket| self.covers(ticket.topic);
-        void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, events);
     }
 
     /// Returns the topics to record it about; `None` if nothing would change.

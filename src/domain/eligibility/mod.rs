@@ -17,7 +17,7 @@ pub use self::{
     known::Known,
     lasting::{consent_ends, has_granted, seen_at_home, under_policy},
     pace::{Grounds, PAIR_BURST, PAIR_MS, marketing_left, paced_until},
-    question::{GENERAL, Question, QuestionError},
+    question::{GENERAL, Question, QuestionError, general},
 };
 
 use crate::domain::{
@@ -65,7 +65,10 @@ pub struct Resolved {
     account: Hits,
     about_template: Hits,
     is_marketing: bool,
-    is_utility: bool,
+    /// Whether a user id is not enough to send to.
+    ///
+    /// Source: Meta, Business-scoped user IDs: authentication templates go to numbers only (131062).
+    needs_number: bool,
     /// Since when WhatsApp files the template under marketing, against what was put.
     marketing_since: Option<(Timestamp, Seq)>,
     /// Whether people who agreed to the topic did not agree to marketing by it.
@@ -169,7 +172,12 @@ impl Resolved {
     ) -> Verdict {
         let in_force = |hit: &&Hit| hit.holds(now);
         let mut hits = Hits::new();
-        if self.needs_number() && contact.is_some_and(|known| known.number_key.is_none()) {
+        // What is asked about is what is sent to: whoever has a number is not reached at it by their
+        // user id.
+        let is_user = |known: &Contact| {
+            known.number_key.is_none() || (key.is_some() && key == known.user_key)
+        };
+        if self.needs_number && contact.is_some_and(is_user) {
             hits.push(Hit::bare(Reason::InvalidNumber));
         }
         hits.extend(self.account.iter().filter(in_force).copied());
@@ -250,13 +258,6 @@ impl Resolved {
 }
 
 impl Resolved {
-    /// Returns whether a user id is not enough to send to.
-    ///
-    /// Source: Meta, Business-scoped user IDs: authentication templates go to numbers only (131062).
-    fn needs_number(&self) -> bool {
-        self.template.is_some() && self.pace.category() == Some(Category::Authentication)
-    }
-
     /// Returns what whoever is behind the number now must have agreed to: the topic asked about,
     /// or anything where none is.
     fn registered_topic(&self) -> Option<TopicIx> {
@@ -300,9 +301,9 @@ impl Resolved {
     }
 
     /// Returns which holds stop such a message.
-    const fn scopes(&self) -> &'static [HoldScope] {
-        let is_marketing = self.is_marketing || self.marketing_since.is_some();
-        match (self.kind, is_marketing, self.is_utility) {
+    fn scopes(&self, now: Timestamp) -> &'static [HoldScope] {
+        let is_utility = self.pace.category() == Some(Category::Utility);
+        match (self.kind, self.is_marketing(now), is_utility) {
             (MessageKind::Session, ..) => &[HoldScope::All, HoldScope::Sessions],
             (MessageKind::Template, false, false) => &[HoldScope::All, HoldScope::Templates],
             (MessageKind::Template, false, true) => {

@@ -89,10 +89,10 @@ impl Question {
             account: Hits::new(),
             about_template: Hits::new(),
             is_marketing: false,
-            is_utility: false,
+            needs_number: false,
             marketing_since: None,
             is_uncovered: false,
-            general: general(registry, policy),
+            general: general(registry).filter(|_| policy.settings().general_topic),
             pace: Pace::of(policy),
         };
         if self.kind == MessageKind::Session {
@@ -107,7 +107,6 @@ impl Question {
             let (ix, put) = registry.topic(topic).ok_or(QuestionError::TopicUnknown)?;
             resolved.topic = Some((topic.clone(), ix));
             resolved.is_marketing = put.value.category == Category::Marketing;
-            resolved.is_utility = put.value.category == Category::Utility;
             resolved.pace.set_category(put.value.category);
         }
         if let Some(name) = &self.template {
@@ -116,7 +115,7 @@ impl Question {
             return Err(QuestionError::TopicMissing);
         }
         if let Some(sender) = &self.sender {
-            let scopes = resolved.scopes();
+            let scopes = resolved.scopes(now);
             resolved.sender = resolve_sender(registry, sender, scopes, &mut resolved.account);
             if let Some((_, put)) = registry.sender(sender) {
                 resolved.pace.judge_sender(known, (sender, &put.value), now);
@@ -152,7 +151,7 @@ impl Question {
             return Err(QuestionError::TopicContradicts);
         }
         resolved.is_marketing = view.category == Category::Marketing;
-        resolved.is_utility = view.category == Category::Utility;
+        resolved.needs_number = view.needs_number;
         resolved.pace.set_category(view.category);
         resolved.pace.judge_template(view.quality);
         let topic = registry.topic(&put.value.topic);
@@ -173,9 +172,9 @@ impl Question {
     }
 }
 
-/// Returns the topic whose consent covers every topic, where policy lets it.
-fn general(registry: &Registry, policy: &Policy) -> Option<TopicIx> {
-    let id = TopicId::parse(GENERAL).ok().filter(|_| policy.settings().general_topic)?;
+/// Returns the topic whose consent covers every topic where policy lets it.
+pub fn general(registry: &Registry) -> Option<TopicIx> {
+    let id = TopicId::parse(GENERAL).ok()?;
     registry.topic(&id).map(|(ix, _)| ix)
 }
 
@@ -190,13 +189,7 @@ const fn template_reason(state: TemplateState) -> Option<Reason> {
 
 /// Adds what WhatsApp stopped: of the sender's account, or of any while nobody knows which it is.
 fn account_hit(registry: &Registry, id: &SenderId, scopes: &[HoldScope]) -> Option<Hit> {
-    let reported = registry.reported();
-    let found = if let Some(account) = registry.account_of(id) {
-        reported.account(account).and_then(|holds| holds.on(scopes))
-    } else {
-        let found = reported.accounts().filter_map(|holds| holds.on(scopes));
-        found.max_by_key(|hold| hold.until)
-    };
+    let found = registry.reported().hold(registry.account_of(id), scopes);
     found.map(|hold| hold_hit(Reason::AccountRestricted, hold))
 }
 

@@ -36,6 +36,12 @@ pub enum HoldScope {
     Utility,
 }
 
+impl HoldScope {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::All, Self::Templates, Self::Sessions, Self::Marketing, Self::Utility];
+}
+
 /// Why something is stopped. Stable names: the ledger stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -212,9 +218,21 @@ impl Reported {
         self.accounts.get(id)
     }
 
-    /// Returns what is stopped of any account.
-    pub fn accounts(&self) -> impl Iterator<Item = &Holds> {
-        self.accounts.values()
+    /// Returns the hold of an account on any of `scopes` that ends last; of any account where nobody
+    /// knows which.
+    pub fn hold(&self, account: Option<&AccountId>, scopes: &[HoldScope]) -> Option<Hold> {
+        match account {
+            Some(account) => self.account(account).and_then(|holds| holds.on(scopes)),
+            None => {
+                let found = self.accounts.values().filter_map(|holds| holds.on(scopes));
+                found.max_by_key(|hold| hold.until)
+            }
+        }
+    }
+
+    /// Returns whether a hold of exactly this scope stops an account at `now`.
+    pub fn is_held(&self, account: Option<&AccountId>, scope: HoldScope, now: Timestamp) -> bool {
+        self.hold(account, &[scope]).is_some_and(|hold| now < hold.until)
     }
 
     /// Returns what was reported about a sender.

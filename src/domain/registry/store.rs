@@ -119,7 +119,10 @@ impl Registry {
         sender: Option<&SenderId>,
     ) -> Option<TemplateView<'_>> {
         let report = self.reported.template(template)?;
-        Some(report.for_account(sender.and_then(|sender| self.account_of(sender))))
+        Some(match sender.and_then(|sender| self.account_of(sender)) {
+            Some(account) => report.of(account),
+            None => report.strictest(|| self.senders().filter_map(|(id, _)| self.account_of(id))),
+        })
     }
 
     /// Returns the languages a template exists in.

@@ -117,6 +117,8 @@ pub struct TemplateView<'a> {
     pub category: Category,
     /// Since when, by which entry, WhatsApp files it under marketing against what was put.
     pub marketing_since: Option<(Timestamp, Seq)>,
+    /// Whether it may be filed under authentication, which goes to numbers only.
+    pub needs_number: bool,
 }
 
 impl StatusReport {
@@ -244,14 +246,9 @@ impl TemplateReport {
         own.fold(change, at, seq);
     }
 
-    /// Returns how the template stands for whoever sends by an account. Where nobody knows by which,
-    /// it is the strictest that was reported of any, each of status, quality and category for
-    /// itself.
-    pub fn for_account(&self, account: Option<&AccountId>) -> TemplateView<'_> {
-        match account {
-            Some(account) => self.view(self.by_account.get(account).unwrap_or(&self.anywhere)),
-            None => self.strictest(),
-        }
+    /// Returns how the template stands for whoever sends by an account.
+    pub fn of(&self, account: &AccountId) -> TemplateView<'_> {
+        self.view(self.by_account.get(account).unwrap_or(&self.anywhere))
     }
 
     /// Returns how the template stands in each account something was reported of, in the order of
@@ -263,7 +260,7 @@ impl TemplateReport {
     /// Returns whether it stands everywhere and for good as it would be put.
     pub fn is_as_put(&self, template: &Template) -> bool {
         let mut all = self.by_account.values().chain([&self.anywhere]).map(|own| self.view(own));
-        all.all(|TemplateView { status, category, quality: _, marketing_since: _ }| {
+        all.all(|TemplateView { status, category, .. }| {
             status.status == template.status
                 && status.until.is_none()
                 && category == template.category
@@ -275,23 +272,37 @@ impl TemplateReport {
     fn view<'a>(&'a self, own: &'a AccountReport) -> TemplateView<'a> {
         let (category, marketing_since) = self.filing(own);
         let quality = self.quality(own).map(|(_, quality)| quality);
-        TemplateView { status: self.status(own), quality, category, marketing_since }
+        let needs_number = category == Category::Authentication;
+        TemplateView { status: self.status(own), quality, category, marketing_since, needs_number }
     }
 
-    /// An account that said nothing of a matter stands in it as it was put, but since others said
-    /// something, that is older: it does not count.
-    fn strictest(&self) -> TemplateView<'_> {
-        let all = || self.by_account.values().chain([&self.anywhere]);
-        let statuses = all().filter(|own| own.is_about_status()).map(|own| self.status(own));
+    /// Returns how the template stands for whoever sends by nobody knows which account: the strictest
+    /// of any, each of status, quality and category for itself. `accounts` are those that senders
+    /// belong to: one that said nothing of a matter stands in it as it was put. Any other that said
+    /// nothing does not count.
+    pub fn strictest<'b, Accounts>(&self, accounts: impl Fn() -> Accounts) -> TemplateView<'_>
+    where
+        Accounts: Iterator<Item = &'b AccountId>,
+    {
+        let known =
+            || accounts().map(|account| self.by_account.get(account).unwrap_or(&self.anywhere));
+        let said = self.by_account.values().chain([&self.anywhere]);
+        let about = |is_about: fn(&AccountReport) -> bool| {
+            said.clone().filter(move |own| is_about(own)).chain(known())
+        };
+        let statuses = about(AccountReport::is_about_status).map(|own| self.status(own));
         let status = statuses.max_by(|one, other| one.strictness().cmp(&other.strictness()));
-        let qualities = all().filter(|own| own.quality.is_some());
-        let quality = qualities.filter_map(|own| self.quality(own)).map(|(_, quality)| quality);
-        let filings = || all().filter(|own| own.is_about_filing()).map(|own| self.filing(own));
+        let qualities = about(|own| own.quality.is_some()).filter_map(|own| self.quality(own));
+        let quality = qualities.map(|(_, quality)| quality);
+        let filings = || about(AccountReport::is_about_filing).map(|own| self.filing(own));
+        let categories = || filings().map(|(category, _)| category);
+        let category = categories().min().unwrap_or(self.category);
         TemplateView {
             status: status.unwrap_or(&self.put),
             quality: quality.max_by_key(|quality| badness(*quality)),
-            category: filings().map(|(category, _)| category).min().unwrap_or(self.category),
+            category,
             marketing_since: filings().filter_map(|(_, since)| since).min(),
+            needs_number: categories().chain([category]).any(|one| one == Category::Authentication),
         }
     }
 

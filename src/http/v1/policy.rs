@@ -247,6 +247,10 @@ fn count(edge: &Edge, then: &Arc<Policy>) -> Result<SimulatedBody, Problem> {
         let mut last = None;
         for (subject, contact) in state.contacts().from(next).take(DECISIONS_AT_ONCE) {
             last = Some(subject);
+            // Whoever became part of another is counted there.
+            if contact.details().merged_into.is_some() {
+                continue;
+            }
             contacts_affected += u64::from(compared.count_answers(edge, contact, now));
             let is_about = compared.count_rules(contact.home.country, &mut sessions);
             contacts_under_other_rules += u64::from(is_about);

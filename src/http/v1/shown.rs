@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{
-    entry::Seq,
     names::{Language, TopicId},
     registry::{
         AnswerAct, Category, EntryPoint, Portfolio, Quality, Sender, Statement, StatementVersion,
@@ -55,6 +54,10 @@ pub struct TemplateShown {
     /// What WhatsApp files it under; the strictest of all accounts.
     #[schema(value_type = String)]
     category: Category,
+    /// From when WhatsApp files it under marketing, which is not how it was put; in any account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    marketing_since: Option<String>,
     /// WhatsApp's word, in capitals; the strictest of all accounts.
     status: Box<str>,
     /// What the payloads of its buttons stand for.
@@ -71,6 +74,10 @@ pub struct TemplateInAccount {
     /// What WhatsApp files it under.
     #[schema(value_type = String)]
     category: Category,
+    /// From when WhatsApp files it under marketing, which is not how it was put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    marketing_since: Option<String>,
     /// WhatsApp's word, in capitals.
     status: Box<str>,
     /// When the status ends by itself; absent if it does not.
@@ -164,30 +171,29 @@ impl From<&StatementVersion> for StatementShown {
 }
 
 impl TemplateShown {
-    /// Returns a template as it was put, with what was reported about it, and the entry that says
-    /// its status.
-    pub(super) fn of(template: &Template, report: &TemplateReport) -> (Self, Seq) {
+    /// Returns a template as it was put, with how it stands for whoever sends by any account.
+    pub(super) fn of(template: &Template, report: &TemplateReport, view: TemplateView<'_>) -> Self {
         let Template { topic, category: _, status: _, answers } = template.clone();
         let shown = |TemplateAnswer { act, topics }| AnswerShown { act, topics };
         let answers = answers.into_iter().map(|(payload, answer)| (payload, shown(answer)));
         let accounts = report.accounts().map(|(id, view)| (id.to_string(), view.into()));
-        let TemplateView { status, category, .. } = report.for_account(None);
-        let shown = Self {
+        Self {
             topic,
-            category,
-            status: status.status.clone(),
+            category: view.category,
+            marketing_since: view.marketing_since.map(|(since, _)| since.to_rfc3339()),
+            status: view.status.status.clone(),
             answers: answers.collect(),
             accounts: accounts.collect(),
-        };
-        (shown, status.seq)
+        }
     }
 }
 
 impl From<TemplateView<'_>> for TemplateInAccount {
     fn from(view: TemplateView<'_>) -> Self {
-        let TemplateView { status, quality, category, marketing_since: _ } = view;
+        let TemplateView { status, quality, category, marketing_since, needs_number: _ } = view;
         let until = status.until.map(Timestamp::to_rfc3339);
-        Self { category, status: status.status.clone(), until, quality }
+        let marketing_since = marketing_since.map(|(since, _)| since.to_rfc3339());
+        Self { category, marketing_since, status: status.status.clone(), until, quality }
     }
 }
 

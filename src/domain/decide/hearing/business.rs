@@ -6,10 +6,8 @@ use crate::domain::{
     event::Event,
     hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
     names::{AccountId, PortfolioId, SenderId},
-    registry::{
-        Category, HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef,
-    },
-    ticket::{MessageKind, Ticket},
+    registry::{HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef},
+    ticket::Ticket,
     time::Timestamp,
 };
 
@@ -142,13 +140,7 @@ impl Hearing<'_, '_> {
         if until.is_some_and(|until| until <= self.now) {
             return;
         }
-        let applies = |ticket: &Ticket| match scope {
-            HoldScope::All => true,
-            HoldScope::Templates => ticket.kind == MessageKind::Template,
-            HoldScope::Sessions => ticket.kind == MessageKind::Session,
-            HoldScope::Marketing => ticket.category == Some(Category::Marketing),
-            HoldScope::Utility => ticket.category == Some(Category::Utility),
-        };
+        let applies = |ticket: &Ticket| ticket.is_stopped_by(scope);
         void_tickets_of(self.draft, sender, self.now, applies, events);
     }
 

@@ -128,6 +128,22 @@ impl Desk {
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
 
+    /// Folds an entry in that was written elsewhere or by an earlier version.
+    pub(crate) fn stored(&mut self, json: &str) {
+        let event: Event = serde_json::from_str(json).unwrap();
+        self.now += 1;
+        let record = Record {
+            at: Timestamp::from_unix_ms(self.now),
+            by: Actor::System,
+            command: None,
+            event,
+        };
+        let mut draft = Draft::new(&self.state);
+        draft.fold(draft.next(), Subject::SYSTEM, &record);
+        let changes = draft.into_changes();
+        self.state.apply(changes);
+    }
+
     pub(crate) fn id(&mut self) -> Uuid {
         self.ids += 1;
         Uuid::from_u128(self.ids)

@@ -440,3 +440,83 @@ fn a_portfolio_that_is_restricted_takes_back_the_tickets_of_its_senders_and_no_o
     desk.put(RegistryCommand::PutSender { id, sender });
     assert_eq!(desk.state.ticket(ticket).unwrap().state, voided, "it moved where nobody may send");
 }
+
+/// Everything that somebody may agree to at once.
+fn general(desk: &mut Desk) {
+    let (name, category, description) = ("Everything".into(), Category::Marketing, None);
+    let topic = Topic { name, category, description, expires_after_days: None };
+    desk.put(RegistryCommand::PutTopic { id: topic_id("general"), topic });
+    let text = r#"{"settings": {"frequency_caps": [], "general_topic": true}}"#;
+    desk.policy(serde_json::from_str(text).unwrap());
+}
+
+#[test]
+fn a_withdrawal_from_what_covers_a_topic_takes_back_what_rested_on_it_and_no_more() {
+    for (agreed, state) in [
+        (&["general"][..], TicketState::Voided { cause: VoidCause::Withdrawn }),
+        (&["general", "promotions"][..], TicketState::Reserved),
+    ] {
+        let mut desk = Desk::new();
+        general(&mut desk);
+        for topic in agreed {
+            desk.opt_in(1, topic, None).unwrap();
+        }
+        let ticket = desk.reserve_for(1, TEMPLATE, HOUR_MS).unwrap().0;
+        desk.now += 10;
+        desk.opt_out(1, Some(&["general"])).unwrap();
+        assert_eq!(desk.state.ticket(ticket).unwrap().state, state, "{agreed:?}");
+        let is_allowed = desk.reserve_for(1, TEMPLATE, HOUR_MS).is_ok();
+        assert_eq!(is_allowed, state == TicketState::Reserved, "as a new one would be");
+    }
+}
+
+#[test]
+fn a_withdrawal_that_comes_late_and_changes_nothing_takes_nothing_back() {
+    for topics in [None, Some(&["promotions"][..])] {
+        for kind in [TEMPLATE, SESSION] {
+            let mut desk = Desk::new();
+            desk.now += 2 * DAY_MS;
+            let before = desk.now - DAY_MS;
+            desk.inbound(1, Some(desk.now)).unwrap();
+            desk.opt_in(1, "promotions", None).unwrap();
+            let ticket = desk.reserve_for(1, kind, HOUR_MS).unwrap().0;
+            desk.now += 10;
+            desk.opt_out_at(1, topics, Some(before)).unwrap();
+            assert_eq!(desk.state.ticket(ticket).unwrap().state, TicketState::Reserved);
+            assert!(desk.reserve_for(1, kind, HOUR_MS).is_ok());
+            desk.opt_out(1, topics).unwrap();
+            let voided = TicketState::Voided { cause: VoidCause::Withdrawn };
+            let is_left = kind == SESSION && topics.is_some();
+            let expected = if is_left { TicketState::Reserved } else { voided };
+            assert_eq!(desk.state.ticket(ticket).unwrap().state, expected, "{topics:?} {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sender_that_is_put_into_an_account_whatsapp_stopped_loses_what_that_stops() {
+    let account = |id| crate::domain::names::AccountId::parse(id).unwrap();
+    let into = |desk: &mut Desk, id| {
+        let sender = desk.state.registry().sender(&sender_id()).unwrap().1.value.clone();
+        let sender = crate::domain::registry::Sender { account: Some(account(id)), ..sender };
+        desk.put(RegistryCommand::PutSender { id: sender_id(), sender });
+    };
+    for (scope, state) in [
+        ("all", TicketState::Voided { cause: VoidCause::SenderHalted }),
+        ("utility", TicketState::Reserved),
+    ] {
+        let mut desk = Desk::with_consenting(1);
+        into(&mut desk, "a1");
+        let held = format!(
+            r#"{{"type": "account_held", "account": "a2", "scope": "{scope}", "happened_at": {}}}"#,
+            desk.now
+        );
+        desk.stored(&held);
+        let ticket = desk.reserve_for(1, TEMPLATE, HOUR_MS).unwrap().0;
+        desk.now += 10;
+        into(&mut desk, "a2");
+        assert_eq!(desk.state.ticket(ticket).unwrap().state, state, "{scope}");
+        let is_allowed = desk.reserve_for(1, TEMPLATE, HOUR_MS).is_ok();
+        assert_eq!(is_allowed, state == TicketState::Reserved, "{scope}");
+    }
+}

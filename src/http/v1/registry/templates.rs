@@ -60,8 +60,9 @@ pub struct AnswerBody {
 
 fn template(registry: &Registry, id: &TemplateRef) -> Option<(String, TemplateShown, Seq)> {
     let (put, report) = (registry.template(id)?, registry.reported().template(id)?);
-    let (shown, seq) = TemplateShown::of(&put.value, report);
-    Some((format!("{}/{}", id.name, id.language), shown, seq))
+    let view = registry.template_for(id, None)?;
+    let name = format!("{}/{}", id.name, id.language);
+    Some((name, TemplateShown::of(&put.value, report, view), view.status.seq))
 }
 
 fn template_ref(ask: &Ask) -> Result<TemplateRef, Problem> {

@@ -465,9 +465,10 @@ fn a_code_to_log_in_with_goes_to_a_number_only() {
         let (now, known) = (desk.now, user_only(&mut desk, 9));
         desk.write(known, now, Some(agreed()));
         assert_eq!(desk.may(9, TEMPLATE), refused, "{category:?}");
-        // Whoever's number is known gets it there, by whatever they are named.
+        // What is named is what it is sent to.
         let (now, both) = (desk.now, desk.both(2, 10));
         desk.write(both, now, Some(agreed()));
-        assert_eq!(desk.may(10, TEMPLATE), Ok(()), "{category:?}");
+        assert_eq!(desk.may(10, TEMPLATE), refused, "{category:?}");
+        assert_eq!(desk.may(2, TEMPLATE), Ok(()), "{category:?}");
     }
 }

@@ -4,16 +4,15 @@
 use super::{Desk, TEMPLATE, at, business::sale};
 use crate::domain::{
     command::{Command, RegistryCommand},
+    contact::Contact,
     decide::tests::{RULES, sender_id, topic_id},
     eligibility::{Question, Verdict},
-    entry::Subject,
-    event::{Actor, Event, Record},
+    event::Event,
     hearing::{Delivery, Failure, FailureEffect, HeardFact, Step, TemplateFact},
     key::ContactKey,
     names::{AccountId, SenderId},
     reason::Reason,
     registry::{Category, Quality, Sender, Template},
-    state::Draft,
     ticket::TicketState,
     time::Timestamp,
 };
@@ -70,17 +69,6 @@ impl Desk {
         self.run(Command::Hear(Box::new(heard))).unwrap();
     }
 
-    /// Folds an entry in that an earlier version wrote.
-    fn stored(&mut self, json: &str) {
-        let event: Event = serde_json::from_str(json).unwrap();
-        self.now += 1;
-        let record = Record { at: at(self.now), by: Actor::System, command: None, event };
-        let mut draft = Draft::new(&self.state);
-        draft.fold(draft.next(), Subject::SYSTEM, &record);
-        let changes = draft.into_changes();
-        self.state.apply(changes);
-    }
-
     fn put_as(&mut self, change: impl FnOnce(&mut Template)) {
         let mut template = self.state.registry().template(&sale()).unwrap().value.clone();
         change(&mut template);
@@ -88,6 +76,12 @@ impl Desk {
     }
 
     fn verdict(&self, sender: Option<SenderId>) -> Verdict {
+        let contacts = self.state.contacts();
+        let contact = contacts.find(ContactKey::from_bits(1)).and_then(|at| contacts.get(at));
+        self.verdict_on(contact.unwrap(), sender)
+    }
+
+    fn verdict_on(&self, contact: &Contact, sender: Option<SenderId>) -> Verdict {
         let question = Question {
             kind: TEMPLATE,
             template: Some(sale().name),
@@ -96,8 +90,7 @@ impl Desk {
             sender,
         };
         let now = Timestamp::from_unix_ms(self.now + 1);
-        let contacts = self.state.contacts();
-        let contact = contacts.find(ContactKey::from_bits(1)).and_then(|at| contacts.get(at));
+        let contact = Some(contact);
         question.resolve(&self.state, now).unwrap().judge((contact, None), RULES.session, now)
     }
 
@@ -185,9 +178,36 @@ fn what_was_put_as_pending_is_approved_by_the_accounts_that_say_so() {
     desk.put_as(|template| template.status = "PENDING".into());
     desk.now += 10;
     desk.status_told(desk.now, ONE, "APPROVED");
-    let [one, other, homeless, nobody] = desk.against();
-    assert_eq!(other, [Reason::TemplateNotApproved]);
-    assert!([one, homeless, nobody].iter().all(Vec::is_empty));
+    assert_eq!(desk.against(), each(None, Some(Reason::TemplateNotApproved)));
+    desk.status_told(desk.now, OTHER, "APPROVED");
+    assert_eq!(desk.against(), each(None, None));
+}
+
+#[test]
+fn who_names_no_account_gets_what_an_account_that_said_nothing_gets() {
+    let filed = |desk: &mut Desk, account, category| {
+        let now = desk.now;
+        desk.template_told(now, account, TemplateFact::Category { template: sale(), category });
+    };
+    // It is put as marketing, and one account files it as something else.
+    let mut desk = Desk::of_two_accounts();
+    filed(&mut desk, ONE, Category::Utility);
+    desk.prefers(1, desk.now, true);
+    assert_eq!(desk.against(), each(None, Some(Reason::MarketingStopped)));
+    // Only one account files it as what goes to numbers alone.
+    let mut desk = Desk::of_two_accounts();
+    filed(&mut desk, ONE, Category::Authentication);
+    filed(&mut desk, OTHER, Category::Utility);
+    let contacts = desk.state.contacts();
+    let mut somebody =
+        contacts.get(contacts.find(ContactKey::from_bits(1)).unwrap()).unwrap().clone();
+    somebody.number_key = None;
+    let needs = |sender| {
+        let verdict = desk.verdict_on(&somebody, sender);
+        verdict.hits.iter().any(|hit| hit.reason == Reason::InvalidNumber)
+    };
+    assert!(needs(Some(sender_id())) && !needs(Some(other_sender())));
+    assert!(needs(Some(homeless())) && needs(None));
 }
 
 #[test]
