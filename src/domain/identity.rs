@@ -59,6 +59,9 @@ pub enum Report {
     NothingNew,
     /// Another hash than the one known.
     Changed,
+    /// Another hash than the known one, at the very moment that was last seen: one of the two is
+    /// not the person's any more.
+    Tied,
 }
 
 /// What a sighting of a hash that may come late would change.
@@ -81,7 +84,14 @@ impl Identity {
     pub fn judge(known: Option<&Self>, hash: &str, observed_at: Timestamp) -> Report {
         match known {
             None => Report::First,
-            Some(known) if observed_at <= known.observed_at => Report::NothingNew,
+            Some(known) if observed_at < known.observed_at => Report::NothingNew,
+            Some(known) if observed_at == known.observed_at => {
+                match Self::judge_sighting(Some(known), hash, observed_at) {
+                    Sighting::Changed => Report::Changed,
+                    Sighting::Before => Report::Tied,
+                    Sighting::First | Sighting::Again | Sighting::NothingNew => Report::NothingNew,
+                }
+            }
             Some(known) if *known.hash == *hash => Report::SeenAgain,
             Some(_) => Report::Changed,
         }
@@ -236,10 +246,23 @@ mod tests {
         let mut known = Identity::first("A".into(), at(10));
         known.fold_change("B".into(), at(20), Seq(2));
         assert_eq!(Identity::judge(Some(&known), "A", at(15)), Report::NothingNew);
-        assert_eq!(Identity::judge(Some(&known), "A", at(20)), Report::NothingNew);
         assert_eq!(Identity::judge(Some(&known), "A", at(21)), Report::Changed);
         assert_eq!(Identity::judge(Some(&known), "B", at(20)), Report::NothingNew);
         assert_eq!(Identity::judge(Some(&known), "B", at(99)), Report::SeenAgain);
+    }
+
+    #[test]
+    fn of_two_hashes_at_one_moment_either_shows_a_change_whichever_is_told_first() {
+        let mut known = Identity::first("A".into(), at(20));
+        assert_eq!(Identity::judge(Some(&known), "B", at(20)), Report::Changed);
+        known.fold_change("B".into(), at(20), Seq(2));
+        assert!(known.open_change().is_some());
+        assert_eq!(Identity::judge(Some(&known), "B", at(20)), Report::NothingNew, "a repeat");
+        let mut known = Identity::first("B".into(), at(20));
+        assert_eq!(Identity::judge(Some(&known), "A", at(20)), Report::Tied);
+        known.fold_before(at(20), Seq(2));
+        assert!(known.open_change().is_some());
+        assert_eq!(Identity::judge(Some(&known), "A", at(20)), Report::NothingNew, "a repeat");
     }
 
     #[test]

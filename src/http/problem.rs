@@ -98,7 +98,7 @@ codes! {
         "The person withdrew, was blocked, or may be someone else now, or the sender was stopped. Do not send. A commit is noted all the same: the message counts, and its statuses are found. Release the ticket if nothing was sent; until then it counts as if something had been.";
     TICKET_RELEASED, "ticket_released", 409, "The ticket was given back", false,
         "Reserve another one before you send. A commit is noted all the same: the message counts, and its statuses are found.";
-    TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used for another message", false,
+    TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used", false,
         "One ticket is one message. Reserve another one.";
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
         "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";

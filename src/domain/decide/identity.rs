@@ -30,8 +30,13 @@ pub(super) fn report(
         Report::SeenAgain => {
             vec![(subject, Event::IdentityObserved { hash, observed_at, again: true })]
         }
-        Report::Changed => {
-            let mut events = vec![(subject, Event::IdentityChanged { hash, observed_at })];
+        changed @ (Report::Changed | Report::Tied) => {
+            let event = if changed == Report::Changed {
+                Event::IdentityChanged { hash, observed_at }
+            } else {
+                Event::IdentityPredated { hash, observed_at }
+            };
+            let mut events = vec![(subject, event)];
             void_tickets(draft, subject, VoidCause::IdentityChanged, now, |_| true, &mut events);
             events
         }

@@ -11,7 +11,7 @@ use crate::{
         eligibility::marketing_left,
         entry::{Seq, Subject},
         names::PortfolioId,
-        pace::{Counted, UsageKey},
+        pace::UsageKey,
         state::State,
         time::{DAY_MS, HOUR_MS, Timestamp},
     },
@@ -114,6 +114,7 @@ fn capacity(edge: &Edge, portfolio: &PortfolioId) -> Result<CapacityBody, Proble
     let counted = state.counted(&UsageKey::Portfolio(portfolio.clone()));
     let used = counted.within(now);
     let left = limit.map(|limit| u64::from(limit).saturating_sub(used));
+    let leaving = counted.leaving(now, HOUR_MS, STEPS);
     Ok(CapacityBody {
         portfolio: portfolio.to_string(),
         limit,
@@ -121,8 +122,8 @@ fn capacity(edge: &Edge, portfolio: &PortfolioId) -> Result<CapacityBody, Proble
         left,
         safe_new_recipients: safe(&state, portfolio, left, now),
         frees_at: counted.freed_at(1, now).map(Moment),
-        frees: series(counted, used, now),
-        next_level: limit.map(|limit| next_level(limit, used, &reached, now)),
+        frees: series(&leaving, used, now),
+        next_level: limit.map(|limit| next_level(limit, &leaving, used, &reached, now)),
         as_of: state.last(),
     })
 }
@@ -136,9 +137,9 @@ fn safe(state: &State, portfolio: &PortfolioId, left: Option<u64>, now: Timestam
     bounds.into_iter().flatten().min()
 }
 
-fn series(counted: Counted<'_>, used: u64, now: Timestamp) -> Vec<FreeingBody> {
+fn series(leaving: &[u64], used: u64, now: Timestamp) -> Vec<FreeingBody> {
     let (mut until, mut left) = (now, used);
-    let steps = counted.leaving(now, HOUR_MS, STEPS).into_iter().map(|count| {
+    let steps = leaving.iter().map(|&count| {
         until = until.plus_ms(HOUR_MS);
         left = left.saturating_sub(count);
         FreeingBody { until: Moment(until), count, used: left }
@@ -175,7 +176,33 @@ impl Reached {
     }
 }
 
-fn next_level(limit: u32, used: u64, reached: &Reached, now: Timestamp) -> NextLevelBody {
+/// Returns after how long so many more have had their turn, if each place is taken as it frees up:
+/// those that are free now at once, the others hour by hour, and all of them again each day.
+fn room_after_ms(limit: u32, leaving: &[u64], used: u64, missing: u64) -> i64 {
+    let limit = u64::from(limit).max(1);
+    let Some(before_last) = missing.checked_sub(1) else { return 0 };
+    let (days, mut rest) = (before_last / limit, before_last % limit + 1);
+    rest = rest.saturating_sub(limit.saturating_sub(used));
+    let mut hours = 0_i64;
+    for count in leaving {
+        if rest == 0 {
+            break;
+        }
+        rest = rest.saturating_sub(*count);
+        hours += 1;
+    }
+    // What a ticket holds longer than a day frees up some time in the day after.
+    let days = i64::try_from(days).unwrap_or(i64::MAX).saturating_add(i64::from(rest > 0));
+    days.saturating_mul(DAY_MS).saturating_add(hours * HOUR_MS)
+}
+
+fn next_level(
+    limit: u32,
+    leaving: &[u64],
+    used: u64,
+    reached: &Reached,
+    now: Timestamp,
+) -> NextLevelBody {
     let is_first = limit < FIRST_STEP.try_into().unwrap_or(u32::MAX);
     let (days, count, needed, also) = if is_first {
         let also = "or verify the business; templates of high quality, and WhatsApp's review";
@@ -185,10 +212,8 @@ fn next_level(limit: u32, used: u64, reached: &Reached, now: Timestamp) -> NextL
         (7, reached.week, u64::from(limit).div_ceil(2), also)
     };
     let missing = needed.saturating_sub(count);
-    let at_once = u64::from(limit).saturating_sub(used);
-    let days_more = missing.saturating_sub(at_once).div_ceil(u64::from(limit).max(1));
-    let days_more = i64::try_from(days_more).unwrap_or(i64::MAX);
-    let earliest = now.plus_ms(days_more.saturating_mul(DAY_MS)).plus_ms(RAISED_WITHIN_MS);
+    let earliest = now.plus_ms(room_after_ms(limit, leaving, used, missing));
+    let earliest = earliest.plus_ms(RAISED_WITHIN_MS);
     NextLevelBody {
         limit: LEVELS.into_iter().find(|level| *level > limit),
         days,
@@ -204,9 +229,11 @@ fn next_level(limit: u32, used: u64, reached: &Reached, now: Timestamp) -> NextL
 mod tests {
     use super::*;
 
+    /// All that are used free up within the fifth hour.
     fn level(limit: u32, used: u64, week: u64, month: u64) -> NextLevelBody {
-        let now = Timestamp::from_unix_ms(0);
-        next_level(limit, used, &Reached { week, month }, now)
+        let (now, mut leaving) = (Timestamp::from_unix_ms(0), vec![0; STEPS]);
+        leaving[4] = used;
+        next_level(limit, &leaving, used, &Reached { week, month }, now)
     }
 
     #[test]
@@ -216,9 +243,21 @@ mod tests {
             (next.limit, next.days, next.needed, next.missing),
             (Some(2_000), 30, 2_000, 1_000)
         );
-        // 200 at once, and then 250 on each of four days.
-        let after = 4 * DAY_MS + RAISED_WITHIN_MS;
+        // 200 at once and 50 when those free up, on each of four days.
+        let after = 3 * DAY_MS + 5 * HOUR_MS + RAISED_WITHIN_MS;
         assert_eq!(next.earliest_at, Moment(Timestamp::from_unix_ms(after)));
+    }
+
+    #[test]
+    fn what_is_full_can_begin_when_it_frees_up_and_not_a_day_later() {
+        let after = |missing| room_after_ms(250, &[0, 250, 0], 250, missing);
+        assert_eq!(
+            [0, 1, 250, 251].map(after),
+            [0, 2 * HOUR_MS, 2 * HOUR_MS, DAY_MS + 2 * HOUR_MS]
+        );
+        // A ticket holds five of them for longer than a day.
+        let after = |missing| room_after_ms(250, &[245], 250, missing);
+        assert_eq!([245, 246].map(after), [HOUR_MS, DAY_MS + HOUR_MS]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         command::{Command, ContactRef, ReserveSend},
+        entry::Seq,
         event::{Event, TicketReserved},
         ids::TicketId,
         names::{Language, SenderId, TemplateName},
@@ -148,7 +149,7 @@ pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
     };
     let submitted = match ask.edge.ledger.submit(envelope).await {
         Ok(Outcome::Done(entries)) => Submitted { entries, is_replay: false },
-        Ok(Outcome::DoneBefore { first, entries }) => ask.reread(first, entries).await?,
+        Ok(Outcome::DoneBefore { first, entries }) => reserved_before(&ask, first, entries).await?,
         Err(SubmitError::Refused(refusal)) => {
             let number = number.as_ref().map(crate::domain::phone::PhoneNumber::as_e164);
             return Err(refused(&ask.edge, *refusal, number));
@@ -156,6 +157,24 @@ pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
         Err(error) => return Err(error.into()),
     };
     ticket(&submitted)
+}
+
+/// Reads what an earlier call with the same key reserved, if it may still be sent on: a ticket that
+/// was taken or given back since, or used, is no answer to whoever is about to send.
+pub(super) async fn reserved_before(
+    ask: &Ask,
+    first: Seq,
+    entries: u32,
+) -> Result<Submitted, Problem> {
+    let submitted = ask.reread(first, entries).await?;
+    let id = TicketBody::of(&submitted)?.id;
+    match ask.edge.views().state().ticket(id).map(|ticket| ticket.state) {
+        Some(TicketState::Voided { cause }) => Err(Refusal::TicketVoided { cause }.into()),
+        Some(TicketState::Released) => Err(Refusal::TicketReleased.into()),
+        Some(TicketState::Committed { .. }) => Err(Refusal::TicketCommitted.into()),
+        // Long over: it says itself until when it was good.
+        Some(TicketState::Reserved) | None => Ok(submitted),
+    }
 }
 
 fn ticket(submitted: &Submitted) -> Result<HttpResponse, Problem> {

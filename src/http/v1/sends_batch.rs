@@ -19,7 +19,7 @@ use crate::{
         edge::{Ask, Submitted},
         idempotency,
         problem::{BODY_INVALID, Problem},
-        v1::sends::{SendBody, TicketBody, check, refused},
+        v1::sends::{SendBody, TicketBody, check, refused, reserved_before},
     },
     ledger::handle::{Outcome, SubmitError},
     limits::{SENDS_AT_ONCE, SENDS_MAX, SENDS_QUEUE_WAIT_MS},
@@ -131,7 +131,7 @@ async fn reserve(ask: &Ask, send: &SendBody, once: Option<Once>) -> Result<(Valu
     let envelope = Envelope { actor, once, command: Command::ReserveSend(Box::new(command)) };
     let submitted = match edge.ledger.submit_within(envelope, QUEUE_WAIT).await {
         Ok(Outcome::Done(entries)) => Submitted { entries, is_replay: false },
-        Ok(Outcome::DoneBefore { first, entries }) => ask.reread(first, entries).await?,
+        Ok(Outcome::DoneBefore { first, entries }) => reserved_before(ask, first, entries).await?,
         Err(SubmitError::Refused(refusal)) => {
             let number = number.as_ref().map(crate::domain::phone::PhoneNumber::as_e164);
             return Err(refused(&edge, *refusal, number));

@@ -49,6 +49,25 @@ async fn another_hash_suspends_every_consent_at_once() {
 }
 
 #[tokio::test]
+async fn two_hashes_at_one_moment_suspend_whichever_is_reported_first() {
+    for [first, second] in [["hash-1", "hash-2"], ["hash-2", "hash-1"]] {
+        let app = TestApp::with_registry().await;
+        app.opt_in(ANN, "orders").await;
+        app.wait_hours(1);
+        assert!(report(&app, first, 0).await);
+        let ticket = json!({"number": ANN, "kind": "template", "template": "shipped",
+            "sender": "1001"});
+        let ticket = app.post("/v1/sends").json(&ticket).expect(201).await;
+        assert!(report(&app, second, 0).await, "{second} after {first}");
+        assert!(!report(&app, second, 0).await, "a repeat");
+        assert_eq!(codes(&app, "orders").await, ["identity_changed"]);
+        let commit = format!("/v1/sends/{}/commit", ticket["id"].as_str().unwrap());
+        let commit = app.post(&commit).json(&json!({"message_id": "wamid.1"}));
+        commit.problem(409, "ticket_voided").await;
+    }
+}
+
+#[tokio::test]
 async fn the_first_hash_and_late_or_repeated_ones_suspend_nothing() {
     let app = TestApp::with_registry().await;
     app.opt_in(ANN, "orders").await;

@@ -119,6 +119,33 @@ async fn an_opt_out_a_block_and_a_changed_identity_take_tickets_back() {
 }
 
 #[tokio::test]
+async fn a_repeated_send_hands_out_no_ticket_that_is_over() {
+    for (over, code) in
+        [("stop", "ticket_voided"), ("release", "ticket_released"), ("commit", "ticket_committed")]
+    {
+        let app = opted_in().await;
+        let body = json!({"sends": [template()]});
+        let single = || app.post("/v1/sends").header("idempotency-key", "s").json(&template());
+        let batch = || app.post("/v1/sends/batch").header("idempotency-key", "b").json(&body);
+        let ticket = single().expect(201).await;
+        let many = batch().expect(200).await;
+        assert_eq!(single().expect(201).await["id"], ticket["id"], "as long as it is good");
+        for (place, ticket) in [&ticket, &many["results"][0]["ticket"]].into_iter().enumerate() {
+            match over {
+                "stop" => drop(app.opt_out(ANN).await),
+                "release" => drop(close(&app, ticket, "release").expect(200).await),
+                _ => drop(commit(&app, ticket, &format!("wamid.{place}")).expect(200).await),
+            }
+        }
+        single().problem(409, code).await;
+        let again = batch().expect(200).await;
+        let result = &again["results"][0];
+        assert_eq!((&result["status"], &result["problem"]["code"]), (&json!(409), &json!(code)));
+        assert_eq!((&again["reserved"], &again["replayed"]), (&json!(0), &json!(0)));
+    }
+}
+
+#[tokio::test]
 async fn an_opt_out_of_another_topic_leaves_a_ticket_alone() {
     let app = opted_in().await;
     app.opt_in(ANN, "promotions").await;

@@ -33,15 +33,34 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 #[derive(Default)]
 struct Clerk {
     acts: Vec<(u128, Option<&'static str>, bool, i64)>,
-    identity: std::collections::BTreeMap<u128, (u8, i64, Option<i64>)>,
+    identity: std::collections::BTreeMap<u128, Seen>,
+}
+
+/// Who was seen last, and when.
+struct Seen {
+    hash: u8,
+    at: i64,
+    /// When somebody else came, if nobody has vouched for them.
+    changed: Option<i64>,
+    /// When somebody last vouched for whoever came last.
+    confirmed: Option<i64>,
 }
 
 impl Clerk {
-    /// Notes who was seen: somebody else only if that was later than the last sighting.
+    /// Notes who was seen: somebody else only if that was no earlier than the last sighting. Of two
+    /// at one moment the greater hash is the one who came.
     fn note_identity(&mut self, key: u128, hash: u8, at: i64) {
-        let known = self.identity.entry(key).or_insert((hash, at, None));
-        if at > known.1 {
-            *known = (hash, at, if known.0 == hash { known.2 } else { Some(at) });
+        let first = Seen { hash, at, changed: None, confirmed: None };
+        let known = self.identity.entry(key).or_insert(first);
+        if at < known.at {
+            return;
+        }
+        if hash == known.hash {
+            known.at = at;
+        } else if at > known.at || hash > known.hash {
+            *known = Seen { hash, at, changed: Some(at), confirmed: None };
+        } else if known.confirmed.is_none_or(|confirmed| confirmed < at) {
+            known.changed = Some(at);
         }
     }
 
@@ -52,7 +71,7 @@ impl Clerk {
         });
         // Of two acts at one moment the withdrawal counts, so it sorts last.
         let latest = about.max_by_key(|(_, _, agreed, at)| (*at, !agreed));
-        let changed = self.identity.get(&key).and_then(|(_, _, changed)| *changed);
+        let changed = self.identity.get(&key).and_then(|seen| seen.changed);
         latest.is_some_and(|(_, _, agreed, at)| *agreed && changed.is_none_or(|c| *at > c))
     }
 }
@@ -82,9 +101,11 @@ proptest! {
                     }
                 }
                 Step::Confirm(key) => {
-                    if let Some((hash, _, changed)) = clerk.identity.get_mut(&key) {
-                        desk.confirm(key, &hash.to_string()).unwrap();
-                        *changed = None;
+                    if let Some(seen) = clerk.identity.get_mut(&key) {
+                        desk.confirm(key, &seen.hash.to_string()).unwrap();
+                        if seen.changed.take().is_some() {
+                            seen.confirmed = Some(desk.now);
+                        }
                     }
                 }
                 Step::Reserve(key) => {
