@@ -27,6 +27,9 @@ pub(super) const FILE_VARIABLE: &str = "IZIN_CONFIG";
 /// Shown in place of a secret.
 const HIDDEN: &str = "\"(set, hidden)\"";
 
+/// How the secrets of the documented example begin, which everybody knows.
+const EXAMPLE_BEGINS: &str = "replace-me";
+
 /// A setting as it turned out, in a form that may be shown to anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
@@ -274,15 +277,19 @@ impl Reader {
         if self.file.contains_key(name.path) {
             self.secrets_in_file.push(name.path);
         }
+        let must_be = format!("{must_be}, and not what stands in the example");
         let parse = |given| {
             let mut text = text(given)?;
-            if is_good(&text) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            // Several secrets may stand in one setting, with commas between them.
+            let is_example = text.split(',').any(|part| part.starts_with(EXAMPLE_BEGINS));
+            let is_written_out = text.bytes().all(|byte| byte.is_ascii_graphic());
+            if is_good(&text) && is_written_out && !is_example {
                 return Some(Secret::new(text));
             }
             text.zeroize();
             None
         };
-        self.read(name, None, must_be, |_| HIDDEN.to_owned(), parse)
+        self.read(name, None, &must_be, |_| HIDDEN.to_owned(), parse)
     }
 
     /// Returns whether the setting has a value that was refused already.
