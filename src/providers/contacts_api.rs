@@ -10,7 +10,7 @@ use reqwest::{
     Method, RequestBuilder, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     domain::phone::PhoneNumber,
@@ -38,16 +38,23 @@ struct Question<'a> {
     contacts: [&'a str; 1],
 }
 
+/// What came beside an error is no answer: a no least of all.
 #[derive(Deserialize)]
 struct Reply {
     contacts: Vec<Row>,
+    #[serde(default)]
+    errors: Option<Vec<IgnoredAny>>,
+    error: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize, PartialEq, Eq)]
+#[derive(Deserialize)]
 struct Row {
     input: String,
     status: Status,
     wa_id: Option<String>,
+    #[serde(default)]
+    errors: Option<Vec<IgnoredAny>>,
+    error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +98,19 @@ impl ContactsApi {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    reply::read(body, |reply: Reply| judge(&reply.contacts, number))
+    reply::read(body, |reply: Reply| judge(&reply, number))
 }
 
-fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
+fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
+    let Reply { contacts: rows, errors, error } = reply;
+    let has_failed = |errors: &Option<Vec<IgnoredAny>>, error: &Option<IgnoredAny>| {
+        error.is_some() || errors.as_ref().is_some_and(|errors| !errors.is_empty())
+    };
+    let is_doubtful =
+        has_failed(errors, error) || rows.iter().any(|row| has_failed(&row.errors, &row.error));
+    if is_doubtful {
+        return NumberState::unknown(UnknownCause::Undecided);
+    }
     let Some((first, others)) = rows.split_first() else {
         return NumberState::unknown(UnknownCause::NoAnswer);
     };
@@ -239,6 +255,21 @@ mod tests {
         }
         let deep = format!(r#"{{"contacts":{}"#, "[".repeat(100_000));
         assert!(matches!(read(deep.as_bytes(), &number()), NumberState::Unknown { .. }));
+    }
+
+    #[test]
+    fn what_comes_beside_an_error_is_no_answer() {
+        let rows = r#""contacts":[{"input":"+12025550123","status":"invalid"}]"#;
+        for error in [r#""errors":[{"code":1}]"#, r#""error":{"code":1}"#, r#""error":"busy""#] {
+            let state = read(format!("{{{error},{rows}}}").as_bytes(), &number());
+            assert_eq!(state, unknown(UnknownCause::Undecided), "{error}");
+            let row = format!(r#"{{"input":"+12025550123","status":"invalid",{error}}}"#);
+            assert_eq!(read_rows(&row), unknown(UnknownCause::Undecided), "{error}");
+        }
+        for none in [r#""errors":[]"#, r#""errors":null"#, r#""error":null"#] {
+            let state = read(format!("{{{none},{rows}}}").as_bytes(), &number());
+            assert_eq!(state, NumberState::NotRegistered, "{none}");
+        }
     }
 
     #[test]
