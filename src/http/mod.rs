@@ -25,6 +25,7 @@ pub mod query;
 pub mod quota;
 pub mod routes;
 pub mod server;
+mod strict;
 pub mod v1;
 pub mod webhooks;
 pub mod wire;

@@ -202,7 +202,7 @@ fn decide(
     let mut run: Vec<Recipient<'_>> = Vec::with_capacity(lines.len());
     for line in lines {
         let recipient = match &line.content {
-            Ok(content) => serde_json::from_slice(content).ok(),
+            Ok(content) => body::parse_line(content),
             Err(_) => None,
         };
         if let Some(recipient) = recipient {
@@ -242,7 +242,7 @@ impl Line {
         };
         let known = parsed.as_ref().or(self.content.as_ref().err());
         let unknown = Problem::new(BODY_MALFORMED, "the line is no recipient");
-        let alone = serde_json::from_slice::<ReferenceAlone>(content).ok();
+        let alone = body::parse_line::<ReferenceAlone>(content);
         let reference = alone.as_ref().map(|alone| &*alone.reference);
         let body = UnreadableBody {
             line: self.number,
