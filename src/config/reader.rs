@@ -512,11 +512,13 @@ mod tests {
         assert_eq!(good.secret("a.b", 4).unwrap().expose(), "tell-nobody");
         assert_eq!(good.secrets_in_file(), ["a.b"]);
         assert!(!format!("{:?}", good.finish()).contains("nobody"));
-        for refused in ["abc", "tell nobody", "tell-nobödy", "tell\tnobody"] {
+        for refused in ["abc", "tell nobody", "tell-nobödy", "tell\tnobody", "replace-me-nobody"] {
             let mut reader = reader("", &[("IZIN_A__B", refused)]);
             assert!(reader.secret("a.b", 4).is_none());
             let told = faults(reader).concat();
-            assert_eq!(told, "a.b (IZIN_A__B) must be at least 4 characters, visible ASCII only");
+            let must_be =
+                "at least 4 characters, visible ASCII only, and not what stands in the example";
+            assert_eq!(told, format!("a.b (IZIN_A__B) must be {must_be}"));
         }
     }
 
