@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn what_is_expected_is_said_in_the_words_of_json() {
         for (body, detail) in [
-            (&br#"[[]]"#[..], "an object is expected"),
+            (&b"[[]]"[..], "an object is expected"),
             (br#"{"items":{}}"#, "an array is expected"),
             (br#"{"items":[[1]]}"#, "an object is expected"),
             (br#"{"items":[{"count":"x"}]}"#, "a whole number from 0 to 255 is expected"),

@@ -103,11 +103,8 @@ pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
 
 fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
     let Reply { contacts: rows, errors, error } = reply;
-    let has_failed = |errors: &Option<Vec<IgnoredAny>>, error: &Option<IgnoredAny>| {
-        error.is_some() || errors.as_ref().is_some_and(|errors| !errors.is_empty())
-    };
-    let is_doubtful =
-        has_failed(errors, error) || rows.iter().any(|row| has_failed(&row.errors, &row.error));
+    let is_doubtful = is_failure(errors.as_deref(), *error)
+        || rows.iter().any(|row| is_failure(row.errors.as_deref(), row.error));
     if is_doubtful {
         return NumberState::unknown(UnknownCause::Undecided);
     }
@@ -128,6 +125,10 @@ fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
         (Status::Processing, _) => NumberState::InProgress,
         (Status::Failed, _) => NumberState::unknown(UnknownCause::Undecided),
     }
+}
+
+fn is_failure(errors: Option<&[IgnoredAny]>, error: Option<IgnoredAny>) -> bool {
+    error.is_some() || errors.is_some_and(|errors| !errors.is_empty())
 }
 
 /// Returns whether `input` is `number` as it was sent, perhaps written differently.

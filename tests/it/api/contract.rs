@@ -61,8 +61,8 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
     fits_in_part(document, schema, value, at)?;
     let mut known = BTreeSet::new();
     if members(document, schema, &mut known) && !known.is_empty() {
-        let names = value.as_object().into_iter().flat_map(|value| value.keys());
-        if let Some(name) = names.into_iter().find(|name| !known.contains(name.as_str())) {
+        let mut names = value.as_object().into_iter().flat_map(|value| value.keys());
+        if let Some(name) = names.find(|name| !known.contains(name.as_str())) {
             return Err(format!("{at}/{name} is not documented"));
         }
     }
@@ -75,7 +75,9 @@ fn members<'d>(document: &'d Value, schema: &'d Value, known: &mut BTreeSet<&'d 
         let target = document.pointer(reference.trim_start_matches('#'));
         return target.is_none_or(|target| members(document, target, known));
     }
-    known.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, _)| &**name));
+    known.extend(
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()),
+    );
     let parts = schema["allOf"].as_array().into_iter().flatten();
     let parts: Vec<_> = parts.map(|part| members(document, part, known)).collect();
     let has_choices = schema["oneOf"].is_array() || schema["anyOf"].is_array();

@@ -95,8 +95,8 @@ fn every_call_has_a_name_of_its_own_and_every_answer_says_what_it_is() {
 fn an_idempotency_key_is_documented_where_something_is_written() {
     let document: Value = serde_json::from_str(&openapi::document()).unwrap();
     for (call, operation) in calls(&document) {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let has_key = parameters.into_iter().any(|one| one["name"] == "Idempotency-Key");
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let has_key = parameters.any(|one| one["name"] == "Idempotency-Key");
         let is_question = [
             "/v1/eligibility",
             "/v1/eligibility/preview",
