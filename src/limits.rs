@@ -117,15 +117,18 @@ const _: () = assert!(LINE_BYTES_MAX <= LINES_BYTES_MAX);
 /// Exports at the same time. Each holds a thread and reads the whole database or ledger.
 pub const DOWNLOADS_MAX: usize = 4;
 
-/// How long the reader of an export may take nothing, in seconds: a network that comes back does so
-/// within a minute.
-pub const DOWNLOAD_STALL_S: u64 = 60;
+/// How long whoever reads an answer may take nothing, in seconds, where no setting says so: a
+/// network that comes back does so within a minute.
+pub const STALL_S: u32 = 60;
+
+/// The longest that a setting may say, in seconds.
+pub const STALL_S_MAX: u32 = 600;
 
 /// How long one export may take, in seconds: half an hour, in which a reader of one megabyte a
 /// second gets more than a million contacts. A slower one narrows the export down.
 pub const DOWNLOAD_S_MAX: u64 = 30 * 60;
 
-const _: () = assert!(DOWNLOAD_STALL_S < DOWNLOAD_S_MAX);
+const _: () = assert!(STALL_S <= STALL_S_MAX);
 const _: () = assert!(PAGE_DEFAULT <= PAGE_MAX);
 const _: () = assert!(NUMBER_BYTES_MAX < LINE_BYTES_MAX);
 /// Bytes of a look-up provider's reply that are read at most. An answer about one number is a few

@@ -184,7 +184,7 @@ pub async fn start(
         webhooks: webhooks(config)?,
         throttle: throttle(config),
         requests: AllCounters::default(),
-        downloads: Downloads::default(),
+        downloads: Downloads::new(settings.stall),
         stopping: Shutdown::default(),
         settings,
         ledger: ledger.clone(),
@@ -297,6 +297,7 @@ fn edge_settings(config: &Config) -> Result<EdgeSettings, AppError> {
     Ok(EdgeSettings {
         body_bytes_max: config.http.body_bytes_max,
         batch_bytes_max: config.http.batch_body_bytes_max,
+        stall: Duration::from_secs(u64::from(config.http.stall_s)),
         request_deadline: Duration::from_secs(u64::from(config.http.request_deadline_s)),
         default_region: default_region(config)?,
         ticket_ttl_ms: i64::from(config.sends.ticket_ttl_s) * SECOND_MS,
@@ -313,6 +314,7 @@ fn server_settings(config: &Config) -> ServerSettings {
     ServerSettings {
         listen: config.http.listen,
         workers,
+        stall: Duration::from_secs(u64::from(config.http.stall_s)),
         keep_alive: Duration::from_secs(u64::from(config.http.keep_alive_s)),
         header_deadline: Duration::from_secs(5),
         connections_max: config.http.connections_max.div_ceil(workers),

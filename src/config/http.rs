@@ -4,9 +4,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::config::{
-    network::IpBlock,
-    reader::{Name, Reader},
+use crate::{
+    config::{
+        network::IpBlock,
+        reader::{Name, Reader},
+    },
+    limits::{STALL_S, STALL_S_MAX},
 };
 
 const KIB: usize = 1_024;
@@ -23,6 +26,8 @@ pub struct Http {
     pub keep_alive_s: u32,
     /// How long the body of a request may take to arrive, in seconds.
     pub request_deadline_s: u32,
+    /// How long whoever reads an answer may take nothing, in seconds.
+    pub stall_s: u32,
     /// Bytes in the body of an ordinary request.
     pub body_bytes_max: usize,
     /// Bytes in the body of a request about many contacts. At least `body_bytes_max`.
@@ -44,6 +49,7 @@ impl Http {
             workers: from.whole_or_none("http.workers", 1..=256),
             keep_alive_s: from.whole("http.keep_alive_s", 75, 1..=3_600),
             request_deadline_s: from.whole("http.request_deadline_s", 30, 1..=600),
+            stall_s: from.whole("http.stall_s", STALL_S, 1..=STALL_S_MAX),
             body_bytes_max: from.whole("http.body_bytes_max", 64 * KIB, KIB..=MIB),
             batch_body_bytes_max: from.whole("http.batch_body_bytes_max", 8 * MIB, KIB..=256 * MIB),
             in_flight_bytes_max: from.whole(

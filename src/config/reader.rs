@@ -27,6 +27,9 @@ pub(super) const FILE_VARIABLE: &str = "IZIN_CONFIG";
 /// Shown in place of a secret.
 const HIDDEN: &str = "\"(set, hidden)\"";
 
+/// How the secrets of the documented example begin, which everybody knows.
+const EXAMPLE_BEGINS: &str = "replace-me";
+
 /// A setting as it turned out, in a form that may be shown to anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
@@ -274,15 +277,19 @@ impl Reader {
         if self.file.contains_key(name.path) {
             self.secrets_in_file.push(name.path);
         }
+        let must_be = format!("{must_be}, and not what stands in the example");
         let parse = |given| {
             let mut text = text(given)?;
-            if is_good(&text) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            // Several secrets may stand in one setting, with commas between them.
+            let is_example = text.split(',').any(|part| part.starts_with(EXAMPLE_BEGINS));
+            let is_written_out = text.bytes().all(|byte| byte.is_ascii_graphic());
+            if is_good(&text) && is_written_out && !is_example {
                 return Some(Secret::new(text));
             }
             text.zeroize();
             None
         };
-        self.read(name, None, must_be, |_| HIDDEN.to_owned(), parse)
+        self.read(name, None, &must_be, |_| HIDDEN.to_owned(), parse)
     }
 
     /// Returns whether the setting has a value that was refused already.
@@ -505,11 +512,13 @@ mod tests {
         assert_eq!(good.secret("a.b", 4).unwrap().expose(), "tell-nobody");
         assert_eq!(good.secrets_in_file(), ["a.b"]);
         assert!(!format!("{:?}", good.finish()).contains("nobody"));
-        for refused in ["abc", "tell nobody", "tell-nobödy", "tell\tnobody"] {
+        for refused in ["abc", "tell nobody", "tell-nobödy", "tell\tnobody", "replace-me-nobody"] {
             let mut reader = reader("", &[("IZIN_A__B", refused)]);
             assert!(reader.secret("a.b", 4).is_none());
             let told = faults(reader).concat();
-            assert_eq!(told, "a.b (IZIN_A__B) must be at least 4 characters, visible ASCII only");
+            let must_be =
+                "at least 4 characters, visible ASCII only, and not what stands in the example";
+            assert_eq!(told, format!("a.b (IZIN_A__B) must be {must_be}"));
         }
     }
 

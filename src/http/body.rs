@@ -19,9 +19,12 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 
 use crate::{
-    http::problem::{
-        BODY_INVALID, BODY_MALFORMED, BODY_TOO_LARGE, CONTENT_TYPE, OVERLOADED, Problem,
-        REQUEST_TIMEOUT,
+    http::{
+        problem::{
+            BODY_INVALID, BODY_MALFORMED, BODY_TOO_LARGE, CONTENT_TYPE, OVERLOADED, Problem,
+            REQUEST_TIMEOUT,
+        },
+        strict::{Strict, in_plain_words},
     },
     limits,
 };
@@ -140,9 +143,30 @@ fn too_large(max: usize) -> Problem {
 /// [`CONTENT_TYPE`].
 pub fn expect_media(req: &HttpRequest, media: &str) -> Result<(), Problem> {
     if is_media(req, media) {
-        return Ok(());
+        return expect_plain(req);
     }
     Err(Problem::new(CONTENT_TYPE, format!("the body must be {media}")))
+}
+
+/// Refuses a body that is compressed, or says that it is written in anything but UTF-8.
+///
+/// # Errors
+///
+/// [`CONTENT_TYPE`]. Source: RFC 9110, 15.5.16, for both; RFC 8259, 8.1.
+pub fn expect_plain(req: &HttpRequest) -> Result<(), Problem> {
+    let given = |name| req.headers().get_all(name).map(|value| value.to_str().unwrap_or("?"));
+    let codings = given(header::CONTENT_ENCODING).flat_map(|value| value.split(','));
+    if !codings.map(str::trim).all(|coding| coding.eq_ignore_ascii_case("identity")) {
+        return Err(Problem::new(CONTENT_TYPE, "the body must not be compressed"));
+    }
+    let parameters = given(header::CONTENT_TYPE).flat_map(|value| value.split(';').skip(1));
+    let mut parameters = parameters.filter_map(|parameter| parameter.split_once('='));
+    let is_utf8 = parameters.all(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8", "us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
+    });
+    if is_utf8 { Ok(()) } else { Err(Problem::new(CONTENT_TYPE, "the body must be UTF-8")) }
 }
 
 /// Returns whether a body says it is `media`, parameters aside.
@@ -165,14 +189,26 @@ pub fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Problem> {
             format!("the body is nested deeper than {} levels", limits::JSON_DEPTH_MAX),
         ));
     }
-    serde_json::from_slice(bytes).map_err(|_somewhere| locate::<T>(bytes))
+    read_whole(bytes).map_err(|_somewhere| locate::<T>(bytes))
+}
+
+/// Parses one of many lines: what does not fit is nothing, and [`parse`] says why.
+pub fn parse_line<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Option<T> {
+    read_whole(bytes).ok()
+}
+
+fn read_whole<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::Result<T> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Strict(&mut json))?;
+    json.end()?;
+    Ok(value)
 }
 
 /// Parses once more what could not be parsed, this time noting each step for the pointer, which
 /// is too dear to do for bodies that fit.
 fn locate<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Problem {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut json);
+    let parsed: Result<T, _> = serde_path_to_error::deserialize(Strict(&mut json));
     match parsed {
         Err(error) => {
             let pointer = pointer(error.path());
@@ -204,11 +240,11 @@ fn explain(error: &serde_json::Error, pointer: String) -> Problem {
 /// Cuts a quoted value out of serde's "invalid value: string "…", expected …".
 fn without_values(text: &str) -> String {
     match (text.split_once(": "), text.rsplit_once(", expected ")) {
-        (Some((kind, _)), Some((_, expected))) if kind.starts_with("invalid ") => {
-            format!("{kind}, expected {expected}")
+        (Some(("invalid type", _)), Some((_, expected))) => {
+            format!("{} is expected", in_plain_words(expected))
         }
-        _ if text.starts_with("unknown variant") || text.starts_with("unknown field") => {
-            text.to_owned()
+        (Some((kind, _)), Some((_, expected))) if kind.starts_with("invalid ") => {
+            format!("{kind}, expected {}", in_plain_words(expected))
         }
         _ => text.to_owned(),
     }
@@ -290,6 +326,27 @@ mod tests {
         assert_eq!(problem.code(), BODY_INVALID);
         assert!(text.contains("/items/1/count"), "{text}");
         assert!(!text.contains("2025550123"), "{text}");
+    }
+
+    #[test]
+    fn what_is_expected_is_said_in_the_words_of_json() {
+        for (body, detail) in [
+            (&b"[[]]"[..], "an object is expected"),
+            (br#"{"items":{}}"#, "an array is expected"),
+            (br#"{"items":[[1]]}"#, "an object is expected"),
+            (br#"{"items":[{"count":"x"}]}"#, "a whole number from 0 to 255 is expected"),
+            (
+                br#"{"items":[{"count":256}]}"#,
+                "invalid value, expected a whole number from 0 to 255",
+            ),
+        ] {
+            let (problem, text) = refused(body);
+            assert_eq!(problem.code(), BODY_INVALID);
+            assert!(text.contains(detail), "{text}");
+        }
+        assert!(parse_line::<Sample>(b"[[]]").is_none());
+        assert!(parse_line::<Sample>(b"{\"items\":[]} x").is_none());
+        assert!(parse_line::<Sample>(b"{\"items\":[]}").is_some());
     }
 
     #[test]

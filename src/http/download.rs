@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     export::{self, Chunk, ExportError, Sink},
     http::problem::{OVERLOADED, Problem},
-    limits::{DOWNLOAD_S_MAX, DOWNLOAD_STALL_S, DOWNLOADS_MAX},
+    limits::{DOWNLOAD_S_MAX, DOWNLOADS_MAX},
     runtime::blocking::{BlockingError, BlockingPool},
 };
 
@@ -60,23 +60,27 @@ pub enum DownloadError {
     BrokeOff,
 }
 
-enum Piece {
+/// A part of an answer, or that there is no more.
+pub(super) enum Piece {
     Bytes(Bytes),
     End,
 }
 
+/// Takes the parts of an answer.
+pub(super) type ToBody = mpsc::Sender<Result<Piece, DownloadError>>;
+
 type Pieces = mpsc::Receiver<Result<Piece, DownloadError>>;
 
-impl Default for Downloads {
-    fn default() -> Self {
-        let (stall, whole) =
-            (Duration::from_secs(DOWNLOAD_STALL_S), Duration::from_secs(DOWNLOAD_S_MAX));
-        Self::new(DOWNLOADS_MAX, Bounds { stall, whole })
-    }
-}
+/// An answer in parts.
+pub type LongBody = LocalBoxStream<'static, Result<Bytes, DownloadError>>;
 
 impl Downloads {
-    fn new(places: usize, bounds: Bounds) -> Self {
+    /// Makes room for as many as may be, each of whose readers may take nothing for `stall`.
+    pub fn new(stall: Duration) -> Self {
+        Self::bounded(DOWNLOADS_MAX, Bounds { stall, whole: Duration::from_secs(DOWNLOAD_S_MAX) })
+    }
+
+    fn bounded(places: usize, bounds: Bounds) -> Self {
         Self { places: Arc::new(Semaphore::new(places)), bounds }
     }
 
@@ -89,7 +93,7 @@ impl Downloads {
         &self,
         pool: &BlockingPool,
         work: impl FnOnce(Sink) -> u64 + Send + 'static,
-    ) -> Result<LocalBoxStream<'static, Result<Bytes, DownloadError>>, Problem> {
+    ) -> Result<LongBody, Problem> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             let detail = format!("{DOWNLOADS_MAX} exports are under way");
             return Err(Problem::new(OVERLOADED, detail).retry_after_s(5));
@@ -98,7 +102,7 @@ impl Downloads {
             return Err(Problem::new(OVERLOADED, "too much is being read").retry_after_s(2));
         }
         let (sink, chunks) = export::channel();
-        let (to_body, pieces) = mpsc::channel(1);
+        let (to_body, body) = long_body(1);
         let (pool, bounds) = (pool.clone(), self.bounds);
         actix_web::rt::spawn(async move {
             // The place is free when the thread is.
@@ -115,36 +119,58 @@ impl Downloads {
             };
             finish(outcome, &to_body, bounds.stall).await;
         });
-        Ok(stream::unfold(Some(pieces), next).boxed_local())
+        Ok(body)
+    }
+}
+
+/// Makes a body of parts, of which so many may wait. It ends well only after [`Piece::End`].
+pub(super) fn long_body(waiting: usize) -> (ToBody, LongBody) {
+    let (to_body, pieces) = mpsc::channel(waiting);
+    (to_body, stream::unfold(Some(pieces), next).boxed_local())
+}
+
+/// Hands a part on, if the reader takes it in time.
+///
+/// # Errors
+///
+/// [`DownloadError::Left`] and [`DownloadError::Stalled`].
+pub(super) async fn hand_on(
+    to_body: &ToBody,
+    bytes: Bytes,
+    stall: Duration,
+) -> Result<(), DownloadError> {
+    match timeout(stall, to_body.send(Ok(Piece::Bytes(bytes)))).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(DownloadError::Left),
+        Err(Elapsed { .. }) => Err(DownloadError::Stalled),
+    }
+}
+
+/// Ends a body. One that does not hear how breaks off: its other end is gone.
+pub(super) async fn end(to_body: &ToBody, how: Result<(), DownloadError>, stall: Duration) {
+    let last = how.map(|()| Piece::End);
+    if !matches!(timeout(stall, to_body.send(last)).await, Ok(Ok(()))) {
+        tracing::debug!("nobody took the end of an answer");
     }
 }
 
 /// Hands chunks on until there are no more, or the reader takes none for too long.
 async fn forward(
     mut chunks: mpsc::Receiver<Chunk>,
-    to_body: &mpsc::Sender<Result<Piece, DownloadError>>,
+    to_body: &ToBody,
     stall: Duration,
 ) -> Result<(), DownloadError> {
     while let Some(chunk) = chunks.recv().await {
-        let piece = Ok(Piece::Bytes(Bytes::from(chunk?)));
-        match timeout(stall, to_body.send(piece)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(DownloadError::Left),
-            Err(Elapsed { .. }) => return Err(DownloadError::Stalled),
-        }
+        hand_on(to_body, Bytes::from(chunk?), stall).await?;
     }
     Ok(())
 }
 
-async fn finish(
-    outcome: Result<u64, DownloadError>,
-    to_body: &mpsc::Sender<Result<Piece, DownloadError>>,
-    stall: Duration,
-) {
-    let last = match outcome {
+async fn finish(outcome: Result<u64, DownloadError>, to_body: &ToBody, stall: Duration) {
+    let how = match outcome {
         Ok(rows) => {
             tracing::info!(export.rows = rows, "an export ended");
-            Ok(Piece::End)
+            Ok(())
         }
         Err(error @ (DownloadError::Left | DownloadError::Stalled | DownloadError::TooLong)) => {
             tracing::warn!(%error, "an export ended early");
@@ -156,10 +182,7 @@ async fn finish(
             Err(error)
         }
     };
-    // A body that does not hear this breaks off as well: its other end is gone.
-    if !matches!(timeout(stall, to_body.send(last)).await, Ok(Ok(()))) {
-        tracing::debug!("nobody took the end of an export");
-    }
+    end(to_body, how, stall).await;
 }
 
 async fn next(pieces: Option<Pieces>) -> Option<(Result<Bytes, DownloadError>, Option<Pieces>)> {
@@ -190,14 +213,12 @@ mod tests {
         0
     }
 
-    type Body = LocalBoxStream<'static, Result<Bytes, DownloadError>>;
-
-    async fn last(body: Body) -> Option<DownloadError> {
+    async fn last(body: LongBody) -> Option<DownloadError> {
         body.fold(None, |_, piece| std::future::ready(piece.err())).await
     }
 
     fn downloads(stall: Duration, whole: Duration) -> Downloads {
-        Downloads::new(1, Bounds { stall, whole })
+        Downloads::bounded(1, Bounds { stall, whole })
     }
 
     #[actix_web::test]
@@ -248,5 +269,19 @@ mod tests {
         while pool.in_flight() > 0 {
             tokio::time::sleep(SHORT).await;
         }
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_nobody_ends_is_no_whole_one() {
+        let (to_body, body) = long_body(1);
+        assert!(hand_on(&to_body, Bytes::from_static(b"a part"), SHORT).await.is_ok());
+        let stalled = hand_on(&to_body, Bytes::from_static(b"more"), SHORT).await;
+        assert!(matches!(stalled, Err(DownloadError::Stalled)));
+        drop(to_body);
+        assert!(matches!(last(body).await, Some(DownloadError::BrokeOff)));
+        let (to_body, body) = long_body(1);
+        drop(body);
+        let left = hand_on(&to_body, Bytes::new(), LONG).await;
+        assert!(matches!(left, Err(DownloadError::Left)));
     }
 }

@@ -55,6 +55,8 @@ pub struct EdgeSettings {
     pub batch_bytes_max: usize,
     /// How long a body may take to arrive.
     pub request_deadline: Duration,
+    /// How long whoever reads an answer may take nothing.
+    pub stall: Duration,
     /// The region of numbers written without one.
     pub default_region: Option<Region>,
     /// How long a ticket is good for when the caller does not say, in milliseconds.

@@ -22,7 +22,8 @@ pub struct ReadyBody {
 }
 
 /// Answers while the process lives.
-#[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200)))]
+#[utoipa::path(get, path = "/livez", tag = "health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn live(_ask: Ask) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().content_type("text/plain").body("ok\n"))
 }

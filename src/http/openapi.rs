@@ -1,30 +1,17 @@
 //! The API document, made from the handlers and their types.
 
-use utoipa::{
-    Modify, OpenApi,
-    openapi::{
-        Content, ObjectBuilder, Ref, Required, Response, ResponseBuilder,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-        schema,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
-    },
-};
+use utoipa::OpenApi;
 
-use crate::{
-    domain::access::Scope,
-    http::{
-        compat,
-        door::Access,
-        explain, health, metrics, problem,
-        routes::TABLE,
-        v1::{
-            batch, capacity, changes, contacts, decision, duplicates, eligibility, entry_points,
-            exports, incidents, jobs, keys, merge, numbers, opt_ins, opt_outs, outstanding, policy,
-            preview, registry, reviews, sends, sends_batch, verifications,
-        },
-        webhooks::{handshake, log, receive},
+use crate::http::{
+    compat,
+    contract::{Calls, Names},
+    explain, extras, health, metrics, problem,
+    v1::{
+        batch, capacity, changes, contacts, decision, duplicates, eligibility, entry_points,
+        exports, incidents, jobs, keys, merge, numbers, opt_ins, opt_outs, outstanding, policy,
+        preview, registry, reviews, sends, sends_batch, verifications,
     },
-    limits::IDEMPOTENCY_KEY_BYTES_MAX,
+    webhooks::{handshake, log, receive},
 };
 
 #[derive(OpenApi)]
@@ -76,72 +63,12 @@ use crate::{
         (name = "keys", description = "Who may call what."),
         (name = "health", description = "How the service is."),
     ),
-    components(schemas(problem::FieldError, problem::ProblemBody<'static>,
+    components(schemas(problem::FieldError, extras::Members, problem::ProblemBody<'static>,
         explain::SuggestionBody, decision::DecisionBody<'static>,
         eligibility::ShortBody<'static>, batch::Totals, jobs::JobRowBody)),
-    modifiers(&Keys),
+    modifiers(&Calls, &Names),
 )]
 struct Document;
-
-/// Says which key each call needs.
-struct Keys;
-
-impl Modify for Keys {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("key", SecurityScheme::Http(scheme));
-        for row in TABLE {
-            let Access::Scope(scope) = row.access else { continue };
-            let Some(item) = openapi.paths.paths.get_mut(row.path) else { continue };
-            let operation = match row.method {
-                "GET" => item.get.as_mut(),
-                "PUT" => item.put.as_mut(),
-                "POST" => item.post.as_mut(),
-                "DELETE" => item.delete.as_mut(),
-                _ => None,
-            };
-            let Some(operation) = operation else { continue };
-            let no_scopes: [String; 0] = [];
-            let needs = SecurityRequirement::new("key", no_scopes);
-            operation.security = Some(vec![needs]);
-            let about = operation.description.take().unwrap_or_default();
-            operation.description = Some(format!("{about}\n\nScope: `{}`.", scope.text()));
-            operation.responses.responses.insert("default".to_owned(), problem_response().into());
-            // A question asked twice is answered twice; everything else that is sent is done once.
-            if matches!(row.method, "POST" | "PUT") && scope != Scope::EligibilityRead {
-                operation.parameters.get_or_insert_default().push(idempotency_key().into());
-            }
-        }
-    }
-}
-
-/// What every call answers instead of success.
-fn problem_response() -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("ProblemBody")));
-    ResponseBuilder::new()
-        .description("A problem; `code` is one of those under /docs/problems")
-        .content("application/problem+json", content)
-        .build()
-}
-
-fn idempotency_key() -> Parameter {
-    let text = ObjectBuilder::new()
-        .schema_type(schema::Type::String)
-        .min_length(Some(1))
-        .max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX));
-    ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(
-            "Bare or quoted. The same request under the same key is done once, however often it \
-             is sent within two days, or what `idempotency.keep_hours` says; a repeat is marked \
-             `Idempotent-Replayed: true`",
-        ))
-        .schema(Some(text))
-        .build()
-}
 
 /// Returns the API document as pretty JSON, the same for every build of the same code.
 pub fn document() -> String {

@@ -18,6 +18,7 @@ use crate::{
     },
     http::{
         explain::Unread,
+        extras::Members,
         quota::{self, Quota},
     },
     ledger::handle::SubmitError,
@@ -119,7 +120,7 @@ codes! {
     BODY_TOO_LARGE, "body_too_large", 413, "The body is too large", false,
         "`limit` is the largest body in bytes. Split the request, or stream NDJSON where the call takes it.";
     CONTENT_TYPE, "content_type", 415, "The body has another content type", false,
-        "Send `application/json`; `POST /v1/eligibility` also takes `application/x-ndjson`.";
+        "Send `application/json`, in UTF-8 and not compressed, also where the body may be left out; `POST /v1/eligibility`, its preview and `POST /v1/verifications/bulk` also take `application/x-ndjson`.";
     BODY_INVALID, "body_invalid", 422, "The body does not fit the call", false,
         "`errors` points at each member that is missing, unknown, named twice, of the wrong type or out of bounds.";
     NUMBER_INVALID, "number_invalid", 422, "The text is not a phone number", false,
@@ -218,7 +219,7 @@ pub struct ProblemBody<'a> {
     errors: &'a [FieldError],
     /// More, depending on the code.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Members)]
     extra: &'a Map<String, Value>,
 }
 

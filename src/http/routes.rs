@@ -188,9 +188,11 @@ fn resource(path: &'static str, worker: &Rc<Worker>) -> Resource {
     }
     let (callable, scopes) = callable;
     if !callable.is_empty() {
-        let (worker, methods) = (Rc::clone(worker), callable.join(", "));
+        let (worker, open_to_pages) = (Rc::clone(worker), callable.join(", "));
+        let allowed = methods.join(", ");
         let preflight = move |req: HttpRequest| {
-            ready(preflight(&req, &worker, Callable { methods: &methods, scopes }))
+            let callable = Callable { methods: &open_to_pages, scopes };
+            ready(preflight(&req, &worker, callable, &allowed))
         };
         resource = resource.route(web::method(Method::OPTIONS).to(preflight));
     }
@@ -200,11 +202,23 @@ fn resource(path: &'static str, worker: &Rc<Worker>) -> Resource {
     }))
 }
 
-fn preflight(req: &HttpRequest, worker: &Worker, callable: Callable<'_>) -> HttpResponse {
+fn preflight(
+    req: &HttpRequest,
+    worker: &Worker,
+    callable: Callable<'_>,
+    allowed: &str,
+) -> HttpResponse {
     let outgoing = Outgoing::of(req, &worker.request_ids);
     let mut response = match cors::preflight(req, &worker.edge, callable) {
         Ok(response) => outgoing.finish(response),
-        Err(problem) => outgoing.refuse(&problem),
+        Err(problem) => {
+            let is_method = problem.code() == METHOD_NOT_ALLOWED;
+            let mut response = outgoing.refuse(&problem);
+            if is_method {
+                name_allowed(&mut response, allowed);
+            }
+            response
+        }
     };
     cors::vary(response.headers_mut());
     worker.counters.count(PREFLIGHT, response.status());
@@ -214,10 +228,15 @@ fn preflight(req: &HttpRequest, worker: &Worker, callable: Callable<'_>) -> Http
 fn refuse_method(req: &HttpRequest, allowed: &str, worker: &Worker) -> HttpResponse {
     let problem = Problem::new(METHOD_NOT_ALLOWED, format!("this address takes {allowed}"));
     let mut response = refuse(req, &problem, worker);
+    name_allowed(&mut response, allowed);
+    response
+}
+
+/// Source: RFC 9110, 15.5.6: a 405 lists what the address takes.
+fn name_allowed(response: &mut HttpResponse, allowed: &str) {
     if let Ok(value) = header::HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, value);
     }
-    response
 }
 
 fn refuse(req: &HttpRequest, problem: &Problem, worker: &Worker) -> HttpResponse {

@@ -1,8 +1,9 @@
 //! The server: bind, run, stop.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{any::Any, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
+use actix_web::{App, HttpServer, dev::ServerHandle, rt::net::TcpStream};
+use rustix::net::sockopt;
 
 use crate::{
     http::{door::Worker, edge::Edge, routes},
@@ -22,6 +23,8 @@ pub struct ServerSettings {
     pub header_deadline: Duration,
     /// Most connections per worker.
     pub connections_max: usize,
+    /// How long whoever reads an answer may take nothing.
+    pub stall: Duration,
     /// How long requests under way may take to finish when the service stops.
     pub drain: Duration,
 }
@@ -84,6 +87,7 @@ pub fn bind(
     request_ids: Arc<RequestIds>,
 ) -> io::Result<Bound> {
     let stopping = edge.stopping.clone();
+    let stall = settings.stall;
     let server = HttpServer::new(move || {
         let worker = Rc::new(Worker {
             edge: Arc::clone(&edge),
@@ -92,6 +96,7 @@ pub fn bind(
         });
         App::new().configure(|app| routes::configure(app, &worker))
     })
+    .on_connect(move |connection, _data| bound(connection, stall))
     .keep_alive(settings.keep_alive)
     .client_request_timeout(settings.header_deadline)
     .max_connections(settings.connections_max)
@@ -103,4 +108,15 @@ pub fn bind(
     let server = server.run();
     let handle = Stop { server: server.handle(), stopping };
     Ok(Bound { addr, handle, run: BoundRun(server) })
+}
+
+/// Has the system end a connection whose other end takes nothing of what is sent for so long: the
+/// server only waits for room, and would for ever. Source: tcp(7), `TCP_USER_TIMEOUT`, which
+/// counts while the other end's window is closed, too.
+fn bound(connection: &dyn Any, stall: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let stall_ms = u32::try_from(stall.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = sockopt::set_tcp_user_timeout(stream, stall_ms) {
+        tracing::debug!(%error, "a connection is not bounded");
+    }
 }

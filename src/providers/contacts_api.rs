@@ -10,7 +10,7 @@ use reqwest::{
     Method, RequestBuilder, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     domain::phone::PhoneNumber,
@@ -38,16 +38,23 @@ struct Question<'a> {
     contacts: [&'a str; 1],
 }
 
+/// What came beside an error is no answer: a no least of all.
 #[derive(Deserialize)]
 struct Reply {
     contacts: Vec<Row>,
+    #[serde(default)]
+    errors: Option<Vec<IgnoredAny>>,
+    error: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize, PartialEq, Eq)]
+#[derive(Deserialize)]
 struct Row {
     input: String,
     status: Status,
     wa_id: Option<String>,
+    #[serde(default)]
+    errors: Option<Vec<IgnoredAny>>,
+    error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +98,16 @@ impl ContactsApi {
 
 /// Reads what a reply says about `number`.
 pub(super) fn read(body: &[u8], number: &PhoneNumber) -> NumberState {
-    reply::read(body, |reply: Reply| judge(&reply.contacts, number))
+    reply::read(body, |reply: Reply| judge(&reply, number))
 }
 
-fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
+fn judge(reply: &Reply, number: &PhoneNumber) -> NumberState {
+    let Reply { contacts: rows, errors, error } = reply;
+    let is_doubtful = is_failure(errors.as_deref(), *error)
+        || rows.iter().any(|row| is_failure(row.errors.as_deref(), row.error));
+    if is_doubtful {
+        return NumberState::unknown(UnknownCause::Undecided);
+    }
     let Some((first, others)) = rows.split_first() else {
         return NumberState::unknown(UnknownCause::NoAnswer);
     };
@@ -112,6 +125,10 @@ fn judge(rows: &[Row], number: &PhoneNumber) -> NumberState {
         (Status::Processing, _) => NumberState::InProgress,
         (Status::Failed, _) => NumberState::unknown(UnknownCause::Undecided),
     }
+}
+
+fn is_failure(errors: Option<&[IgnoredAny]>, error: Option<IgnoredAny>) -> bool {
+    error.is_some() || errors.is_some_and(|errors| !errors.is_empty())
 }
 
 /// Returns whether `input` is `number` as it was sent, perhaps written differently.
@@ -239,6 +256,21 @@ mod tests {
         }
         let deep = format!(r#"{{"contacts":{}"#, "[".repeat(100_000));
         assert!(matches!(read(deep.as_bytes(), &number()), NumberState::Unknown { .. }));
+    }
+
+    #[test]
+    fn what_comes_beside_an_error_is_no_answer() {
+        let rows = r#""contacts":[{"input":"+12025550123","status":"invalid"}]"#;
+        for error in [r#""errors":[{"code":1}]"#, r#""error":{"code":1}"#, r#""error":"busy""#] {
+            let state = read(format!("{{{error},{rows}}}").as_bytes(), &number());
+            assert_eq!(state, unknown(UnknownCause::Undecided), "{error}");
+            let row = format!(r#"{{"input":"+12025550123","status":"invalid",{error}}}"#);
+            assert_eq!(read_rows(&row), unknown(UnknownCause::Undecided), "{error}");
+        }
+        for none in [r#""errors":[]"#, r#""errors":null"#, r#""error":null"#] {
+            let state = read(format!("{{{none},{rows}}}").as_bytes(), &number());
+            assert_eq!(state, NumberState::NotRegistered, "{none}");
+        }
     }
 
     #[test]

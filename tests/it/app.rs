@@ -265,6 +265,12 @@ impl Call {
         self
     }
 
+    /// Sends a body without saying what it is.
+    pub(crate) fn bare_body(mut self, body: impl Into<reqwest::Body>) -> Self {
+        self.builder = self.builder.body(body);
+        self
+    }
+
     pub(crate) async fn send(self) -> Reply {
         self.try_send().await.expect("a whole reply")
     }

@@ -103,6 +103,26 @@ fn the_example_works_with_everything_in_it_switched_on() {
 }
 
 #[test]
+fn no_secret_of_the_example_is_taken_for_one() {
+    let told = faults(load(&example_in_full(), &[]));
+    let secret = |line: &&str| line.contains(" = \"replace-me");
+    let in_example = example_in_full().lines().filter(secret).count();
+    assert_eq!((told.len(), in_example), (5, 5), "{told:?}");
+    for (variable, value, setting) in [
+        ("IZIN_ADMIN_KEY", "replace-me-with-a-real-key", "keys.admin_key"),
+        ("IZIN_WHATSAPP_APP_SECRET", "replace-me", "whatsapp.app_secret"),
+        ("IZIN_WHATSAPP_APP_SECRET", "a-real-secret,replace-me", "whatsapp.app_secret"),
+        ("IZIN_WHATSAPP_VERIFY_TOKEN", "replace-me", "whatsapp.verify_token"),
+        ("IZIN_WHATSAPP_TOKEN", "replace-me", "whatsapp.token"),
+    ] {
+        let told = faults(from_environment(&[(variable, value)]));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains(setting) || told[0].contains(variable), "{told:?}");
+        assert!(!told[0].contains(value), "{told:?}");
+    }
+}
+
+#[test]
 fn the_example_names_every_variable_that_does_not_follow_the_rule() {
     for setting in from_environment(&[]).unwrap().settings() {
         let by_rule = format!("IZIN_{}", setting.name().to_uppercase().replace('.', "__"));

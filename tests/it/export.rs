@@ -211,7 +211,7 @@ fn an_empty_export_has_its_columns_and_no_rows() {
     let reader = documents(&business);
     let (count, text) = consents(&reader, ConsentFilter::default(), Format::Csv);
     assert_eq!((count, text.lines().count()), (0, 1));
-    assert!(text.starts_with("contact_id,number,"));
+    assert!(text.starts_with("\"contact_id\",\"number\","));
     let (count, text) = consents(&reader, ConsentFilter::default(), Format::Ndjson);
     assert_eq!((count, text.as_str()), (0, ""));
 }

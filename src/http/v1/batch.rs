@@ -219,6 +219,7 @@ pub fn question(
     (String = "application/x-ndjson")))))]
 pub(crate) async fn ask_many(mut ask: Ask) -> Result<HttpResponse, Problem> {
     if body::is_media(&ask.req, "application/x-ndjson") {
+        body::expect_plain(&ask.req)?;
         return stream::answer(ask).await;
     }
     body::expect_media(&ask.req, "application/json")?;

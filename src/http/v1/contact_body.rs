@@ -43,7 +43,6 @@ pub struct ContactBody {
     /// Who is behind the number.
     pub(super) identity: IdentityBody,
     /// Where each topic stands.
-    #[schema(value_type = Vec<ConsentBody<'static>>)]
     consents: Vec<OwnedConsent>,
     /// Since when the person has withdrawn from everything, whatever came later per topic.
     opted_out_of_all_at: Option<Moment>,
@@ -79,16 +78,29 @@ pub struct FormerBody {
     seq: Seq,
 }
 
-/// A consent and whether a change of identity or of number suspends it.
-#[derive(Debug, Serialize)]
+/// Where a consent of a contact stands, and whether a change of identity or of number suspends it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContactConsentBody)]
 struct OwnedConsent {
+    /// About what.
     topic: Box<str>,
+    /// Where it stands.
+    #[schema(value_type = String)]
     status: ConsentStatus,
+    /// When the person agreed, if that is what they last did.
     granted_at: Option<Moment>,
+    /// When the agreement runs out, if it does.
     expires_at: Option<Moment>,
+    /// The entry that recorded the deciding act.
+    #[schema(value_type = Option<u64>)]
     seq: Option<Seq>,
+    /// What the agreement rests on, where the person did not say it themself: `implied_purchase`,
+    /// `implied_inquiry` or `implied`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     basis: Option<ConsentBasis>,
+    /// Whether it does not count while nobody knows that the person is still the one who agreed:
+    /// the identity or the number changed since.
     suspended: bool,
 }
 

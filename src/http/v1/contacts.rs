@@ -285,7 +285,7 @@ pub struct BlockBody {
 
 /// Blocks a contact: nothing may be sent to it.
 #[utoipa::path(post, path = "/v1/contacts/{ref}/block", tag = "contacts",
-    request_body = BlockBody,
+    request_body = Option<BlockBody>,
     params(("ref" = String, Path, description = "+62…, digits, a contact id, or user:<id>")),
     responses((status = 200, body = ChangedBody)))]
 pub(crate) async fn block(mut ask: Ask) -> Result<HttpResponse, Problem> {

@@ -128,6 +128,7 @@ pub(crate) async fn create(mut ask: Ask) -> Result<HttpResponse, Problem> {
         let detail = "the body must be application/json or application/x-ndjson";
         return Err(Problem::new(CONTENT_TYPE, detail));
     }
+    body::expect_plain(&ask.req)?;
     let bytes = Arc::new(ask.body(ask.edge.settings.batch_bytes_max).await?);
     let once = ask.once(&bytes)?;
     let edge = Arc::clone(&ask.edge);

@@ -270,17 +270,11 @@ fn key_id(ask: &Ask) -> Result<KeyId, Problem> {
 /// Two texts work at most. While one before the newest still has its time, another rotation takes
 /// the newest one's place at once and leaves the older one its time; with `overlap_s` 0 only the
 /// new text works.
-#[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "keys", request_body = RotateBody,
+#[utoipa::path(post, path = "/v1/keys/{id}/rotate", tag = "keys", request_body = Option<RotateBody>,
     params(("id" = String, Path)), responses((status = 200, body = KeyMade)))]
 pub(crate) async fn rotate(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let id = key_id(&ask)?;
-    let has_body = ask.req.headers().contains_key(actix_web::http::header::CONTENT_TYPE);
-    let (body, once) = if has_body {
-        let (body, bytes) = ask.json::<RotateBody>().await?;
-        (body, ask.once(&bytes)?)
-    } else {
-        (RotateBody::default(), ask.once(&[])?)
-    };
+    let (body, once) = ask.optional_json::<RotateBody>().await?;
     let overlap_ms = match body.overlap_s {
         Some(seconds) if seconds > OVERLAP_S_MAX => {
             let detail = format!("at most {OVERLAP_S_MAX} seconds");

@@ -123,6 +123,7 @@ pub(crate) async fn preview(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let as_of = ask.edge.views().state().last();
     let edge = Arc::clone(&ask.edge);
     let (asked, counted) = if body::is_media(&ask.req, "application/x-ndjson") {
+        body::expect_plain(&ask.req)?;
         stream(&mut ask).await?
     } else {
         body::expect_media(&ask.req, "application/json")?;
@@ -200,7 +201,7 @@ async fn stream(ask: &mut Ask) -> Result<(Asked, Preview), Problem> {
         let edge = Arc::clone(&ask.edge);
         let work = move || {
             let recipients: Vec<Option<Recipient<'_>>> =
-                run.iter().map(|line| serde_json::from_slice(line).ok()).collect();
+                run.iter().map(|line| body::parse_line(line)).collect();
             let unreadable = recipients.iter().filter(|recipient| recipient.is_none()).count();
             (0..unreadable).for_each(|_| preview.tally.count_unreadable());
             let named: Vec<_> = recipients.into_iter().flatten().collect();

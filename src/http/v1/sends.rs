@@ -136,7 +136,8 @@ pub(super) fn check(edge: &Edge, body: &SendBody) -> Result<ReserveSend, Problem
 /// Judges and reserves in one step.
 #[utoipa::path(post, path = "/v1/sends", tag = "sends", request_body = SendBody,
     responses((status = 201, body = TicketBody<'static>), (status = 409,
-    description = "send_refused, with every reason")))]
+    description = "`send_refused`, with every reason, or another conflict",
+    body = ref("#/components/schemas/SendConflictBody"), content_type = "application/problem+json")))]
 pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let (body, bytes) = ask.json::<SendBody>().await?;
     let command = check(&ask.edge, &body)?;

@@ -12,12 +12,12 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 use crate::{
     domain::{eligibility::Question, entry::Seq},
     http::{
         body,
+        download::{self, DownloadError, ToBody},
         edge::{Ask, Edge, internal},
         person,
         problem::{BODY_INVALID, BODY_MALFORMED, Code, FieldError, Problem, REQUEST_TIMEOUT},
@@ -92,6 +92,26 @@ struct ReferenceAlone {
     reference: String,
 }
 
+/// Why a stream ends before its last line.
+enum Ending {
+    /// The rest of it could not be read or judged, which its reader is told.
+    Problem(Problem),
+    /// Nobody takes the answer.
+    Reader(DownloadError),
+}
+
+impl From<Problem> for Ending {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<DownloadError> for Ending {
+    fn from(error: DownloadError) -> Self {
+        Self::Reader(error)
+    }
+}
+
 /// Answers a stream. The question is checked before the first byte of the answer.
 ///
 /// # Errors
@@ -113,20 +133,24 @@ pub(super) async fn answer(mut ask: Ask) -> Result<HttpResponse, Problem> {
         }
     };
     let asked = Arc::new(read_question(&ask.edge, &first)?);
-    let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+    let (to_body, body) = download::long_body(CHUNKS_WAITING);
     let edge = Arc::clone(&ask.edge);
     actix_web::rt::spawn(async move {
         let mut tally = Tally::default();
-        if let Err(problem) = pump(&edge, &asked, lines, &sender, &mut tally).await {
-            let body = serde_json::json!({ "problem": LineProblem::of(&problem) });
-            send(&sender, format!("{body}\n").into_bytes()).await;
+        let how = match pump(&edge, &asked, lines, &to_body, &mut tally).await {
+            Ok(()) => Ok(()),
+            Err(Ending::Problem(problem)) => {
+                let body = serde_json::json!({ "problem": LineProblem::of(&problem) });
+                send(&edge, &to_body, format!("{body}\n").into_bytes()).await
+            }
+            Err(Ending::Reader(error)) => Err(error),
+        };
+        if let Err(error) = &how {
+            tracing::debug!(%error, "a stream ended early");
         }
+        download::end(&to_body, how, edge.settings.stall).await;
     });
-    let chunks = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        let chunk = receiver.recv().await?;
-        Some((Ok::<_, std::io::Error>(chunk), receiver))
-    });
-    Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(chunks))
+    Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(body))
 }
 
 fn read_question(edge: &Edge, line: &[u8]) -> Result<Asked, Problem> {
@@ -149,9 +173,9 @@ async fn pump(
     edge: &Arc<Edge>,
     asked: &Arc<Asked>,
     mut lines: Lines,
-    sender: &mpsc::Sender<Bytes>,
+    to_body: &ToBody,
     tally: &mut Tally,
-) -> Result<(), Problem> {
+) -> Result<(), Ending> {
     let deadline = edge.settings.request_deadline;
     loop {
         let mut group = Vec::with_capacity(DECISIONS_AT_ONCE);
@@ -166,7 +190,8 @@ async fn pump(
                     None => is_last = true,
                 },
                 Err(tokio::time::error::Elapsed { .. }) => {
-                    return Err(Problem::new(REQUEST_TIMEOUT, "the next line did not arrive"));
+                    let detail = "the next line did not arrive";
+                    return Err(Problem::new(REQUEST_TIMEOUT, detail).into());
                 }
             }
         }
@@ -174,17 +199,14 @@ async fn pump(
             let (edge_there, asked_there) = (Arc::clone(edge), Arc::clone(asked));
             let taken = std::mem::take(tally);
             let work = move || decide(&edge_there, &asked_there, &group, taken);
-            let (bytes, counted) = edge.blocking.run(work).await??;
+            let (bytes, counted) = edge.blocking.run(work).await.map_err(Problem::from)??;
             *tally = counted;
-            if !send(sender, bytes).await {
-                return Ok(());
-            }
+            send(edge, to_body, bytes).await?;
         }
         if is_last {
             let totals = serde_json::to_string(&tally.totals()).map_err(|e| internal(&e))?;
             let last = format!("{{\"as_of\":{},\"totals\":{totals}}}\n", asked.as_of.0);
-            send(sender, last.into_bytes()).await;
-            return Ok(());
+            return Ok(send(edge, to_body, last.into_bytes()).await?);
         }
     }
 }
@@ -202,7 +224,7 @@ fn decide(
     let mut run: Vec<Recipient<'_>> = Vec::with_capacity(lines.len());
     for line in lines {
         let recipient = match &line.content {
-            Ok(content) => serde_json::from_slice(content).ok(),
+            Ok(content) => body::parse_line(content),
             Err(_) => None,
         };
         if let Some(recipient) = recipient {
@@ -220,8 +242,8 @@ fn decide(
     Ok((bytes, tally))
 }
 
-async fn send(sender: &mpsc::Sender<Bytes>, bytes: Vec<u8>) -> bool {
-    sender.send(Bytes::from(bytes)).await.is_ok()
+async fn send(edge: &Edge, to_body: &ToBody, bytes: Vec<u8>) -> Result<(), DownloadError> {
+    download::hand_on(to_body, Bytes::from(bytes), edge.settings.stall).await
 }
 
 /// A line, counted from 1, blank ones included.
@@ -242,7 +264,7 @@ impl Line {
         };
         let known = parsed.as_ref().or(self.content.as_ref().err());
         let unknown = Problem::new(BODY_MALFORMED, "the line is no recipient");
-        let alone = serde_json::from_slice::<ReferenceAlone>(content).ok();
+        let alone = body::parse_line::<ReferenceAlone>(content);
         let reference = alone.as_ref().map(|alone| &*alone.reference);
         let body = UnreadableBody {
             line: self.number,

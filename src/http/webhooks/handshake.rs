@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::http::{
     edge::Ask,
-    problem::{HANDSHAKE_REFUSED, Problem, WEBHOOKS_OFF},
+    problem::{HANDSHAKE_REFUSED, Problem, ProblemBody, WEBHOOKS_OFF},
     query,
 };
 
@@ -18,7 +18,12 @@ const CHALLENGE_BYTES_MAX: usize = 256;
 #[utoipa::path(get, path = "/webhooks/whatsapp", tag = "webhooks",
     params(("hub.mode" = String, Query), ("hub.challenge" = String, Query),
         ("hub.verify_token" = String, Query)),
-    responses((status = 200, content_type = "text/plain", body = String)))]
+    responses((status = 200, content_type = "text/plain", body = String,
+    description = "The challenge"),
+    (status = 403, description = "The verify token is another one, or this is no handshake",
+    body = ProblemBody<'static>, content_type = "application/problem+json"),
+    (status = 503, description = "No verify token is set",
+    body = ProblemBody<'static>, content_type = "application/problem+json")))]
 pub(crate) async fn answer(ask: Ask) -> Result<HttpResponse, Problem> {
     let Some(expected) = &ask.edge.webhooks.verify_token else {
         return Err(Problem::new(WEBHOOKS_OFF, "no verify token is set"));

@@ -19,7 +19,8 @@ use crate::{
         body::Body,
         edge::{Ask, Edge},
         problem::{
-            BODY_MALFORMED, BODY_TOO_LARGE, INTERNAL, Problem, SIGNATURE_INVALID, WEBHOOKS_OFF,
+            BODY_MALFORMED, BODY_TOO_LARGE, INTERNAL, Problem, ProblemBody, SIGNATURE_INVALID,
+            WEBHOOKS_OFF,
         },
         webhooks::{
             commands, effects,
@@ -64,7 +65,12 @@ enum Unheard {
 /// Hears what WhatsApp says. Answers 200 when everything that follows is recorded.
 #[utoipa::path(post, path = "/webhooks/whatsapp", tag = "webhooks",
     params(("X-Hub-Signature-256" = String, Header)), request_body = Object,
-    responses((status = 200, body = WebhookBody)))]
+    responses((status = 200, body = WebhookBody),
+    (status = 401, description = "No app secret gives the signature, or there is none",
+    body = ProblemBody<'static>, content_type = "application/problem+json"),
+    (status = 503, description = "No app secret is set, or not everything that follows could be \
+    recorded: WhatsApp sends it again, which counts once",
+    body = ProblemBody<'static>, content_type = "application/problem+json")))]
 pub(crate) async fn receive(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let edge = Arc::clone(&ask.edge);
     let webhooks = &edge.webhooks;

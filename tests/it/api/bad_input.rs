@@ -64,8 +64,71 @@ async fn another_content_type_is_refused() {
         let call = app.post("/v1/opt-ins").body(media, good());
         call.problem(415, "content_type").await;
     }
-    let call = app.post("/v1/opt-ins").body("Application/JSON; charset=utf-8", good());
-    call.expect(201).await;
+    for media in [JSON, "Application/JSON; charset=utf-8", "application/json;CHARSET=\"UTF-8\""] {
+        app.post("/v1/opt-ins").body(media, good()).expect(201).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_another_coding_is_refused_and_not_taken_as_it_is() {
+    let app = TestApp::with_registry().await;
+    let lines = "{\"topic\":\"orders\"}\n\"+12025550101\"\n";
+    for (path, media, body) in [
+        ("opt-ins", JSON, good()),
+        ("eligibility", JSON, json!({"topic": "orders", "recipients": [ANN]}).to_string()),
+        ("eligibility", "application/x-ndjson", lines.to_owned()),
+        ("eligibility/preview", "application/x-ndjson", lines.to_owned()),
+        ("verifications/bulk", "application/x-ndjson", format!("\"{ANN}\"\n")),
+        ("sends/00000000-0000-0000-0000-000000000000/release", JSON, "{}".to_owned()),
+    ] {
+        let path = format!("/v1/{path}");
+        for coding in ["gzip", "identity, br"] {
+            let call = app.post(&path).header("content-encoding", coding);
+            call.body(media, body.clone()).problem(415, "content_type").await;
+        }
+        let media = format!("{media}; charset=utf-16");
+        app.post(&path).body(&media, body.clone()).problem(415, "content_type").await;
+    }
+    let plain = app.post("/v1/opt-ins").header("content-encoding", "identity");
+    plain.body(JSON, good()).expect(201).await;
+}
+
+#[tokio::test]
+async fn an_array_is_no_object_and_an_object_no_word() {
+    let app = TestApp::with_registry().await;
+    let source = json!(["web_form", null, null, null]);
+    let send = json!({"number": ANN, "kind": {"template": null}, "template": "shipped",
+        "sender": "1001"});
+    for (path, body, pointer, expected) in [
+        ("opt-outs", json!([ANN, null, null, null, source]), "", "an object is expected"),
+        ("keys", json!(["n", "secret", ["optins:write"], [], null]), "", "an object is expected"),
+        ("sends", send, "/kind", "a text is expected"),
+        (
+            "opt-ins",
+            json!({"number": ANN, "topics": ["orders"], "source": source}),
+            "/source",
+            "an object is expected",
+        ),
+        (
+            "eligibility",
+            json!({"topic": "orders", "recipients": [ANN], "detail": {"totals": null}}),
+            "/detail",
+            "a text is expected",
+        ),
+    ] {
+        let problem =
+            app.post(&format!("/v1/{path}")).json(&body).problem(422, "body_invalid").await;
+        let error = &problem["errors"][0];
+        assert_eq!((&error["pointer"], &error["detail"]), (&json!(pointer), &json!(expected)));
+    }
+    app.get(&format!("/v1/contacts/{ANN}")).problem(404, "contact_unknown").await;
+    let lines = format!("{{\"topic\":\"orders\"}}\n[\"{ANN}\"]\n");
+    let call = app.post("/v1/eligibility").body("application/x-ndjson", lines.clone());
+    let reply = call.send().await.text();
+    assert!(reply.lines().next().unwrap().contains("\"code\":\"body_invalid\""), "{reply}");
+    let question = lines.replace("{\"topic\":\"orders\"}", "[null,null,null,\"orders\"]");
+    let call = app.post("/v1/eligibility").body("application/x-ndjson", question);
+    call.problem(422, "body_invalid").await;
 }
 
 #[tokio::test]

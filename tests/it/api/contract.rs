@@ -33,8 +33,12 @@ impl Contract {
         let reply = call.send().await;
         let responses = &self.document["paths"][path][method.to_lowercase()]["responses"];
         let status = reply.status.as_str().to_owned();
-        let documented =
-            if reply.status.is_success() { &responses[&status] } else { &responses["default"] };
+        let of_status = &responses[&status];
+        let documented = if of_status.is_object() || reply.status.is_success() {
+            of_status
+        } else {
+            &responses["default"]
+        };
         assert!(documented.is_object(), "{row} does not document {status}: {}", reply.text());
         let media = reply.header("content-type").unwrap().split(';').next().unwrap();
         let schema = &documented["content"][media]["schema"];
@@ -52,16 +56,43 @@ impl Contract {
 }
 
 /// Checks the parts of JSON Schema that the document uses: references, types, members and which of
-/// them must be there, items, and choices.
+/// them must be there, items, and choices. What is sent and not documented is a fault as well.
 fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+    fits_in_part(document, schema, value, at)?;
+    let mut known = BTreeSet::new();
+    if members(document, schema, &mut known) && !known.is_empty() {
+        let mut names = value.as_object().into_iter().flat_map(|value| value.keys());
+        if let Some(name) = names.find(|name| !known.contains(name.as_str())) {
+            return Err(format!("{at}/{name} is not documented"));
+        }
+    }
+    Ok(())
+}
+
+/// Collects the members that a schema names. Returns whether these are all there may be.
+fn members<'d>(document: &'d Value, schema: &'d Value, known: &mut BTreeSet<&'d str>) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        return target.is_none_or(|target| members(document, target, known));
+    }
+    known.extend(
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()),
+    );
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let parts: Vec<_> = parts.map(|part| members(document, part, known)).collect();
+    let has_choices = schema["oneOf"].is_array() || schema["anyOf"].is_array();
+    parts.iter().all(|is_all| *is_all) && schema["additionalProperties"].is_null() && !has_choices
+}
+
+fn fits_in_part(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = document.pointer(reference.trim_start_matches('#')).ok_or(reference)?;
-        return fits(document, target, value, at);
+        return fits_in_part(document, target, value, at);
     }
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        fits(document, part, value, at)?;
+        fits_in_part(document, part, value, at)?;
     }
-    if let Some(choices) = schema["oneOf"].as_array() {
+    if let Some(choices) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
         let faults = choices.iter().map(|choice| fits(document, choice, value, at));
         if !faults.clone().any(|fault| fault.is_ok()) {
             return Err(format!("{at} is none of the choices: {:?}", faults.collect::<Vec<_>>()));
@@ -116,8 +147,7 @@ fn what_does_not_fit_is_found() {
         "properties": {"a": {"type": ["integer", "null"]}, "b": {"type": "array",
         "items": {"oneOf": [{"type": "string"}, {"$ref": "#/s"}]}}}}});
     let schema = json!({"$ref": "#/s"});
-    for good in [json!({"a": 1}), json!({"a": null, "c": 1}), json!({"a": 1, "b": ["x", {"a": 2}]})]
-    {
+    for good in [json!({"a": 1}), json!({"a": null}), json!({"a": 1, "b": ["x", {"a": 2}]})] {
         assert_eq!(fits(&document, &schema, &good, ""), Ok(()), "{good}");
     }
     for bad in [
@@ -126,6 +156,8 @@ fn what_does_not_fit_is_found() {
         json!({"a": "1"}),
         json!({"a": 1, "b": [1]}),
         json!({"a": 1, "b": [{}]}),
+        json!({"a": 1, "c": 1}),
+        json!({"a": 1, "b": [{"a": 2, "c": 1}]}),
     ] {
         assert!(fits(&document, &schema, &bad, "").is_err(), "{bad}");
     }

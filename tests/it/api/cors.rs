@@ -80,8 +80,13 @@ async fn what_no_publishable_key_may_call_is_not_opened_to_browsers() {
         reply.problem(405, "method_not_allowed");
         assert_closed(&reply);
     }
-    let reply = app.call(Method::OPTIONS, "/v1/opt-ins").anonymous().send().await;
-    reply.problem(405, "method_not_allowed");
+    for (path, allow) in
+        [("/v1/opt-ins", "POST"), ("/v1/numbers", "GET, HEAD"), ("/livez", "GET, HEAD")]
+    {
+        let reply = app.call(Method::OPTIONS, path).anonymous().send().await;
+        reply.problem(405, "method_not_allowed");
+        assert_eq!(reply.header("allow"), Some(allow), "{path}");
+    }
     let reply = app.call(Method::OPTIONS, "/v1/nothing").anonymous().send().await;
     reply.problem(404, "not_found");
 }

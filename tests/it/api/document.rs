@@ -62,6 +62,53 @@ fn every_call_is_under_a_heading_that_says_what_it_is_for() {
     assert!(headings.iter().all(|tag| !tag["description"].as_str().unwrap().is_empty()));
 }
 
+/// Returns each call of the document with its method and path.
+fn calls(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let items = document["paths"].as_object().unwrap().iter();
+    items.flat_map(|(path, item)| {
+        let calls = item.as_object().unwrap().iter();
+        calls.map(move |(method, call)| (format!("{} {path}", method.to_uppercase()), call))
+    })
+}
+
+#[test]
+fn every_call_has_a_name_of_its_own_and_every_answer_says_what_it_is() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    let mut names = BTreeSet::new();
+    for (call, operation) in calls(&document) {
+        let name = operation["operationId"].as_str().unwrap();
+        let is_plain = name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+        assert!(is_plain && names.insert(name), "{call}: {name}");
+        // A body may be left out; none of the calls takes `null` for one.
+        assert!(!operation["requestBody"].to_string().contains("\"null\""), "{call}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let description = response["description"].as_str();
+            assert!(description.is_some_and(|text| text.len() > 5), "{call} {status}");
+            let is_described = response["content"].is_object();
+            assert!(is_described, "{call} {status} has no body");
+        }
+    }
+    assert!(names.len() > 60, "{names:?}");
+}
+
+#[test]
+fn an_idempotency_key_is_documented_where_something_is_written() {
+    let document: Value = serde_json::from_str(&openapi::document()).unwrap();
+    for (call, operation) in calls(&document) {
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        let has_key = parameters.any(|one| one["name"] == "Idempotency-Key");
+        let is_question = [
+            "/v1/eligibility",
+            "/v1/eligibility/preview",
+            "/v1/policy/simulate",
+            "/webhooks/whatsapp",
+        ];
+        let (method, path) = call.split_once(' ').unwrap();
+        let writes = matches!(method, "POST" | "PUT") && !is_question.contains(&path);
+        assert_eq!(has_key, writes, "{call}");
+    }
+}
+
 #[test]
 fn every_reference_of_the_document_leads_somewhere() {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {

@@ -120,6 +120,29 @@ async fn a_csv_has_the_same_rows_and_no_formula() {
 }
 
 #[tokio::test]
+async fn a_csv_has_no_formula_where_a_spreadsheet_splits_at_something_else() {
+    let app = TestApp::with_registry().await;
+    for (number, reference) in [(ANN, "x;=1+1|cmd"), (BEN, "x\t=1+1")] {
+        let body = json!({"number": number, "topics": ["orders"],
+            "source": {"type": "web_form", "reference": reference}});
+        app.post("/v1/opt-ins").json(&body).expect(201).await;
+    }
+    let body = export(&app, "").await.body;
+    for delimiter in *b",;\t" {
+        let mut reader = csv::ReaderBuilder::new();
+        let reader = reader.delimiter(delimiter).has_headers(false).flexible(true);
+        let records = reader.from_reader(body.as_slice()).into_records();
+        let cells: Vec<_> = records
+            .flat_map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        assert!(cells.len() > 2);
+        assert!(cells.iter().all(|cell| !cell.starts_with('=')), "{cells:?}");
+    }
+    let exact: Vec<_> = rows(&app, "").await.iter().map(|row| row["reference"].clone()).collect();
+    assert!(exact.contains(&json!("x;=1+1|cmd")) && exact.contains(&json!("x\t=1+1")));
+}
+
+#[tokio::test]
 async fn the_ledger_is_exported_entry_by_entry_without_a_gap() {
     let app = business().await;
     let last = app.ask(ANN, "orders").await["as_of"].as_u64().unwrap();

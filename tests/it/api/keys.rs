@@ -127,6 +127,21 @@ async fn a_rotated_key_works_with_both_texts_until_the_overlap_ends() {
 }
 
 #[tokio::test]
+async fn a_rotation_takes_no_body_for_none() {
+    let app = TestApp::with_registry().await;
+    let (old, id) = app.key(&["registry:read"]).await;
+    let path = format!("/v1/keys/{id}/rotate");
+    for body in ["{\"overlap_s\":0}", "{nope"] {
+        let builder = app.post(&path).body("text/plain", body);
+        builder.problem(415, "content_type").await;
+        app.post(&path).bare_body(body).problem(415, "content_type").await;
+    }
+    topics(&app, &old).expect(200).await;
+    app.post(&path).json(&json!({"overlap_s": 0})).expect(200).await;
+    topics(&app, &old).problem(401, "key_invalid").await;
+}
+
+#[tokio::test]
 async fn a_revoked_or_expired_key_ends_at_once_and_for_good() {
     let app = TestApp::with_registry().await;
     let (key, id) = app.key(&["registry:read"]).await;

@@ -2,12 +2,14 @@
 #![expect(clippy::expect_used, reason = "a socket of this machine that fails ends the test")]
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
+    time::Duration,
 };
 
 use futures_util::future::join_all;
 use serde_json::json;
+use tokio::net::TcpSocket;
 
 use crate::app::{OPERATOR, TestApp};
 
@@ -58,6 +60,33 @@ async fn a_body_that_does_not_arrive_in_time_is_given_up() {
     let reply = String::from_utf8_lossy(&reply[..len]);
     assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
     assert!(reply.contains("\"code\":\"request_timeout\""), "{reply}");
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_cut_off() {
+    let app = TestApp::with_registry_and(&[("IZIN_HTTP__STALL_S", "1")]).await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a socket");
+    let stream = socket.connect(app.addr()).await.and_then(tokio::net::TcpStream::into_std);
+    let mut stream = stream.expect("a connection");
+    stream.set_nonblocking(false).expect("a socket");
+    stream.set_write_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    let head = format!(
+        "POST /v1/eligibility HTTP/1.1\r\nhost: izin\r\nauthorization: Bearer {OPERATOR}\r\n\
+         content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n\
+         13\r\n{{\"topic\":\"orders\"}}\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("a connection");
+    let lines = "\"+12025550101\"\n".repeat(4_000);
+    let chunk = format!("{:x}\r\n{lines}\r\n", lines.len());
+    // The service has threads of its own; it takes lines until its answers have nowhere to go.
+    let ended = loop {
+        if let Err(error) = stream.write_all(chunk.as_bytes()) {
+            break error.kind();
+        }
+    };
+    assert!(matches!(ended, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{ended}");
+    app.ask("+12025550101", "orders").await;
 }
 
 #[tokio::test]
