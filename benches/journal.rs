@@ -158,6 +158,7 @@ fn vault(c: &mut Criterion) {
     let mut random = StdRng::seed_from_u64(1);
     let path = folder.path().join("vault");
     let vault = Vault::open(&path, Kek::from_bytes(&[1; 32]), &mut random).unwrap();
+    vault.settle(Subject::SYSTEM, &mut random).unwrap();
     let mut group_of = c.benchmark_group("vault");
     group_of.throughput(Throughput::Elements(1));
     group_of.bench_function("one key", |bencher| {

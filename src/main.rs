@@ -261,7 +261,9 @@ fn with_log(config: Config) -> Result<Config, MainError> {
 }
 
 fn question(action: KeyAction) -> app::Ask {
-    let ask = |method, path: String, body| app::Ask { method, path, body };
+    // A key may be made before the first start; all others are of a ledger that is there.
+    let begins = matches!(action, KeyAction::Create { .. });
+    let ask = |method, path: String, body| app::Ask { method, path, body, begins };
     match action {
         KeyAction::Create { name, scopes, publishable, origins, expires_at } => {
             let kind = if publishable { "publishable" } else { "secret" };

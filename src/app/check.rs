@@ -8,12 +8,12 @@ use std::{
 use crate::{
     app::{
         AppError,
-        open::{OpenedLedger, open, store_path},
+        open::{OpenedLedger, expect_ledger, open, open_store, store_path},
     },
     config::Config,
     ledger::log::EventLog,
     runtime::random,
-    store::{self, Applier, Store},
+    store::{self, Applier},
 };
 
 /// Verifies the whole ledger and holds the database against it. Prints what was found.
@@ -22,10 +22,11 @@ use crate::{
 ///
 /// [`AppError`] for the first thing that is wrong.
 pub fn check(config: &Config) -> Result<(), AppError> {
+    expect_ledger(&config.data_dir)?;
     let OpenedLedger { lock, sealer, journal, state, .. } = open(config, false)?;
+    let (store, opened) = open_store(config, &journal)?;
     let log = journal.reader();
     let head = log.head();
-    let (store, opened) = Store::open(&store_path(config), config.store.cache_bytes, &*log)?;
     let mut applier = Applier::new(
         store.clone(),
         Arc::clone(&log),
@@ -58,6 +59,7 @@ pub fn check(config: &Config) -> Result<(), AppError> {
 ///
 /// [`AppError`].
 pub fn rebuild(config: &Config) -> Result<(), AppError> {
+    expect_ledger(&config.data_dir)?;
     let OpenedLedger { lock, sealer, journal, .. } = open(config, false)?;
     let log = journal.reader();
     let path = store_path(config);

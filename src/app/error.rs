@@ -1,6 +1,6 @@
 //! Why the program cannot do what it was started for, and how it ends then.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 use crate::{
     domain::refusal::Refusal,
@@ -27,7 +27,7 @@ pub enum AppError {
         #[source]
         source: io::Error,
     },
-    /// Another process has the data directory.
+    /// The data directory cannot be locked, mostly because another process has it.
     #[error("failed to take the data directory {}", dir.display())]
     Lock {
         /// Which.
@@ -50,6 +50,41 @@ pub enum AppError {
     VaultMissing {
         /// Where it should be.
         path: PathBuf,
+    },
+    /// There was a journal, and it is gone.
+    #[error(
+        "the journal is missing: there is none in {}, and {} shows that a ledger was begun; bring \
+         the journal back, or begin anew in an empty directory",
+        path.display(),
+        trace.display()
+    )]
+    JournalMissing {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is only made once there is one.
+        trace: PathBuf,
+    },
+    /// There is no ledger, and the command begins none.
+    #[error("there is no ledger in {}; izin serve begins one", dir.display())]
+    NoLedger {
+        /// Where it was looked for.
+        dir: PathBuf,
+    },
+    /// A process has the data directory, and none listens for it.
+    #[error(
+        "another process has the data directory {} and does not listen: it is starting, stopping \
+         or checking; try again",
+        dir.display()
+    )]
+    NotListening {
+        /// Which.
+        dir: PathBuf,
+    },
+    /// No process has the data directory.
+    #[error("no service runs on the data directory {}", dir.display())]
+    NoService {
+        /// Which.
+        dir: PathBuf,
     },
     /// The journal is refused.
     #[error("refused to open the ledger")]
@@ -126,6 +161,15 @@ pub enum AppError {
         /// What was probably meant.
         hint: &'static str,
     },
+    /// What the operator changes of the consent words cannot be read.
+    #[error("words.file: failed to read {}", path.display())]
+    WordsFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// What the operator changes of the consent words cannot be.
     #[error("words.file: {0}")]
     Words(WordError),
@@ -152,18 +196,38 @@ impl AppError {
         move |source| Self::Io { doing, source }
     }
 
+    /// Returns whether the disk had no room left for something.
+    pub(super) fn is_disk_full(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = kind {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// Returns the exit status. Source: `sysexits.h`: 64 is bad usage, 65 is bad data, 75 is "try
     /// again later".
     pub const fn exit_code(&self) -> u8 {
         match self {
+            // A disk that fails says nothing about what is on it.
+            Self::Journal(OpenError::Storage(_)) | Self::Vault(VaultError::Storage(_)) => 1,
             Self::Journal(_)
+            | Self::JournalMissing { .. }
+            | Self::NoLedger { .. }
             | Self::Vault(_)
             | Self::VaultMissing { .. }
             | Self::Entry(_)
             | Self::Differs { .. } => 65,
-            Self::Lock { .. } => 75,
-            Self::Region { .. } | Self::Words(_) => 64,
+            Self::Secrets(error) if error.is_lost() => 65,
+            Self::Lock { source: LockError::Held, .. } | Self::NotListening { .. } => 75,
+            Self::Region { .. } | Self::Words(_) | Self::WordsFile { .. } => 64,
             Self::Io { .. }
+            | Self::Lock { source: LockError::Storage(_), .. }
+            | Self::NoService { .. }
             | Self::Secrets(_)
             | Self::NoEntropy(_)
             | Self::Store(_)

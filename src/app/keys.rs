@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     time::Duration,
 };
 
@@ -11,16 +12,20 @@ use reqwest::Method;
 
 use crate::{
     app::{
-        AppError, first,
-        open::lock,
+        AppError, first, listen,
+        open::expect_ledger,
         service::{Service, start, system_clock},
     },
     config::{Config, Secret},
-    ledger::lock::LockError,
+    ledger::lock::DirLock,
     limits::PAGE_MAX,
     providers::install_tls,
     runtime::random,
 };
+
+/// How often a service that is about to listen is looked for, and how long after each time.
+const LOOKS: usize = 50;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A question to the service.
 #[derive(Debug, Clone)]
@@ -31,6 +36,15 @@ pub struct Ask {
     pub path: String,
     /// The body, if there is one.
     pub body: Option<serde_json::Value>,
+    /// Whether a ledger is begun for it where there is none.
+    pub begins: bool,
+}
+
+impl Ask {
+    /// A question that changes nothing.
+    const fn read(path: String) -> Self {
+        Self { method: "GET", path, body: None, begins: false }
+    }
 }
 
 /// Asks the service of this data directory; one is started for the question if none runs.
@@ -39,7 +53,8 @@ pub struct Ask {
 ///
 /// [`AppError`].
 pub async fn ask(config: &Config, question: Ask) -> Result<String, AppError> {
-    with_service(config, async |service: &Asked| service.send(question).await).await
+    let begins = question.begins;
+    with_service(config, begins, async |service: &Asked| service.send(question).await).await
 }
 
 /// Prints every pair of contacts that may be one person, as one JSON object a line.
@@ -48,11 +63,11 @@ pub async fn ask(config: &Config, question: Ask) -> Result<String, AppError> {
 ///
 /// [`AppError`].
 pub async fn print_duplicates(config: &Config) -> Result<(), AppError> {
-    with_service(config, async |service: &Asked| {
+    with_service(config, false, async |service: &Asked| {
         let mut cursor = String::new();
         loop {
             let path = format!("/v1/contacts/duplicates?limit={PAGE_MAX}&cursor={cursor}");
-            let answer = service.send(Ask { method: "GET", path, body: None }).await?;
+            let answer = service.send(Ask::read(path)).await?;
             let page: DuplicatesPage<'_> =
                 serde_json::from_str(&answer).map_err(AppError::Unreadable)?;
             let mut out = io::stdout().lock();
@@ -79,26 +94,40 @@ struct DuplicatesPage<'a> {
 /// Talks to the service of this data directory; one is started if none runs.
 async fn with_service<T>(
     config: &Config,
+    begins: bool,
     talk: impl AsyncFnOnce(&Asked) -> Result<T, AppError>,
 ) -> Result<T, AppError> {
-    if is_running(config)? {
-        let key = admin_key(config)?;
-        talk(&Asked { addr: running(config)?, key }).await
-    } else {
-        with_own(config, talk).await
+    if let Some(addr) = running(config).await? {
+        return talk(&Asked { addr, key: admin_key(config)? }).await;
     }
+    if !begins {
+        expect_ledger(&config.data_dir)?;
+    }
+    with_own(config, talk).await
 }
 
-/// Returns whether a service runs on this data directory.
-pub(super) fn is_running(config: &Config) -> Result<bool, AppError> {
-    match lock(&config.data_dir) {
-        Ok(free) => {
-            drop(free);
-            Ok(false)
+/// Returns where the service of this data directory listens; `None` if none runs. Waits for one
+/// that is about to listen.
+pub(super) async fn running(config: &Config) -> Result<Option<String>, AppError> {
+    let dir = &config.data_dir;
+    for _ in 0..LOOKS {
+        if let Some(addr) = address(dir)? {
+            return Ok(Some(addr));
         }
-        Err(AppError::Lock { source: LockError::Held, .. }) => Ok(true),
-        Err(error) => Err(error),
+        if !is_held(dir)? {
+            return Ok(None);
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+    Err(AppError::NotListening { dir: dir.clone() })
+}
+
+fn address(dir: &Path) -> Result<Option<String>, AppError> {
+    listen::address(dir).map_err(AppError::io("read listen.addr of the running service"))
+}
+
+fn is_held(dir: &Path) -> Result<bool, AppError> {
+    DirLock::is_held(dir).map_err(|source| AppError::Lock { dir: dir.to_owned(), source })
 }
 
 /// Asks whether the running service lives.
@@ -107,8 +136,12 @@ pub(super) fn is_running(config: &Config) -> Result<bool, AppError> {
 ///
 /// [`AppError`].
 pub async fn health(config: &Config) -> Result<String, AppError> {
-    let question = Ask { method: "GET", path: "/livez".into(), body: None };
-    Asked { addr: running(config)?, key: String::new() }.send(question).await
+    let dir = &config.data_dir;
+    match address(dir)? {
+        Some(addr) => Asked { addr, key: String::new() }.send(Ask::read("/livez".into())).await,
+        None if is_held(dir)? => Err(AppError::NotListening { dir: dir.clone() }),
+        None => Err(AppError::NoService { dir: dir.clone() }),
+    }
 }
 
 /// Starts a service that only this process knows the key of, on any free port.
@@ -132,14 +165,6 @@ pub(super) async fn with_own<T>(
     }
     behind.finish();
     answer
-}
-
-/// Returns where the running service listens.
-pub(super) fn running(config: &Config) -> Result<String, AppError> {
-    let file = fs::read_to_string(config.data_dir.join("listen.addr"));
-    let addr = file.map_err(AppError::io("read listen.addr of the running service"))?;
-    // A service that listens everywhere is asked on this machine.
-    Ok(addr.trim().replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:"))
 }
 
 fn admin_key(config: &Config) -> Result<String, AppError> {

@@ -6,6 +6,7 @@ mod check;
 mod error;
 mod first;
 mod keys;
+mod listen;
 mod open;
 mod polling;
 mod replay;

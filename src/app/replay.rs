@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::{
     app::{
         AppError,
-        keys::{Asked, is_running, running, with_own},
+        keys::{Asked, running, with_own},
     },
     config::{Config, Secret},
     providers::install_tls,
@@ -66,8 +66,8 @@ enum Answer {
 pub async fn replay(config: &Config, replay: &Replay) -> Result<(), AppError> {
     let refused = if let Some(url) = &replay.url {
         send_all(url, &secret(config)?, &replay.files).await?
-    } else if is_running(config)? {
-        let url = format!("http://{}", running(config)?);
+    } else if let Some(addr) = running(config).await? {
+        let url = format!("http://{addr}");
         send_all(&url, &secret(config)?, &replay.files).await?
     } else {
         let mut config = config.clone();

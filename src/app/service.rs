@@ -1,10 +1,8 @@
 //! Everything that runs, wired together: writer, database, effects and server.
 
 use std::{
-    fs,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -13,7 +11,8 @@ use std::{
 use crate::{
     app::{
         AppError, first,
-        open::{OpenedLedger, open, store_path},
+        listen::Told,
+        open::{OpenedLedger, open, open_store},
         polling::Polling,
         words,
     },
@@ -64,7 +63,7 @@ use crate::{
         random,
         shutdown::Shutdown,
     },
-    store::{Applier, Following, Store},
+    store::{Applier, Following},
     whatsapp::AppSecrets,
 };
 
@@ -94,7 +93,7 @@ pub struct Behind {
     writer: JoinHandle<()>,
     following: Following,
     jobs: JobWorker,
-    listen_file: PathBuf,
+    told: Told,
     _lock: DirLock,
 }
 
@@ -102,7 +101,7 @@ impl Behind {
     /// Waits for the writer's last group and the database's last batch. Call it when nobody holds
     /// the ledger any more.
     pub fn finish(self) {
-        let Self { polling, writer, following, jobs, listen_file, _lock } = self;
+        let Self { polling, writer, following, jobs, told, _lock } = self;
         jobs.stop();
         if let Some(polling) = polling {
             polling.stop();
@@ -111,9 +110,7 @@ impl Behind {
             tracing::error!("the writer ended in a panic; what was acknowledged is on disk");
         }
         following.stop();
-        if let Err(error) = fs::remove_file(&listen_file) {
-            tracing::debug!(%error, "the address file was not there any more");
-        }
+        drop(told);
     }
 }
 
@@ -131,6 +128,7 @@ pub async fn start(
     let settings = edge_settings(config)?;
     let OpenedLedger { lock, secrets, sealer, journal, state } = open(config, recovers)?;
     let mut chance = random::from_os()?;
+    let (store, _) = open_store(config, &journal)?;
     let log = journal.reader();
     let views = Arc::new(Views::new(state));
     let ids: Arc<dyn IdSource> = Arc::new(UuidV7Source::new(Arc::clone(&clock)));
@@ -146,7 +144,6 @@ pub async fn start(
     });
     let writer = thread::Builder::new().name("writer".into()).spawn(move || writer.run());
     let writer = writer.map_err(AppError::io("start the writer"))?;
-    let (store, _) = Store::open(&store_path(config), config.store.cache_bytes, &*log)?;
     let lag = store.lag(&*log);
     let applier = Applier::new(
         store.clone(),
@@ -193,12 +190,11 @@ pub async fn start(
     let request_ids = Arc::new(RequestIds::start(&mut chance));
     let bound = server::bind(&server_settings(config), Arc::new(edge), request_ids);
     let Bound { addr, handle, run } = bound.map_err(AppError::io("listen"))?;
-    let listen_file = config.data_dir.join("listen.addr");
-    fs::write(&listen_file, format!("{addr}\n")).map_err(AppError::io("write listen.addr"))?;
+    let told = Told::write(&config.data_dir, addr).map_err(AppError::io("write listen.addr"))?;
     let start = |(graph, log)| Polling::start(graph, ledger, clock, log);
     let polling = polls.map(start).transpose()?;
     let jobs = JobWorker::start(parts, bell).map_err(AppError::io("start the jobs"))?;
-    let behind = Behind { polling, writer, following, jobs, listen_file, _lock: lock };
+    let behind = Behind { polling, writer, following, jobs, told, _lock: lock };
     Ok(Service { addr, handle, run, behind })
 }
 

@@ -8,10 +8,11 @@ use crate::{app::AppError, config::Config, words::Words};
 ///
 /// # Errors
 ///
-/// [`AppError::Io`] or [`AppError::Words`] about the operator's file.
+/// [`AppError::WordsFile`] or [`AppError::Words`] about the operator's file.
 pub(super) fn in_force(config: &Config) -> Result<&'static Words, AppError> {
     let Some(file) = &config.words.file else { return Ok(Words::built_in()) };
-    let text = fs::read_to_string(file).map_err(AppError::io("read the consent words"))?;
+    let unreadable = |source| AppError::WordsFile { path: file.clone(), source };
+    let text = fs::read_to_string(file).map_err(unreadable)?;
     let words = Words::changed(&text).map_err(AppError::Words)?;
     Ok(Box::leak(Box::new(words)))
 }

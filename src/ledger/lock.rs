@@ -8,6 +8,7 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    thread,
 };
 
 /// Name of the file.
@@ -35,21 +36,53 @@ impl DirLock {
     ///
     /// # Errors
     ///
-    /// [`LockError`]. Never waits.
+    /// [`LockError`]. Waits for nobody but those who only look ([`Self::is_held`]).
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(folder.join(NAME))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held),
-            Err(TryLockError::Error(error)) => Err(LockError::Storage(error)),
+        while !is_free(file.try_lock())? {
+            // Those who look share it, and are gone at once; its owner shares it with nobody.
+            if !is_free(file.try_lock_shared())? {
+                return Err(LockError::Held);
+            }
+            file.unlock()?;
+            thread::yield_now();
         }
+        Ok(Self { _file: file })
+    }
+
+    /// Returns whether a process has the lock of a folder. Makes nothing, and takes nothing from
+    /// whoever wants it at the same moment.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Storage`]; a folder that is not there is nobody's.
+    pub fn is_held(folder: &Path) -> Result<bool, LockError> {
+        match File::open(folder.join(NAME)) {
+            Ok(file) => Ok(!is_free(file.try_lock_shared())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Tells a lock that others have from one that failed.
+fn is_free(tried: Result<(), TryLockError>) -> io::Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
     use super::*;
 
     #[test]
@@ -66,5 +99,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = DirLock::acquire(&folder.path().join("missing"));
         assert!(matches!(missing, Err(LockError::Storage(_))));
+        assert!(!DirLock::is_held(&folder.path().join("missing")).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn looking_tells_and_turns_nobody_away() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!DirLock::is_held(folder.path()).unwrap());
+        assert!(!folder.path().join(NAME).exists());
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    DirLock::is_held(folder.path()).unwrap();
+                }
+            });
+            for _ in 0..2_000 {
+                let lock = DirLock::acquire(folder.path());
+                let is_held = DirLock::is_held(folder.path());
+                if lock.is_err() || !is_held.is_ok_and(|is_held| is_held) {
+                    is_done.store(true, Ordering::Relaxed);
+                }
+                assert!(!is_done.load(Ordering::Relaxed), "{lock:?}");
+            }
+            is_done.store(true, Ordering::Relaxed);
+        });
+        assert!(!DirLock::is_held(folder.path()).unwrap());
     }
 }

@@ -4,7 +4,7 @@
 //! last group was being made durable becomes the next one, so a quiet server commits at once and
 //! a busy one shares the cost of each sync; there is no timer to tune.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, error::Error, sync::Arc};
 
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
@@ -139,7 +139,8 @@ impl<L: EventLog> Writer<L> {
             return;
         }
         if let Err(error) = self.reserve_keys(waiting.len()) {
-            tracing::error!(%error, "the ledger is read-only: the key vault cannot grow");
+            let cause = in_full(&error);
+            tracing::error!(error = cause, "the ledger is read-only: the key vault cannot grow");
             self.views.close();
             refuse(waiting);
             return;
@@ -181,7 +182,8 @@ impl<L: EventLog> Writer<L> {
             tracing::error!(group.bytes = bytes, "a group was too large for the log");
             refuse_all(answers, || SubmitError::Busy);
         } else {
-            tracing::error!(%error, "the ledger is read-only: an append failed");
+            let cause = in_full(error);
+            tracing::error!(error = cause, "the ledger is read-only: an append failed");
             self.views.close();
             refuse_all(answers, || SubmitError::Unknown);
         }
@@ -275,7 +277,8 @@ impl Desk<'_> {
         }
         self.seal(records).map_err(|error| {
             // Nothing of this command was folded or will be written.
-            tracing::error!(%error, "failed to seal a command's entries");
+            let cause = in_full(&error);
+            tracing::error!(error = cause, "failed to seal a command's entries");
             // One contact's missing key is no failure of the vault.
             self.has_failed |= !matches!(error, SealError::Erased);
             SubmitError::ReadOnly
@@ -311,6 +314,19 @@ impl Desk<'_> {
     }
 }
 
+/// Returns an error with what caused it. The log's and the vault's name places and what the
+/// operating system said, never what was to be recorded.
+fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 fn refuse_all(
     answers: impl Iterator<Item = oneshot::Sender<Answer>>,
     error: impl Fn() -> SubmitError,
@@ -319,5 +335,21 @@ fn refuse_all(
         if answer.send(Err(error())).is_err() {
             tracing::debug!("a caller stopped waiting; nothing was recorded");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn the_log_names_what_kept_the_disk_from_taking_a_group() {
+        let source = io::Error::from_raw_os_error(28);
+        let named = in_full(&AppendError::Storage(source));
+        assert!(named.contains("No space left on device"), "{named}");
+        let vault = VaultError::Storage(io::ErrorKind::StorageFull.into());
+        assert_ne!(in_full(&vault), vault.to_string());
     }
 }

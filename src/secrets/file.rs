@@ -100,6 +100,18 @@ pub enum SecretFileError {
 }
 
 impl SecretFileError {
+    /// Returns whether the secret is missing or not what it was.
+    pub(super) const fn is_lost(&self) -> bool {
+        match self {
+            Self::Missing
+            | Self::NotAFile
+            | Self::NewerFormat
+            | Self::OtherSecret { .. }
+            | Self::Malformed => true,
+            Self::Io { .. } | Self::Exposed { .. } => false,
+        }
+    }
+
     fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Io { doing, source }
     }

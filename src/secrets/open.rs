@@ -88,6 +88,17 @@ pub enum SecretsError {
     },
 }
 
+impl SecretsError {
+    /// Returns whether a secret is missing or not what it was, as against out of reach.
+    pub const fn is_lost(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::File { source, .. } => source.is_lost(),
+            Self::Dir { .. } | Self::Exposed { .. } => false,
+        }
+    }
+}
+
 /// Declares the secrets, so that fields, files and getters cannot disagree.
 macro_rules! secrets {
     ($($(#[$docs:meta])* $name:ident, $file:literal, $purpose:literal;)+) => {

@@ -66,6 +66,7 @@ impl Business {
         let mut random = StdRng::seed_from_u64(seed);
         let kek = Kek::from_bytes(&[7; 32]);
         let vault = Vault::open(&folder.path().join("vault"), kek, &mut random).unwrap();
+        vault.settle(Subject::SYSTEM, &mut random).unwrap();
         let sealer = Sealer::new(MaskKey::from_bytes([8; 32]), Arc::new(vault));
         let (log, views) = (MemoryLog::new(), Arc::new(Views::default()));
         let clock = Arc::new(ManualClock::at(START));

@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod business;
 mod config;
+mod directory;
 mod documents;
 mod export;
 mod fake_provider;

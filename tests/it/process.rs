@@ -27,16 +27,16 @@ const OPT_INS_EACH: usize = 12;
 const KILLED_AFTER: usize = 96;
 
 /// The binary, serving.
-struct Izin {
+pub(crate) struct Izin {
     child: Child,
-    addr: String,
-    key: String,
+    pub(crate) addr: String,
+    pub(crate) key: String,
     client: Client,
     log: Option<JoinHandle<String>>,
 }
 
 /// Returns the binary with an environment of its own.
-fn izin(data: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn izin(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.env_clear().env("IZIN_DATA_DIR", data).env("IZIN_LISTEN", "127.0.0.1:0");
     command.args(arguments);
@@ -44,18 +44,18 @@ fn izin(data: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs the binary to its end and returns what it printed on success.
-fn run(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn run(data: &Path, arguments: &[&str]) -> String {
     let output = izin(data, arguments).output().expect("the binary");
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     String::from_utf8(output.stdout).expect("text")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 impl Izin {
-    fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
 
@@ -132,13 +132,13 @@ impl Izin {
     }
 
     /// Tells the binary to stop and returns how it ended, and its log.
-    fn stop(self) -> (ExitStatus, String) {
+    pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.signal("TERM");
         self.ended()
     }
 
     /// Ends the binary as a power cut does, as far as the binary can tell.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a process to kill");
         self.child.wait().expect("an end");
     }
@@ -157,7 +157,7 @@ impl Drop for Izin {
 }
 
 /// Makes a data directory that a stopped service left behind, with opt-ins in it.
-async fn left_behind(numbers: &[&str]) -> (TempDir, PathBuf) {
+pub(crate) async fn left_behind(numbers: &[&str]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let izin = Izin::start(&data);
@@ -176,7 +176,7 @@ fn segments(data: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "seg")).collect()
 }
 
-fn refused(data: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn refused(data: &Path, arguments: &[&str], code: i32) -> String {
     let output = izin(data, arguments).output().expect("the binary");
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
@@ -535,7 +535,7 @@ async fn possible_duplicates_are_printed_with_and_without_a_running_service() {
     assert_eq!(izin.stop().0.code(), Some(0));
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
         if path.is_dir() { files(&path, found) } else { found.push(path) }

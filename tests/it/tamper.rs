@@ -162,8 +162,6 @@ fn a_flipped_bit_behind_the_anchor_is_cut_and_before_it_refused() {
                 assert_eq!(opened.entries, sample.entries[..kept], "bit {bit}");
                 assert!(matches!(opened.cut, Some(Cut::Unacknowledged { .. })), "bit {bit}");
             }
-            // A format number that grew is never taken for a torn frame.
-            Err(OpenError::NewerFormat { .. }) => {}
             Err(OpenError::Damaged { file, offset, .. }) => {
                 let offset = usize::try_from(offset).unwrap();
                 let hit = before.iter().find(|frame| frame.contains(&(bit / 8))).unwrap();
@@ -193,7 +191,6 @@ fn damage_that_whole_frames_follow_is_refused_however_far_behind_the_anchor_is()
             Err(OpenError::Damaged { offset, .. }) => {
                 assert_eq!(usize::try_from(offset).unwrap(), start, "byte {at}");
             }
-            Err(OpenError::NewerFormat { .. }) => {}
             other => panic!("byte {at}: {other:?}"),
         }
     }
@@ -365,25 +362,51 @@ fn a_newer_format_is_named_and_never_cut_or_recovered() {
     let sample = sample();
     for name in segments(&sample.files) {
         for frame in frames(&sample.files[&name]) {
-            for is_resealed in [true, false] {
-                let mut files = sample.unanchored.clone();
-                let bytes = &mut files.get_mut(&name).unwrap()[frame.clone()];
-                bytes[5] = 2;
-                if is_resealed {
-                    reseal(bytes);
-                }
-                for options in [SMALL, RECOVERING] {
-                    let (disk, refused) = try_open(&files, options);
-                    let newer = matches!(
-                        refused,
-                        Err(OpenError::NewerFormat { found: 2, supported: 1, .. })
-                    );
-                    assert!(newer, "{name} {frame:?}");
-                    assert_eq!(disk.files(), files);
-                }
+            let mut files = sample.unanchored.clone();
+            let bytes = &mut files.get_mut(&name).unwrap()[frame.clone()];
+            bytes[5] = 2;
+            reseal(bytes);
+            for options in [SMALL, RECOVERING] {
+                let (disk, refused) = try_open(&files, options);
+                let newer =
+                    matches!(refused, Err(OpenError::NewerFormat { found: 2, supported: 1, .. }));
+                assert!(newer, "{name} {frame:?}");
+                assert_eq!(disk.files(), files);
             }
         }
     }
+}
+
+#[test]
+fn a_flipped_bit_in_a_format_is_damage_with_a_place_and_recovery_cuts_there() {
+    let sample = sample();
+    let mut kept = 0;
+    for name in segments(&sample.files) {
+        for frame in frames(&sample.files[&name]) {
+            let count =
+                u32::from_be_bytes(*sample.files[&name][frame.start + 24..].first_chunk().unwrap());
+            for (byte, bit) in [(4, 0x80), (5, 0x02)] {
+                let mut files = sample.files.clone();
+                files.get_mut(&name).unwrap()[frame.start + byte] ^= bit;
+                let (at, first) = (frame.start.try_into().unwrap(), kept.try_into().unwrap());
+                let refused = opens(&files);
+                let is_placed = matches!(
+                    &refused,
+                    Err(OpenError::Damaged { file, offset, seq })
+                        if *file == name && (*offset, *seq) == (at, first)
+                );
+                assert!(is_placed, "{name} {frame:?}: {refused:?}");
+                let (disk, recovered) = try_open(&files, RECOVERING);
+                let recovered = recovered.unwrap();
+                let lost = u64::try_from(sample.entries.len() - kept).unwrap();
+                assert_eq!(recovered.cut, Some(Cut::Damaged { lost }), "{name} {frame:?}");
+                assert_eq!(recovered.entries, sample.entries[..kept]);
+                assert_eq!(opens(&disk.files()).unwrap().entries.len(), kept);
+            }
+            kept += usize::try_from(count).unwrap();
+        }
+    }
+    assert_eq!(kept, sample.entries.len());
 }
 
 #[test]
@@ -394,10 +417,7 @@ fn recovery_keeps_the_verified_prefix_and_what_it_cuts_and_counts_the_loss() {
         for at in (0..bytes.len()).step_by(29) {
             let mut files = sample.files.clone();
             files.get_mut(name).unwrap()[at] ^= 0xFF;
-            let is_refused = match opens(&files) {
-                Err(OpenError::NewerFormat { .. }) => continue,
-                opened => opened.is_err(),
-            };
+            let is_refused = opens(&files).is_err();
             let (disk, recovered) = try_open(&files, RECOVERING);
             let recovered = recovered.unwrap_or_else(|error| panic!("{name} at {at}: {error:?}"));
             let kept = recovered.entries.len();

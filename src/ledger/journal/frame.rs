@@ -2,8 +2,9 @@
 //!
 //! Layout, big-endian: magic 4, format u16, zero u16, epoch u64, first seq u64, count u32, body
 //! length u32, CRC-32C u32 over all of it but itself; then the body: `count` headers of 81 bytes,
-//! `count` opening lengths u32, the openings. Magic and format keep their places in every later
-//! format, so that an older version refuses what it cannot read instead of cutting it.
+//! `count` opening lengths u32, the openings. Magic, format, body length and checksum keep their
+//! places and meaning in every later format, so that an older version refuses what it cannot read
+//! instead of cutting it, and takes damage to the format for what it is.
 
 use crate::{
     domain::entry::Seq,

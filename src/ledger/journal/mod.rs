@@ -13,4 +13,4 @@ mod window;
 
 pub use append::Journal;
 pub use disk::{Disk, DiskFile, Folder};
-pub use open::{Cut, Found, OpenError, Options, Verified, Visit, open, verify};
+pub use open::{Cut, Found, OpenError, Options, Verified, Visit, is_in, open, verify};

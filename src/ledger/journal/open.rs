@@ -3,7 +3,8 @@
 //! Nothing is written before everything has been verified, so a refusal changes nothing.
 
 use std::{
-    io,
+    fs, io,
+    path::Path,
     sync::{Arc, RwLock},
 };
 
@@ -165,6 +166,27 @@ struct Survey<F> {
     stop: Stop,
 }
 
+/// Returns whether a folder holds anything of a journal, so that [`open`] would not begin one. A
+/// folder that is not there holds nothing, and is not made.
+///
+/// # Errors
+///
+/// Whatever the disk says.
+pub fn is_in(folder: &Path) -> io::Result<bool> {
+    let files = match fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for file in files {
+        let name = file?.file_name();
+        if name.to_str().is_some_and(|name| name == anchor::NAME || is_segment(name)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Opens the journal on `disk`, or begins one; every entry is verified and handed to `visit`.
 ///
 /// # Errors
@@ -198,6 +220,10 @@ pub fn verify<D: Disk>(disk: &D, visit: &mut Visit<'_>) -> Result<Verified, Open
     Ok(Verified { head, epoch, cut, is_anchor_torn })
 }
 
+fn is_segment(name: &str) -> bool {
+    name.len() == SEGMENT_NAME_LEN && name.ends_with(SEGMENT_ENDING)
+}
+
 /// Reads everything; `None` where there is nothing.
 fn survey<D: Disk>(
     disk: &D,
@@ -206,10 +232,7 @@ fn survey<D: Disk>(
 ) -> Result<Option<Survey<D::File>>, OpenError> {
     let files = disk.list()?;
     let has_anchor = files.iter().any(|name| name == anchor::NAME);
-    let mut names: Vec<_> = files
-        .into_iter()
-        .filter(|name| name.len() == SEGMENT_NAME_LEN && name.ends_with(SEGMENT_ENDING))
-        .collect();
+    let mut names: Vec<_> = files.into_iter().filter(|name| is_segment(name)).collect();
     names.sort();
     let (anchor, mark, is_anchor_torn) = if has_anchor {
         let (anchor, contents) = Anchor::open(disk.open(anchor::NAME)?)?;

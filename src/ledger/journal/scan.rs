@@ -135,14 +135,14 @@ impl<'a, 'v, D: Disk> Scan<'a, 'v, D> {
         loop {
             let bytes = window.get(file, offset, PREFIX_LEN)?;
             let Some(prefix) = Prefix::decode(bytes) else { return end(file, offset) };
-            if prefix.format > frame::FORMAT {
-                // Before its checksum: a newer version may compute that in another way.
-                let (file, found) = (name.to_owned(), prefix.format);
-                return Err(OpenError::NewerFormat { file, found, supported: frame::FORMAT });
-            }
             let body = window.get(file, offset.saturating_add(36), prefix.body_len)?;
+            // Before its format: a flipped bit must not pass for a newer version.
             if !prefix.matches(body) {
                 return end(file, offset);
+            }
+            if prefix.format > frame::FORMAT {
+                let (file, found) = (name.to_owned(), prefix.format);
+                return Err(OpenError::NewerFormat { file, found, supported: frame::FORMAT });
             }
             // Its checksum is right, so anything wrong with it was written that way.
             let is_next = prefix.format == frame::FORMAT

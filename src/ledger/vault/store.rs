@@ -105,8 +105,8 @@ impl std::fmt::Debug for Kek {
 }
 
 impl Vault {
-    /// Opens the vault at `path`, or makes one with its first reserve of slots. A new vault has
-    /// its name only once all of it is durable.
+    /// Opens the vault at `path`, or makes one with the service's own slot alone. A new vault has
+    /// its name only once all of it is durable. [`Self::settle`] makes its reserve.
     ///
     /// # Errors
     ///
@@ -120,7 +120,8 @@ impl Vault {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let unfinished = path.with_extension("new");
                 let file = options.create(true).truncate(true).open(&unfinished)?;
-                let vault = Self::make(file, kek, RESERVE, random)?;
+                let mut vault = Self::make(file, kek, NonZeroU32::MIN, random)?;
+                vault.reserve = RESERVE;
                 fs::rename(&unfinished, path)?;
                 if let Some(folder) = path.parent().filter(|parent| *parent != Path::new("")) {
                     File::open(folder)?.sync_all()?;
@@ -128,6 +129,20 @@ impl Vault {
                 Ok(vault)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns whether the vault at `path` was ever settled, which happens once there is a
+    /// journal. Reads no slot; a vault that is not there was not.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub fn is_settled(path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(metadata.len() > offset(1)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }
@@ -364,7 +379,26 @@ mod tests {
     use super::*;
 
     fn open(path: &Path, kek: u8) -> Result<Vault, VaultError> {
-        Vault::open(path, Kek::from_bytes(&[kek; 32]), &mut StdRng::seed_from_u64(3))
+        let mut random = StdRng::seed_from_u64(3);
+        let vault = Vault::open(path, Kek::from_bytes(&[kek; 32]), &mut random)?;
+        vault.settle(Subject::SYSTEM, &mut random)?;
+        Ok(vault)
+    }
+
+    #[test]
+    fn a_new_vault_has_one_slot_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault");
+        assert!(!Vault::is_settled(&path).unwrap());
+        let mut random = StdRng::seed_from_u64(3);
+        for _ in 0..2 {
+            let vault = Vault::open(&path, Kek::from_bytes(&[1; 32]), &mut random).unwrap();
+            assert!(vault.dek(Subject::SYSTEM).unwrap().is_some());
+            assert!(matches!(vault.dek(Subject(1)), Err(VaultError::Missing { slot: 1 })));
+            assert!(!Vault::is_settled(&path).unwrap());
+        }
+        open(&path, 1).unwrap();
+        assert!(Vault::is_settled(&path).unwrap());
     }
 
     #[test]
