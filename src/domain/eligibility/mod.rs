@@ -9,6 +9,7 @@ mod known;
 mod lasting;
 mod pace;
 mod question;
+mod waiting;
 
 use smallvec::SmallVec;
 
@@ -335,14 +336,5 @@ impl Verdict {
     /// Returns whether the message may be sent.
     pub fn is_eligible(&self) -> bool {
         self.hits.is_empty()
-    }
-
-    /// Returns when time alone makes it eligible: `None` if it is, or if something else is needed.
-    pub fn next_eligible_at(&self) -> Option<Timestamp> {
-        let mut latest = None;
-        for hit in &self.hits {
-            latest = latest.max(Some(hit.retry_at?));
-        }
-        latest
     }
 }

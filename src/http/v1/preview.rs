@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         contact::Contact,
-        eligibility::{Question, Resolved, Verdict},
+        eligibility::{Question, Resolved, SessionPolicy, Verdict},
         entry::Seq,
+        key::ContactKey,
         time::{DAY_MS, Timestamp},
     },
     http::{
@@ -80,7 +81,8 @@ pub struct PreviewAnswer {
     /// How the rest of the limit, and of a yellow sender's share, is used; `null` without either.
     plan: Option<PlanBody>,
     /// Those who could not now and could later by waiting alone, by the day (UTC) on which they
-    /// could.
+    /// first could, as `next_eligible_at` says of each. The messaging limit and the share of a
+    /// yellow sender are no reasons here either.
     later: Vec<LaterBody>,
 }
 
@@ -233,7 +235,8 @@ impl Preview {
                 self.duplicates += 1;
                 continue;
             }
-            self.count(&resolved, judged.contact(), &judged.verdict, now);
+            let who = (judged.contact(), whom.key());
+            self.count(&resolved, who, edge.rules.session, (&judged.verdict, now));
         }
         Ok(())
     }
@@ -250,7 +253,7 @@ impl Preview {
             for contact in contacts {
                 let whom = (Some(*contact), contact.number_key);
                 let verdict = resolved.judge(whom, edge.rules.session, now);
-                self.count(&resolved, Some(contact), &verdict, now);
+                self.count(&resolved, whom, edge.rules.session, (&verdict, now));
             }
             Ok(())
         })
@@ -279,20 +282,20 @@ impl Preview {
     fn count(
         &mut self,
         resolved: &Resolved,
-        contact: Option<&Contact>,
-        verdict: &Verdict,
-        now: Timestamp,
+        whom: (Option<&Contact>, Option<ContactKey>),
+        policy: SessionPolicy,
+        (verdict, now): (&Verdict, Timestamp),
     ) {
         let others = || verdict.hits.iter().filter(|hit| !is_planned(hit));
         self.tally.count(others().map(|hit| hit.reason));
         if others().next().is_none() {
-            if resolved.takes_room(contact, verdict, now) {
+            if resolved.takes_room(whom.0, verdict, now) {
                 self.new_recipients += 1;
             } else {
                 self.free += 1;
             }
-        } else if let Some(at) = others().map(|hit| hit.retry_at).collect::<Option<Vec<_>>>()
-            && let Some(at) = at.into_iter().max()
+        } else if let Some(at) =
+            resolved.eligible_from(whom, policy, (verdict, now), |hit| !is_planned(hit))
         {
             *self.later.entry(at.unix_ms().div_euclid(DAY_MS)).or_default() += 1;
         }
