@@ -28,7 +28,7 @@ use crate::{
             audience::{Audience, AudienceBody},
             batch::{MessageKindBody, Recipient, Tally, Totals, question},
             eligibility::{Whom, judge, read},
-            plan::{PlanBody, Rooms, is_planned},
+            plan::{PlanBody, Queue, Rooms, is_planned},
             stream::Lines,
         },
         wire::Moment,
@@ -76,7 +76,7 @@ pub struct PreviewAnswer {
     /// Whether that is all of them. `false` beyond 2,000,000 different people: somebody who was
     /// named first after those may then be counted more than once.
     duplicates_exact: bool,
-    /// Of those who could, how many take room of the messaging limit.
+    /// Of those who could, how many take room of the messaging limit by being written to now.
     new_recipients: u64,
     /// How the rest of the limit, and of a yellow sender's share, is used; `null` without either.
     plan: Option<PlanBody>,
@@ -99,8 +99,7 @@ pub struct LaterBody {
 #[derive(Debug, Default)]
 struct Preview {
     tally: Tally,
-    new_recipients: u64,
-    free: u64,
+    queue: Queue,
     later: BTreeMap<i64, u64>,
     duplicates: u64,
     /// Who was counted, as far as there is room.
@@ -289,11 +288,7 @@ impl Preview {
         let others = || verdict.hits.iter().filter(|hit| !is_planned(hit));
         self.tally.count(others().map(|hit| hit.reason));
         if others().next().is_none() {
-            if resolved.takes_room(whom.0, verdict, now) {
-                self.new_recipients += 1;
-            } else {
-                self.free += 1;
-            }
+            self.queue.add(resolved.spared(whom.0, (verdict, policy), now));
         } else if let Some(at) =
             resolved.eligible_from(whom, policy, (verdict, now), |hit| !is_planned(hit))
         {
@@ -320,9 +315,8 @@ fn answer(
         totals: counted.tally.totals(),
         duplicates: counted.duplicates,
         duplicates_exact: !counted.has_forgotten,
-        new_recipients: counted.new_recipients,
-        plan: Rooms::of(&state, &resolved, now)
-            .map(|rooms| rooms.plan((counted.new_recipients, counted.free), now)),
+        new_recipients: counted.queue.new_recipients(),
+        plan: Rooms::of(&state, &resolved, now).map(|rooms| rooms.plan(&counted.queue, now)),
         later: later.collect(),
     })
 }
