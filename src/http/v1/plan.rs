@@ -334,7 +334,9 @@ mod tests {
 
     fn moments(all: &[i64]) -> Moments {
         let mut delta = MomentsDelta::default();
-        all.iter().for_each(|at| delta.add(Timestamp::from_unix_ms(*at), 1));
+        for at in all {
+            delta.add(Timestamp::from_unix_ms(*at), 1);
+        }
         let mut moments = Moments::default();
         moments.apply(delta, Timestamp::from_unix_ms(NOW));
         moments
