@@ -161,6 +161,8 @@ pub struct RefusedSend {
     pub resolved: Resolved,
     /// The answer.
     pub verdict: Verdict,
+    /// When waiting alone makes it eligible.
+    pub next_eligible_at: Option<Timestamp>,
     /// The contact, if there is one.
     pub contact: Option<ContactId>,
     /// The last entry taken into account.

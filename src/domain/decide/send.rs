@@ -9,7 +9,7 @@ use crate::{
         event::{Event, TicketReserved},
         hearing::Step,
         ids::TicketId,
-        key::MessageKey,
+        key::{ContactKey, MessageKey},
         names::SenderId,
         refusal::{Refusal, RefusedSend},
         registry::THROUGHPUT_DEFAULT,
@@ -44,7 +44,7 @@ pub(super) fn reserve(
     };
     let verdict = resolved.judge((contact, key), rules.session, now);
     let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
-        return Err(refused(draft, resolved, verdict, contact));
+        return Err(refused(draft, rules, (resolved, verdict, now), (contact, key)));
     };
     check_room(draft, contact, &reserve.sender, now)?;
     let (send_at, sender_paced_us) = turn(draft, reserve, now)?;
@@ -54,7 +54,7 @@ pub(super) fn reserve(
         verdict
     };
     if !verdict.is_eligible() {
-        return Err(refused(draft, resolved, verdict, Some(contact)));
+        return Err(refused(draft, rules, (resolved, verdict, send_at), (Some(contact), key)));
     }
     let judged = (contact, &verdict, rules.session);
     let expires_at = resolved.lasts_until(judged, (send_at, now.plus_ms(reserve.ttl_ms)));
@@ -79,14 +79,17 @@ pub(super) fn reserve(
     Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
 }
 
+/// Explains what a verdict of `at` refuses.
 fn refused(
     draft: &Draft<'_>,
-    resolved: Resolved,
-    verdict: Verdict,
-    contact: Option<&Contact>,
+    rules: &Rules,
+    (resolved, verdict, at): (Resolved, Verdict, Timestamp),
+    whom: (Option<&Contact>, Option<ContactKey>),
 ) -> Refusal {
-    let (contact, as_of) = (contact.map(|contact| contact.id), draft.last());
-    Refusal::SendRefused(Box::new(RefusedSend { resolved, verdict, contact, as_of }))
+    let next_eligible_at = resolved.eligible_from(whom, rules.session, (&verdict, at), |_| true);
+    let (contact, as_of) = (whom.0.map(|contact| contact.id), draft.last());
+    let refused = RefusedSend { resolved, verdict, next_eligible_at, contact, as_of };
+    Refusal::SendRefused(Box::new(refused))
 }
 
 /// Returns when sending should start so that the sender keeps to its throughput, and when its

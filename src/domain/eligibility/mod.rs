@@ -9,6 +9,7 @@ mod known;
 mod lasting;
 mod pace;
 mod question;
+mod waiting;
 
 use smallvec::SmallVec;
 
@@ -16,7 +17,7 @@ pub use self::{
     deadline::stop_due,
     known::Known,
     lasting::{consent_ends, has_granted, seen_at_home, under_policy},
-    pace::{Grounds, PAIR_BURST, PAIR_MS, marketing_left, paced_until},
+    pace::{Grounds, PAIR_BURST, PAIR_MS, Spared, marketing_left, paced_until},
     question::{GENERAL, Question, QuestionError, general},
 };
 
@@ -336,14 +337,5 @@ impl Verdict {
     /// Returns whether the message may be sent.
     pub fn is_eligible(&self) -> bool {
         self.hits.is_empty()
-    }
-
-    /// Returns when time alone makes it eligible: `None` if it is, or if something else is needed.
-    pub fn next_eligible_at(&self) -> Option<Timestamp> {
-        let mut latest = None;
-        for hit in &self.hits {
-            latest = latest.max(Some(hit.retry_at?));
-        }
-        latest
     }
 }

@@ -7,13 +7,13 @@ use crate::{
         absorbed::Mark,
         contact::Contact,
         eligibility::{
-            Hit, Hits, Known, MARKETING, Resolved, Verdict,
+            Hit, Hits, Known, MARKETING, Resolved, SessionPolicy, Verdict,
             deadline::{Overdue, overdue},
             question::resolve_sender,
         },
         home::Home,
         names::{PortfolioId, SenderId},
-        pace::{Counted, UsageKey, capped_until, is_counted},
+        pace::{COUNTED_MS, Counted, UsageKey, capped_until, is_counted, last_of},
         reason::Reason,
         registry::{Category, Quality, Sender},
         ticket::MessageKind,
@@ -45,6 +45,8 @@ pub(super) struct Pace {
     category: Option<Category>,
     /// Out of whose limit it is.
     portfolio: Option<PortfolioId>,
+    /// Whether that has a limit.
+    is_limited: bool,
     /// Whether the limit is used up.
     full: Full,
     /// Whether marketing is held back for its quality.
@@ -64,6 +66,23 @@ enum Full {
     Stopped,
 }
 
+/// What spares a message the room of a portfolio's limit that it would take else, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Spared {
+    /// When the window is treated as closed that it would go into. It counts for nothing then.
+    pub window_until: Option<Timestamp>,
+    /// When the person is counted no more for what they were sent. Writing to them makes that
+    /// later.
+    pub counted_until: Option<Timestamp>,
+}
+
+impl Spared {
+    /// Returns whether nothing does.
+    pub const fn is_nothing(&self) -> bool {
+        self.window_until.is_none() && self.counted_until.is_none()
+    }
+}
+
 /// Rules of policy that a verdict rests on.
 pub type Grounds = Vec<(Reason, RuleRef)>;
 
@@ -73,6 +92,7 @@ impl Pace {
             policy: Arc::clone(policy),
             category: None,
             portfolio: None,
+            is_limited: false,
             full: Full::No,
             brake: Full::No,
             countries: Vec::new(),
@@ -107,6 +127,7 @@ impl Pace {
         self.portfolio = Some(sender.portfolio.clone());
         let registry = known.registry();
         let limit = registry.portfolio(&sender.portfolio).and_then(|put| put.value.messaging_limit);
+        self.is_limited = limit.is_some();
         if let Some(limit) = limit {
             let counted = known.counted(&UsageKey::Portfolio(sender.portfolio.clone()));
             self.full = freed(counted, limit.into(), now);
@@ -192,12 +213,22 @@ impl Resolved {
         self.pace.policy.rules(home.country, category)
     }
 
-    /// Returns whether the message would take room of the portfolio's limit.
-    pub fn takes_room(&self, contact: Option<&Contact>, verdict: &Verdict, now: Timestamp) -> bool {
-        let Some(portfolio) = &self.pace.portfolio else { return false };
-        let is_known =
-            contact.is_some_and(|known| is_counted(&known.details().sent, portfolio, now));
-        self.kind == MessageKind::Template && !verdict.window_is_open && !is_known
+    /// Returns what spares the message the room of the portfolio's limit that it would take else;
+    /// `None` where it takes none anyway, or where there is no limit and something spares it now.
+    pub fn spared(
+        &self,
+        contact: Option<&Contact>,
+        (verdict, policy): (&Verdict, SessionPolicy),
+        now: Timestamp,
+    ) -> Option<Spared> {
+        let portfolio = self.pace.portfolio.as_ref();
+        let portfolio = portfolio.filter(|_| self.kind == MessageKind::Template)?;
+        let window = verdict.window_closes_at.filter(|_| verdict.window_is_open);
+        let last = contact.and_then(|known| last_of(&known.details().sent, portfolio));
+        let counted_until = last.map(|at| at.plus_ms(COUNTED_MS)).filter(|until| now < *until);
+        let window_until = window.map(|closes_at| closes_at.plus_ms(-policy.margin_ms));
+        let spared = Spared { window_until, counted_until };
+        Some(spared).filter(|spared| self.pace.is_limited || spared.is_nothing())
     }
 
     /// Returns how much marketing the sender goes on with in 24 hours, and which, where the message

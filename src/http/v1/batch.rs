@@ -355,7 +355,7 @@ impl Batch<'_> {
             match self.detail {
                 Detail::Totals => continue,
                 Detail::Full => {
-                    judged.write(resolved, number.as_deref(), reference, bytes)?;
+                    judged.write(self.edge, resolved, (number.as_deref(), reference), bytes)?;
                 }
                 Detail::Reasons => {
                     let hits = judged.verdict.hits.iter();

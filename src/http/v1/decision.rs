@@ -11,6 +11,7 @@ use crate::{
         ids::ContactId,
         reason::Reason,
         ticket::MessageKind,
+        time::Timestamp,
     },
     http::wire::{ContactName, Moment},
     policy::ConsentBasis,
@@ -37,7 +38,10 @@ pub struct DecisionBody<'a> {
     pub as_of: Seq,
     /// Every reason against, in a fixed order; none means yes.
     pub reasons: Vec<ReasonBody>,
-    /// When waiting alone makes it eligible.
+    /// When waiting alone makes it eligible: the first moment at which no reason is left, neither
+    /// one of these nor one that begins meanwhile (the next quiet hours, the end of the agreement
+    /// or of the window), while nothing else happens. `null` if waiting alone is not enough, and
+    /// where it is eligible.
     pub next_eligible_at: Option<Moment>,
     /// Where the consent that counts stands.
     pub consent: Option<ConsentBody<'a>>,
@@ -107,6 +111,8 @@ pub struct Rendered<'a> {
     pub resolved: &'a Resolved,
     /// The answer.
     pub verdict: &'a Verdict,
+    /// When waiting alone makes it eligible.
+    pub next_eligible_at: Option<Timestamp>,
     /// The contact's id, if it is known.
     pub id: Option<ContactId>,
     /// The number asked about.
@@ -156,7 +162,8 @@ impl<'a> ConsentBody<'a> {
 impl<'a> Rendered<'a> {
     /// Returns the body of the answer.
     pub fn body(&self) -> DecisionBody<'a> {
-        let Self { resolved, verdict, id, number, reference, hash, as_of } = *self;
+        let Self { resolved, verdict, next_eligible_at, id, number, reference, hash, as_of } =
+            *self;
         let closes_at = verdict.window_closes_at;
         let topic = resolved.topic().zip(verdict.standing.as_ref());
         DecisionBody {
@@ -166,7 +173,7 @@ impl<'a> Rendered<'a> {
             kind: resolved.kind(),
             as_of,
             reasons: verdict.hits.iter().map(|hit| ReasonBody::of(hit, verdict)).collect(),
-            next_eligible_at: verdict.next_eligible_at().map(Moment),
+            next_eligible_at: next_eligible_at.map(Moment),
             consent: topic.map(|(topic, standing)| ConsentBody::of(topic.as_str(), standing)),
             session_window: WindowBody {
                 open: verdict.window_is_open,

@@ -45,6 +45,16 @@ pub enum Whom {
     Nobody,
 }
 
+impl Whom {
+    /// Returns by which key it is asked about somebody.
+    pub const fn key(&self) -> Option<ContactKey> {
+        match self {
+            Self::Key(key) => Some(*key),
+            Self::Nobody => None,
+        }
+    }
+}
+
 /// Reads the form of a message.
 ///
 /// # Errors
@@ -104,7 +114,7 @@ pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
         let resolved = question.resolve(&*state, now);
         let resolved = resolved.map_err(|error| Problem::question(error, '?'))?;
         let judged = judge(edge, &state, &resolved, &whom, now);
-        judged.write(&resolved, number.as_deref(), None, &mut bytes)?;
+        judged.write(edge, &resolved, (number.as_deref(), None), &mut bytes)?;
         bytes
     };
     let mut response = HttpResponse::Ok();
@@ -130,7 +140,7 @@ async fn decide_then(
         let resolved = resolved.map_err(|error| Problem::question(error, '?'))?;
         let mut bytes = Vec::with_capacity(768);
         let judged = then.judge(&there, &resolved, &whom)?;
-        judged.write(&resolved, number.as_deref(), None, &mut bytes)?;
+        judged.write(&there, &resolved, (number.as_deref(), None), &mut bytes)?;
         Ok(bytes)
     };
     let bytes = edge.blocking.run_within(past::WITHIN, work).await;
@@ -178,7 +188,7 @@ impl<'a> Then<'a> {
     ) -> Result<Judged<'a>, Problem> {
         let Self { state, at } = *self;
         let Whom::Key(key) = whom else {
-            return Ok(Judged { verdict: resolved.judge_invalid(), subject: None, state });
+            return Ok(Judged::nobody(resolved, state, at));
         };
         let mut subject = state.contacts().find(*key);
         if let Some(place) = subject
@@ -188,7 +198,7 @@ impl<'a> Then<'a> {
         }
         let contact = subject.and_then(|subject| state.contacts().get(subject));
         let verdict = resolved.judge((contact, Some(*key)), edge.rules.session, at);
-        Ok(Judged { verdict, subject, state })
+        Ok(Judged { verdict, subject, key: Some(*key), state, now: at })
     }
 }
 
@@ -211,13 +221,28 @@ pub struct Judged<'a> {
     /// The answer.
     pub verdict: Verdict,
     subject: Option<Subject>,
+    /// Asked about by which key.
+    key: Option<ContactKey>,
     state: &'a State,
+    /// As of which moment.
+    now: Timestamp,
 }
 
-impl Judged<'_> {
+impl<'a> Judged<'a> {
+    /// A text that is not a number.
+    fn nobody(resolved: &Resolved, state: &'a State, now: Timestamp) -> Self {
+        Self { verdict: resolved.judge_invalid(), subject: None, key: None, state, now }
+    }
+
     /// Returns whom it is about, if anything is known of them.
-    pub fn contact(&self) -> Option<&Contact> {
+    pub fn contact(&self) -> Option<&'a Contact> {
         self.subject.and_then(|subject| self.state.contacts().get(subject))
+    }
+
+    /// Returns when waiting alone makes it eligible.
+    fn next_eligible_at(&self, edge: &Edge, resolved: &Resolved) -> Option<Timestamp> {
+        let whom = (self.contact(), self.key);
+        resolved.eligible_from(whom, edge.rules.session, (&self.verdict, self.now), |_| true)
     }
 }
 
@@ -230,7 +255,7 @@ pub fn judge<'a>(
     now: Timestamp,
 ) -> Judged<'a> {
     let Whom::Key(key) = whom else {
-        return Judged { verdict: resolved.judge_invalid(), subject: None, state };
+        return Judged::nobody(resolved, state, now);
     };
     let subject = state.contacts().find(*key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
@@ -238,7 +263,7 @@ pub fn judge<'a>(
     if edge.views().has_unrecorded_stop(*key, subject) {
         refuse_unrecorded(&mut verdict);
     }
-    Judged { verdict, subject, state }
+    Judged { verdict, subject, key: Some(*key), state, now }
 }
 
 /// The person withdrew and the disk failed: the answer is no all the same.
@@ -260,15 +285,16 @@ impl Judged<'_> {
     /// A failure of ours; plain data does not cause one.
     pub fn write(
         &self,
+        edge: &Edge,
         resolved: &Resolved,
-        number: Option<&str>,
-        reference: Option<&str>,
+        (number, reference): (Option<&str>, Option<&str>),
         bytes: &mut Vec<u8>,
     ) -> Result<(), Problem> {
-        let contact = self.subject.and_then(|subject| self.state.contacts().get(subject));
+        let contact = self.contact();
         let rendered = Rendered {
             resolved,
             verdict: &self.verdict,
+            next_eligible_at: self.next_eligible_at(edge, resolved),
             id: contact.map(|contact| contact.id),
             number,
             reference,

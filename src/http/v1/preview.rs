@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use crate::{
     domain::{
         contact::Contact,
-        eligibility::{Question, Resolved, Verdict},
+        eligibility::{Question, Resolved, SessionPolicy, Verdict},
         entry::Seq,
+        key::ContactKey,
         time::{DAY_MS, Timestamp},
     },
     http::{
@@ -27,7 +28,7 @@ use crate::{
             audience::{Audience, AudienceBody},
             batch::{MessageKindBody, Recipient, Tally, Totals, question},
             eligibility::{Whom, judge, read},
-            plan::{PlanBody, Rooms, is_planned},
+            plan::{PlanBody, Queue, Rooms, is_planned},
             stream::Lines,
         },
         wire::Moment,
@@ -75,12 +76,13 @@ pub struct PreviewAnswer {
     /// Whether that is all of them. `false` beyond 2,000,000 different people: somebody who was
     /// named first after those may then be counted more than once.
     duplicates_exact: bool,
-    /// Of those who could, how many take room of the messaging limit.
+    /// Of those who could, how many take room of the messaging limit by being written to now.
     new_recipients: u64,
     /// How the rest of the limit, and of a yellow sender's share, is used; `null` without either.
     plan: Option<PlanBody>,
     /// Those who could not now and could later by waiting alone, by the day (UTC) on which they
-    /// could.
+    /// first could, as `next_eligible_at` says of each. The messaging limit and the share of a
+    /// yellow sender are no reasons here either.
     later: Vec<LaterBody>,
 }
 
@@ -97,8 +99,7 @@ pub struct LaterBody {
 #[derive(Debug, Default)]
 struct Preview {
     tally: Tally,
-    new_recipients: u64,
-    free: u64,
+    queue: Queue,
     later: BTreeMap<i64, u64>,
     duplicates: u64,
     /// Who was counted, as far as there is room.
@@ -234,7 +235,8 @@ impl Preview {
                 self.duplicates += 1;
                 continue;
             }
-            self.count(&resolved, judged.contact(), &judged.verdict, now);
+            let who = (judged.contact(), whom.key());
+            self.count(&resolved, who, edge.rules.session, (&judged.verdict, now));
         }
         Ok(())
     }
@@ -251,7 +253,7 @@ impl Preview {
             for contact in contacts {
                 let whom = (Some(*contact), contact.number_key);
                 let verdict = resolved.judge(whom, edge.rules.session, now);
-                self.count(&resolved, Some(contact), &verdict, now);
+                self.count(&resolved, whom, edge.rules.session, (&verdict, now));
             }
             Ok(())
         })
@@ -280,20 +282,16 @@ impl Preview {
     fn count(
         &mut self,
         resolved: &Resolved,
-        contact: Option<&Contact>,
-        verdict: &Verdict,
-        now: Timestamp,
+        whom: (Option<&Contact>, Option<ContactKey>),
+        policy: SessionPolicy,
+        (verdict, now): (&Verdict, Timestamp),
     ) {
         let others = || verdict.hits.iter().filter(|hit| !is_planned(hit));
         self.tally.count(others().map(|hit| hit.reason));
         if others().next().is_none() {
-            if resolved.takes_room(contact, verdict, now) {
-                self.new_recipients += 1;
-            } else {
-                self.free += 1;
-            }
-        } else if let Some(at) = others().map(|hit| hit.retry_at).collect::<Option<Vec<_>>>()
-            && let Some(at) = at.into_iter().max()
+            self.queue.add(resolved.spared(whom.0, (verdict, policy), now));
+        } else if let Some(at) =
+            resolved.eligible_from(whom, policy, (verdict, now), |hit| !is_planned(hit))
         {
             *self.later.entry(at.unix_ms().div_euclid(DAY_MS)).or_default() += 1;
         }
@@ -318,9 +316,8 @@ fn answer(
         totals: counted.tally.totals(),
         duplicates: counted.duplicates,
         duplicates_exact: !counted.has_forgotten,
-        new_recipients: counted.new_recipients,
-        plan: Rooms::of(&state, &resolved, now)
-            .map(|rooms| rooms.plan((counted.new_recipients, counted.free), now)),
+        new_recipients: counted.queue.new_recipients(),
+        plan: Rooms::of(&state, &resolved, now).map(|rooms| rooms.plan(&counted.queue, now)),
         later: later.collect(),
     })
 }

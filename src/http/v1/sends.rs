@@ -226,10 +226,11 @@ pub(super) fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Pr
         return Problem::from(refusal).retry_after_s(wait_s(frees_at));
     }
     let Refusal::SendRefused(refused) = refusal else { return Problem::from(refusal) };
-    let RefusedSend { resolved, verdict, contact, as_of } = *refused;
+    let RefusedSend { resolved, verdict, next_eligible_at, contact, as_of } = *refused;
     let rendered = Rendered {
         resolved: &resolved,
         verdict: &verdict,
+        next_eligible_at,
         id: contact,
         number,
         reference: None,
@@ -244,7 +245,7 @@ pub(super) fn refused(edge: &Edge, refusal: Refusal, number: Option<&str>) -> Pr
             problem = problem.with(&name, value);
         }
     }
-    match verdict.next_eligible_at() {
+    match next_eligible_at {
         Some(at) => problem.retry_after_s(wait_s(at)),
         None => problem,
     }

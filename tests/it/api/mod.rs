@@ -30,6 +30,7 @@ mod same_person;
 mod sends;
 mod storage;
 mod verifications;
+mod waiting;
 mod webhook_words;
 mod webhooks;
 mod webhooks_late;

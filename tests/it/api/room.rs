@@ -183,3 +183,48 @@ async fn who_takes_no_room_of_the_limit_takes_some_of_the_share() {
     let planned = preview(&app, "sale", &numbers).await;
     assert_eq!(planned["totals"]["by_reason"]["quality_brake"], 3, "{planned}");
 }
+
+/// Sends what may be sent at the start of each hour, and returns how much went out on each day.
+async fn sent_by_day(app: &TestApp, numbers: &[String]) -> Vec<u64> {
+    let mut left = numbers.to_vec();
+    let mut days = Vec::new();
+    for hour in 0..96 {
+        if hour % 24 == 0 {
+            days.push(0);
+        }
+        let answer = shipped(app, &left).await;
+        *days.last_mut().unwrap() += answer["reserved"].as_u64().unwrap();
+        let results = answer["results"].as_array().unwrap().iter();
+        let refused = left.into_iter().zip(results).filter(|(_, result)| result["status"] != 201);
+        left = refused.map(|(number, _)| number).collect();
+        if left.is_empty() {
+            return days;
+        }
+        app.wait_hours(1);
+    }
+    panic!("{left:?}")
+}
+
+async fn shipped(app: &TestApp, numbers: &[String]) -> Value {
+    let one = |number: &String| json!({"number": number, "kind": "template", "template": "shipped", "sender": "1001"});
+    let sends: Vec<_> = numbers.iter().map(one).collect();
+    app.post("/v1/sends/batch").json(&json!({"sends": sends})).expect(200).await
+}
+
+#[tokio::test]
+async fn a_plan_is_what_goes_out_also_to_people_who_are_counted_already() {
+    let app = TestApp::with_registry().await;
+    let numbers: Vec<_> = (0..256).map(|n| format!("+1202555{:04}", 110 + n)).collect();
+    for number in &numbers {
+        app.opt_in(number, "orders").await;
+    }
+    assert_eq!(shipped(&app, &numbers[..250]).await["reserved"], 250);
+    app.wait_hours(22);
+    let inbound = json!({"kind": "inbound", "sender": "1001"});
+    app.post(&format!("/v1/contacts/{}/traffic", numbers[250])).json(&inbound).expect(200).await;
+    let planned = preview(&app, "shipped", &numbers).await;
+    assert_eq!(planned["new_recipients"], 5, "{planned}");
+    // Those who are counted, and the one who wrote; the others when those leave again.
+    assert_eq!(days(&planned), [251, 5]);
+    assert_eq!(sent_by_day(&app, &numbers).await, [251, 5], "as planned");
+}

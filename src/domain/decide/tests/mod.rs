@@ -5,5 +5,6 @@ mod histories;
 mod pace;
 mod rules;
 mod tickets;
+mod waiting;
 
 pub(crate) use desk::{Desk, RULES, opt_in_of, sender_id, source, topic_id};

@@ -45,14 +45,14 @@ impl Desk {
         desk
     }
 
-    fn limit(&mut self, limit: Option<u32>) {
+    pub(super) fn limit(&mut self, limit: Option<u32>) {
         let id = portfolio();
         let mut portfolio = self.state.registry().portfolio(&id).unwrap().value.clone();
         portfolio.messaging_limit = limit;
         self.put(RegistryCommand::PutPortfolio { id, portfolio });
     }
 
-    fn sender_is(&mut self, change: impl FnOnce(&mut crate::domain::registry::Sender)) {
+    pub(super) fn sender_is(&mut self, change: impl FnOnce(&mut crate::domain::registry::Sender)) {
         let id = sender_id();
         let mut sender = self.state.registry().sender(&id).unwrap().1.value.clone();
         change(&mut sender);
@@ -63,11 +63,11 @@ impl Desk {
         self.state.counted(&UsageKey::Portfolio(portfolio())).within(self.time())
     }
 
-    fn time(&self) -> Timestamp {
+    pub(super) fn time(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.now)
     }
 
-    fn choose(&mut self, overrides: serde_json::Value) {
+    pub(super) fn choose(&mut self, overrides: serde_json::Value) {
         self.policy(serde_json::from_value(overrides).unwrap());
     }
 
@@ -468,7 +468,7 @@ fn an_agreement_to_everything_after_a_change_registers_the_new_person_for_what_i
 
 impl Desk {
     /// Makes a person known to be at home somewhere, as a linked number would.
-    fn at_home(&mut self, key: u128, country: &str) {
+    pub(super) fn at_home(&mut self, key: u128, country: &str) {
         let home = Home { country: Country::parse(country).ok(), zone: None };
         self.home_of(key, home);
     }

@@ -246,7 +246,7 @@ fn the_pause_that_ends_last_counts_for_who_names_no_account() {
         let fact = TemplateFact::Status { template, status, pause_ms };
         desk.template_told(now, account, fact);
     }
-    let end = |desk: &Desk, sender| desk.verdict(sender).next_eligible_at();
+    let end = |desk: &Desk, sender| desk.verdict(sender).hits[0].retry_at;
     assert_eq!(end(&desk, None), Some(at(now + 500)));
     assert_eq!(end(&desk, Some(other_sender())), Some(at(now + 300)));
     desk.status_told(now + 1, OTHER, "PAUSED");
