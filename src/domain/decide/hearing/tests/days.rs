@@ -187,6 +187,9 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
     let person: Person = desk.both(key, 90 + key);
     match seed.kind {
         0..=3 => {
+            // Now and then only the user id is told.
+            let number = person.number.clone().filter(|_| choice % 11 < 8);
+            let person = Person { number, ..person };
             let identity_hash = hash_at(at).filter(|_| choice.is_multiple_of(2));
             let opens_window = !choice.is_multiple_of(5);
             let wrote = wrote(person, answer(choice));
@@ -333,7 +336,13 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
             lines.push(format!("{subject:?} {statuses:?} {:?}", contact.details()));
             continue;
         }
-        lines.push(format!("{subject:?} {standings:?} {stop:?} {:?}", contact.details()));
+        // Who has what was given up, by each identifier.
+        let lifted = [contact.number_key, contact.user_key].map(|key| {
+            let (mark, tag) = contact.given_up(key)?;
+            Some(contact.consents.has_agreed_under(tag, None, mark.at))
+        });
+        lines
+            .push(format!("{subject:?} {standings:?} {stop:?} {lifted:?} {:?}", contact.details()));
     }
     for id in tickets {
         lines.push(format!(
