@@ -182,17 +182,20 @@ fn about_account(choice: u8, at: i64) -> AccountFact {
     )
 }
 
+/// Now and then only the user id is told.
+fn seen_as(person: Person, choice: u8) -> Person {
+    let number = person.number.filter(|_| choice % 11 < 8);
+    Person { number, ..person }
+}
+
 fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFact {
     let (key, choice) = (seed.person + 1, seed.choice);
     let person: Person = desk.both(key, 90 + key);
     match seed.kind {
         0..=3 => {
-            // Now and then only the user id is told.
-            let number = person.number.clone().filter(|_| choice % 11 < 8);
-            let person = Person { number, ..person };
             let identity_hash = hash_at(at).filter(|_| choice.is_multiple_of(2));
             let opens_window = !choice.is_multiple_of(5);
-            let wrote = wrote(person, answer(choice));
+            let wrote = wrote(seen_as(person, choice), answer(choice));
             HeardFact::Wrote(Wrote { opens_window, identity_hash, ..wrote })
         }
         4..=6 => {

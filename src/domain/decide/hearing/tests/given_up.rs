@@ -26,6 +26,7 @@ fn known() -> Desk {
     desk
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a message has it")]
 fn agreed() -> Option<ConsentAnswer> {
     let topics = vec![topic_id("promotions")];
     Some(ConsentAnswer::OptIn { topics, statement: None, language: None, how: how() })
@@ -276,9 +277,9 @@ fn an_act_that_does_not_say_under_what_it_was_is_one_under_all_the_contact_has()
 #[test]
 fn an_act_is_stored_with_what_it_was_under_only_where_that_is_not_the_contacts_own() {
     let under = |desk: &Desk| -> Vec<Option<Named>> {
-        let acts = desk.entries.iter().filter_map(|(_, record)| match &record.event {
-            Event::OptedIn(act) => Some(act.under),
-            _ => None,
+        let acts = desk.entries.iter().filter_map(|(_, record)| {
+            let Event::OptedIn(act) = &record.event else { return None };
+            Some(act.under)
         });
         acts.collect()
     };
