@@ -10,6 +10,7 @@ use crate::{
         consent::{Act, Consent, ConsentStatus, Consents, FullStop, Standing, TopicIx},
         entry::{Seq, Subject},
         event::{OptedIn, OptedOut, Source, StatementShown, TopicOutcome},
+        named::NameTags,
         names::TopicId,
         time::Timestamp,
     },
@@ -93,6 +94,7 @@ impl ConsentRecord {
             expires_at: self.expires_at.unwrap_or(Timestamp::NEVER),
             seq: self.seq,
             by: None,
+            under: NameTags::NONE,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         identity::IdentityTag,
         ids::{ContactId, LookupId},
         key::ContactKey,
+        named::NameTags,
         names::{SenderId, TopicId},
         time::Timestamp,
     },
@@ -101,6 +102,9 @@ pub struct TopicLeft {
     /// The device it came from, where that was told along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<IdentityTag>,
+    /// Under which identifiers it was done, where those are not the contact's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<NameTags>,
 }
 
 /// What is known of the identity.
@@ -130,15 +134,16 @@ pub struct IdentityLeft {
 impl TopicLeft {
     /// Returns where the consent stands at `now`.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        self.about(TopicIx(0)).standing(now)
+        self.about(TopicIx(0), NameTags::NONE).standing(now)
     }
 
-    /// Returns the act, its topic being at this place.
-    pub fn about(&self, topic: TopicIx) -> Consent {
-        let Self { topic: _, act, basis, at, there_since, expires_at, seq, by } = *self;
+    /// Returns the act, its topic being at this place and the contact's own identifiers these.
+    pub fn about(&self, topic: TopicIx, own: NameTags) -> Consent {
+        let Self { topic: _, act, basis, at, there_since, expires_at, seq, by, under } = *self;
         let there_since = there_since.unwrap_or(at);
         let expires_at = expires_at.unwrap_or(Timestamp::NEVER);
-        Consent { topic, act, basis, at, there_since, expires_at, seq, by }
+        let under = under.unwrap_or(own);
+        Consent { topic, act, basis, at, there_since, expires_at, seq, by, under }
     }
 }
 
@@ -211,6 +216,7 @@ mod tests {
                 expires_at: Some(Timestamp::from_unix_ms(9)),
                 seq: Seq(4),
                 by: None,
+                under: None,
             }],
             questions: Vec::new(),
             full_stop: Some(Mark { at, seq: Seq(5) }),

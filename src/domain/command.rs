@@ -100,6 +100,16 @@ pub enum ContactRef {
     Id(ContactId),
 }
 
+impl ContactRef {
+    /// Returns the number or user id, where it is one.
+    pub const fn key(self) -> Option<ContactKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Id(_) => None,
+        }
+    }
+}
+
 /// Records that a person agreed.
 #[derive(Debug, Clone)]
 pub struct OptIn {

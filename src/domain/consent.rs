@@ -8,6 +8,7 @@ use crate::{
     domain::{
         entry::Seq,
         identity::{Change, IdentityTag},
+        named::{KeyTag, NameTags},
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -67,6 +68,8 @@ pub struct Consent {
     pub seq: Seq,
     /// Who did it: the identity of the device it came from, where that was told along.
     pub by: Option<IdentityTag>,
+    /// Under which identifiers it was done.
+    pub under: NameTags,
 }
 
 /// A consent as seen at one moment.
@@ -187,11 +190,11 @@ impl Consents {
         self.full_stop
     }
 
-    /// Returns whether somebody who came after `since` said that they agree, and did not take that
-    /// back: to `topic`, or to any. An agreement that has run out since was one all the same; one
-    /// that is implied was never said.
-    pub fn has_agreed_since(&self, topic: Option<TopicIx>, since: Timestamp) -> bool {
-        self.acts_on(topic).any(|consent| consent.is_agreed_by_other(since))
+    /// Returns whether somebody who came after `since` said that they agree under this identifier,
+    /// and did not take that back: to `topic`, or to any. An agreement that has run out since was
+    /// one all the same; one that is implied was never said.
+    pub fn has_agreed_under(&self, tag: KeyTag, topic: Option<TopicIx>, since: Timestamp) -> bool {
+        self.acts_on(topic).any(|consent| consent.is_agreed_under(tag, since))
     }
 
     /// Returns whether whoever was there from `change` on agreed and did not take that back: to
@@ -340,7 +343,8 @@ impl FullStop {
         let Self { at, seq } = *self;
         let (act, basis) = (Act::TookBack, ConsentBasis::Express);
         let (there_since, expires_at) = (at, Timestamp::NEVER);
-        Consent { topic, act, basis, at, there_since, expires_at, seq, by: None }
+        let (by, under) = (None, NameTags::NONE);
+        Consent { topic, act, basis, at, there_since, expires_at, seq, by, under }
     }
 }
 
@@ -367,6 +371,11 @@ impl Consent {
     /// Returns whether it is an agreement of somebody who came after `since`.
     fn is_agreed_by_other(&self, since: Timestamp) -> bool {
         self.is_said() && self.there_since > since
+    }
+
+    /// Returns whether it is an agreement of somebody who came after `since` and has this identifier.
+    pub fn is_agreed_under(&self, tag: KeyTag, since: Timestamp) -> bool {
+        self.under.has(tag) && self.is_agreed_by_other(since)
     }
 
     /// Returns whether it is an agreement of whoever was there from `change` on: a later one, or
@@ -408,6 +417,10 @@ mod tests {
 
     const PROMOTIONS: TopicIx = TopicIx(0);
 
+    fn their_number() -> KeyTag {
+        KeyTag::of(crate::domain::key::ContactKey::from_bits(7))
+    }
+
     fn consent(act: Act, at: i64, seq: u64) -> Consent {
         Consent {
             topic: PROMOTIONS,
@@ -418,6 +431,7 @@ mod tests {
             expires_at: Timestamp::NEVER,
             seq: Seq(seq),
             by: None,
+            under: NameTags { number: Some(their_number()), user: None },
         }
     }
 
@@ -505,7 +519,8 @@ mod tests {
         let standing = consents.standing(PROMOTIONS, Timestamp::from_unix_ms(30));
         assert_eq!(standing.basis, ConsentBasis::ImpliedPurchase);
         // Nobody who changed hands said that they agree.
-        assert!(!consents.has_agreed_since(None, Timestamp::from_unix_ms(7)));
+        let since = Timestamp::from_unix_ms(7);
+        assert!(!consents.has_agreed_under(their_number(), None, since));
         // A yes counts in its place, be it older, and a purchase after it changes nothing.
         consents.fold_act(consent(Act::Agreed, 8, 4));
         consents.fold_act(implied(20, 5));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 
 use crate::domain::{
+    absorbed::Mark,
     consent::Consents,
     entry::{Seq, Subject},
     hearing::Told,
@@ -14,6 +15,7 @@ use crate::domain::{
     identity::{Change, Identity},
     ids::{ContactId, LookupId, TicketId},
     key::ContactKey,
+    named::{KeyTag, Named},
     pace::Sent,
     time::Timestamp,
 };
@@ -181,6 +183,29 @@ impl Contact {
     /// Returns the same to be changed.
     pub(crate) fn details_mut(&mut self) -> &mut Details {
         self.details.get_or_insert_default()
+    }
+
+    /// Returns the identifiers that are the contact's own, and did not come by a merge.
+    pub const fn own(&self) -> Named {
+        Named { number_key: self.number_key, user_key: self.user_key }
+    }
+
+    /// Returns an identifier as the contact itself has it: the number WhatsApp answered with is the
+    /// number.
+    pub fn as_own(&self, key: ContactKey) -> ContactKey {
+        let is_number = self.aliases().wa_key == Some(key);
+        self.number_key.filter(|_| is_number).unwrap_or(key)
+    }
+
+    /// Returns when, and by which entry, the identifier asked about was given up, if it was, and
+    /// under what whoever has it since must have agreed. Without one it is the contact's number
+    /// that is asked about, or else its user id.
+    pub fn given_up(&self, key: Option<ContactKey>) -> Option<(Mark, KeyTag)> {
+        let told = self.details().told();
+        let key = key.or(self.own().first())?;
+        let marks = [told.moved, told.closed(key)].into_iter().flatten();
+        let mark = marks.max_by_key(|mark| (mark.at, mark.seq))?;
+        Some((mark, KeyTag::of(self.as_own(key))))
     }
 
     /// Returns since when, and by which entry, agreements are suspended by a change of identity.

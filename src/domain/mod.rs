@@ -20,6 +20,7 @@ pub mod ids;
 pub mod incident;
 pub mod key;
 pub mod lookup_job;
+pub mod named;
 pub mod names;
 pub mod pace;
 pub mod phone;

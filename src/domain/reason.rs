@@ -156,7 +156,7 @@ pub const TABLE: [Row; 28] = {
             R::NumberChanged,
             "number_changed",
             Contact,
-            "Record an opt-in from the person's new number.",
+            "Record an opt-in that whoever has the number or user id now gave under it.",
             false,
         ),
         row(

@@ -40,6 +40,8 @@ pub(super) struct Act {
     /// About which topic; `None` is everything.
     pub(super) topic: Option<usize>,
     pub(super) ends_at: i64,
+    /// By whose number.
+    pub(super) named: u32,
 }
 
 /// What was seen of a person.
@@ -146,14 +148,14 @@ impl Witness {
 
     pub(super) fn agreed(&mut self, person: u32, topic: usize, at: i64, days: Option<u32>) {
         let ends_at = days.map_or(i64::MAX, |days| at.saturating_add(i64::from(days) * DAY_MS));
-        let act = Act { at, agrees: true, topic: Some(topic), ends_at };
+        let act = Act { at, agrees: true, topic: Some(topic), ends_at, named: person };
         if let Some(person) = self.person(person) {
             person.acts.push(act);
         }
     }
 
     pub(super) fn withdrew(&mut self, person: u32, topic: Option<usize>, at: i64) {
-        let act = Act { at, agrees: false, topic, ends_at: i64::MAX };
+        let act = Act { at, agrees: false, topic, ends_at: i64::MAX, named: person };
         if let Some(known) = self.person(person) {
             known.acts.push(act);
         }
@@ -348,6 +350,8 @@ impl Witness {
         let place = |person: u32| usize::try_from(person).unwrap_or(usize::MAX);
         let Some(person) = self.people.get(place(self.root(ticket.person))) else { return };
         let moved_at = self.people.get(place(ticket.person)).and_then(|named| named.moved_at);
+        // Who has a number that was given up is known by what is said under it alone.
+        let is_by_number = |act: &&Act| act.agrees && act.named == ticket.person;
         if person.is_blocked {
             broken.push(("blocked", String::new()));
         }
@@ -357,7 +361,8 @@ impl Witness {
             if left.is_some() && back <= left {
                 broken.push(("session after a stop", format!("{left:?}")));
             }
-            if moved_at.is_some() && back <= moved_at {
+            let by_number = person.acts.iter().filter(|act| is_by_number(act));
+            if moved_at.is_some() && by_number.map(|act| act.at).max() <= moved_at {
                 broken.push(("number changed", format!("{moved_at:?}")));
             }
             if !window {
@@ -371,11 +376,12 @@ impl Witness {
         if !last.is_some_and(|act| act.agrees && ticket.at < act.ends_at) {
             broken.push(("no consent", format!("{last:?}")));
         }
-        let agreed = about.filter(|act| act.agrees).map(|act| act.at).max();
+        let agreed = about.clone().filter(|act| act.agrees).map(|act| act.at).max();
+        let by_number = about.filter(|act| is_by_number(act)).map(|act| act.at).max();
         if person.changed_at.is_some() && person.confirmed_at.max(agreed) <= person.changed_at {
             broken.push(("identity changed", format!("{:?}", person.changed_at)));
         }
-        if moved_at.is_some() && agreed <= moved_at {
+        if moved_at.is_some() && by_number <= moved_at {
             broken.push(("number changed", format!("{moved_at:?}")));
         }
         if is_marketing(topic) && person.marketing_stopped.1 {

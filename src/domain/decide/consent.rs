@@ -18,6 +18,7 @@ use crate::{
         eligibility::consent_ends,
         entry::{Seq, Subject},
         event::{Event, Evidence, OptedIn, OptedOut, StatementShown, TopicOutcome},
+        named::NameTags,
         names::TopicId,
         refusal::Refusal,
         registry::Statement,
@@ -204,6 +205,7 @@ fn agreed(
             expires_at: expires_at.unwrap_or(Timestamp::NEVER),
             seq: Seq(0),
             by: None,
+            under: NameTags::NONE,
         };
         let rules = rules_about(draft, found, opt_in, id).filter(|_| !act.basis.is_express());
         match rules.and_then(|rules| outlasting(&found.consents, rules, &act)) {
@@ -223,6 +225,7 @@ fn agreed(
         evidence: opt_in.evidence.clone(),
         identity_hash: by.identity_hash,
         derived_from: None,
+        under: found.under(),
     }))
 }
 
@@ -336,7 +339,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
     /// Records it of a contact that was found, by this number if by one.
     fn record_of(&mut self, found: &Found<'_>, number: Option<&NumberIdentifier>) {
         let (draft, at, now) = (self.draft, self.captured_at, self.now);
-        let &Found { subject, known, ref consents, ref weak } = found;
+        let &Found { subject, known, ref consents, ref weak, named: _ } = found;
         let topics = match &self.named {
             Some(named) => named.clone(),
             None => known_topics(draft, consents),

@@ -66,12 +66,14 @@ fn absorb(
 ) -> Absorbed {
     let (ours, theirs) = (kept.details(), lost.details());
     let acts = stricter_acts(&kept.consents, &lost.consents, now);
+    let own = kept.own().or(lost.own()).tags();
     let topics = acts.into_iter().filter_map(|consent| {
-        let Consent { topic, act, basis, at, there_since, expires_at, seq, by } = consent;
+        let Consent { topic, act, basis, at, there_since, expires_at, seq, by, under } = consent;
         let topic = draft.registry().topic_id(topic)?.clone();
         let there_since = (there_since != at).then_some(there_since);
         let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
-        Some(TopicLeft { topic, act, basis, at, there_since, expires_at, seq, by })
+        let under = (act != Act::TookBack && under != own).then_some(under);
+        Some(TopicLeft { topic, act, basis, at, there_since, expires_at, seq, by, under })
     });
     let full_stop = latest_stop(&kept.consents, &lost.consents);
     let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
@@ -261,6 +263,7 @@ mod tests {
         },
         event::Evidence,
         ids::ContactId,
+        named::NameTags,
         reason::Reason,
         ticket::MessageKind,
     };
@@ -269,7 +272,8 @@ mod tests {
 
     fn act_of(act: Act, at: Timestamp, expires_at: Timestamp, seq: u64) -> Consent {
         let (topic, basis) = (PROMOTIONS, crate::policy::ConsentBasis::Express);
-        Consent { topic, act, basis, at, there_since: at, expires_at, seq: Seq(seq), by: None }
+        let (seq, by, under) = (Seq(seq), None, NameTags::NONE);
+        Consent { topic, act, basis, at, there_since: at, expires_at, seq, by, under }
     }
 
     fn named(key: u128) -> ContactRef {

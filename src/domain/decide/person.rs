@@ -11,6 +11,7 @@ use crate::{
         entry::Subject,
         event::Event,
         key::ContactKey,
+        named::Named,
         refusal::Refusal,
         state::{CONTACTS_MAX, Draft},
         time::Timestamp,
@@ -28,6 +29,27 @@ pub(super) struct Found<'a> {
     pub(super) consents: Cow<'a, Consents>,
     /// Weak spellings of the number they were named by.
     pub(super) weak: Vec<ContactKey>,
+    /// By what they were named; by nothing where somebody else's act leads to them.
+    pub(super) named: Named,
+}
+
+impl<'a> Found<'a> {
+    /// A person who is known and was not named.
+    pub(super) fn known(subject: Subject, known: &'a Contact) -> Self {
+        let (consents, weak) = (Cow::Borrowed(&known.consents), Vec::new());
+        Self { subject, known: Some(known), consents, weak, named: Named::default() }
+    }
+
+    /// Returns under which identifiers an act is that names them so, where those are not all of
+    /// their own and no others.
+    pub(super) fn under(&self) -> Option<Named> {
+        let known = self.known?;
+        let named = Named {
+            number_key: self.named.number_key.map(|key| known.as_own(key)),
+            user_key: self.named.user_key,
+        };
+        (named != known.own().or(named)).then_some(named)
+    }
 }
 
 /// Returns whom an opt-in is about. Nobody has shown yet that a claim which awaits confirmation
@@ -102,7 +124,7 @@ pub(super) fn find_or_add<'a>(
     let mut consents = Cow::Borrowed(&known.consents);
     take_over(draft, subject, new_number, &mut consents, now, events);
     let weak = person.number.as_ref().map(|number| number.weak.clone()).unwrap_or_default();
-    Ok(Found { subject, known: Some(known), consents, weak })
+    Ok(Found { subject, known: Some(known), consents, weak, named: Named::of(person) })
 }
 
 fn add<'a>(
@@ -138,7 +160,7 @@ fn add<'a>(
     let mut consents = Cow::Owned(Consents::default());
     take_over(draft, subject, number, &mut consents, now, events);
     let weak = number.map(|number| number.weak.clone()).unwrap_or_default();
-    Ok(Found { subject, known: None, consents, weak })
+    Ok(Found { subject, known: None, consents, weak, named: Named::of(person) })
 }
 
 /// Returns the country a user id names, for people nobody knows a number of.

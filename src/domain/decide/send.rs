@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        command::{ContactRef, ReserveSend},
+        command::ReserveSend,
         contact::Contact,
         decide::{Events, Rules},
         eligibility::{Question, Resolved, Verdict, paced_until},
@@ -38,10 +38,7 @@ pub(super) fn reserve(
     let resolved = question.resolve(draft, now)?;
     let subject = draft.find_ref(reserve.recipient);
     let contact = subject.and_then(|subject| draft.contact(subject));
-    let key = match reserve.recipient {
-        ContactRef::Key(key) => Some(key),
-        ContactRef::Id(_) => None,
-    };
+    let key = reserve.recipient.key();
     let verdict = resolved.judge((contact, key), rules.session, now);
     let (Some(subject), Some(contact), true) = (subject, contact, verdict.is_eligible()) else {
         return Err(refused(draft, rules, (resolved, verdict, now), (contact, key)));

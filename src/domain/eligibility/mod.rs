@@ -243,12 +243,9 @@ impl Resolved {
         {
             hits.push(Hit::at(Reason::IdentityChanged, Some(change.at), Some(change.seq)));
         }
-        let told = details.told();
-        let closed = key.or(contact.number_key).and_then(|key| told.closed(key));
-        let moved =
-            [told.moved, closed].into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
-        if let Some(moved) = moved
-            && !is_registered(&|topic| contact.consents.has_agreed_since(topic, moved.at))
+        // Of a number or user id that was given up, only what is said under it says who has it.
+        if let Some((moved, tag)) = contact.given_up(key)
+            && !is_registered(&|topic| contact.consents.has_agreed_under(tag, topic, moved.at))
         {
             hits.push(Hit::at(Reason::NumberChanged, Some(moved.at), Some(moved.seq)));
         }

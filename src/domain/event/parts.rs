@@ -13,6 +13,7 @@ use crate::{
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
         lookup_job::{JobEnd, JudgedBy},
+        named::Named,
         names::{Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{Category, TemplateRef},
@@ -173,6 +174,10 @@ pub struct OptedIn {
     /// Set where the person agreed under the number they had before: the entry of that act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived_from: Option<Seq>,
+    /// Under which identifiers it was done, where those are not all of the contact's own at that
+    /// time and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Named>,
 }
 
 /// A person withdrew.
@@ -272,4 +277,7 @@ pub struct ReviewOpened {
     /// The sender it was written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<SenderId>,
+    /// As in [`OptedIn::under`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Named>,
 }

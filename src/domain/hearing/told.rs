@@ -9,6 +9,7 @@ use crate::domain::{
     entry::{Seq, Subject},
     incident::IncidentKind,
     key::ContactKey,
+    named::Named,
     names::SenderId,
     time::{HOUR_MS, Timestamp},
 };
@@ -209,6 +210,8 @@ pub struct Review {
     pub word: Option<Box<str>>,
     /// What that word would mean.
     pub scope: Option<Box<str>>,
+    /// Under which identifiers it was written.
+    pub under: Named,
     /// When it was written.
     pub at: Timestamp,
     /// When what may be a STOP was written first, here or in what came up after it.

@@ -9,6 +9,7 @@ use crate::domain::{
     entry::{Seq, Subject},
     identity::{Change, Identity},
     key::ContactKey,
+    named::{NameTags, Named},
     state::Draft,
 };
 
@@ -55,7 +56,9 @@ impl Draft<'_> {
 
     /// A contact stands where the entry says it stands, now that another is part of it.
     pub(super) fn fold_absorbed(&mut self, subject: Subject, event: &Absorbed) {
-        let consents = self.consents_left(event);
+        let own = self.contact(subject).map(Contact::own).unwrap_or_default();
+        let brought = Named { number_key: event.number_key, user_key: event.user_key };
+        let consents = self.consents_left(event, own.or(brought).tags());
         let registry = self.registry();
         let inbound = event
             .inbound
@@ -85,11 +88,11 @@ impl Draft<'_> {
         }
     }
 
-    fn consents_left(&self, event: &Absorbed) -> Consents {
+    fn consents_left(&self, event: &Absorbed, own: NameTags) -> Consents {
         let registry = self.registry();
         let acts = event.topics.iter().filter_map(|left| {
             let (topic, _) = registry.topic(&left.topic)?;
-            Some(left.about(topic))
+            Some(left.about(topic, own))
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let asked = event.questions.iter();

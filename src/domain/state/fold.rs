@@ -242,6 +242,8 @@ impl Draft<'_> {
     fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         let (basis, at) = (event.basis, event.captured_at);
+        let own = self.contact(subject).map(Contact::own).unwrap_or_default();
+        let under = event.under.unwrap_or(own).tags();
         for outcome in &event.topics {
             // An act that decided nothing is in the ledger, and changes nothing here but that a
             // question may be answered later.
@@ -261,7 +263,8 @@ impl Draft<'_> {
             let expires_at = outcome.expires_at.unwrap_or(Timestamp::NEVER);
             let by = event.identity_hash.as_deref().map(IdentityTag::of);
             let there_since = outcome.asked_at.unwrap_or(at);
-            let consent = Consent { topic, act, basis, at, there_since, expires_at, seq, by };
+            let consent =
+                Consent { topic, act, basis, at, there_since, expires_at, seq, by, under };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
             }

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         absorbed::Mark,
+        contact::Contact,
         entry::{Seq, Subject},
         event::Event,
         hearing::{Followed, Review},
@@ -20,11 +21,13 @@ pub(in crate::domain) const IDENTIFIERS_CONFLICT: &str = "identifiers_conflict";
 impl Draft<'_> {
     fn fold_review(&mut self, seq: Seq, subject: Subject, event: &Event) {
         if let Event::ReviewOpened(opened) = event {
+            let own = self.contact(subject).map(Contact::own).unwrap_or_default();
             let review = Review {
                 contact: subject,
                 why: opened.why.clone(),
                 word: opened.word.clone(),
                 scope: opened.scope.clone(),
+                under: opened.under.unwrap_or(own),
                 at: opened.happened_at,
                 stop_at: opened.scope.as_ref().map(|_| opened.happened_at),
                 more: None,

@@ -14,6 +14,7 @@ use crate::{
         entry::{Seq, Subject},
         hearing::Told,
         ids::ContactId,
+        key::ContactKey,
         registry::Registry,
         state::State,
         time::Timestamp,
@@ -153,15 +154,15 @@ pub struct ReachabilityBody {
     checked_at: Option<Moment>,
 }
 
-/// Shows a contact with what its document says; `None` if it is not known.
+/// Shows a contact, asked for by a key if by one, with what its document says; `None` if it is not known.
 pub(super) fn show(
     state: &State,
     subject: Subject,
-    document: Option<ContactDocument>,
+    (named, document): (Option<ContactKey>, Option<ContactDocument>),
     now: Timestamp,
 ) -> Option<ContactBody> {
     let contact = state.contacts().get(subject)?;
-    let mut body = describe(contact, state.registry(), now, state.last());
+    let mut body = describe((contact, named), state.registry(), now, state.last());
     if let Some(document) = document {
         body.number = document.number.map(|number| number.as_e164().into());
         body.number_valid = body.number.as_ref().map(|_| document.number_valid);
@@ -205,16 +206,16 @@ impl FormerBody {
     }
 }
 
-/// What memory says of a contact.
+/// What memory says of a contact, asked for by a key if by one.
 pub(super) fn describe(
-    contact: &Contact,
+    (contact, named): (&Contact, Option<ContactKey>),
     registry: &Registry,
     now: Timestamp,
     as_of: Seq,
 ) -> ContactBody {
     let details = contact.details();
     let change = contact.identity_changed();
-    let moved_at = details.told().moved.map(|moved| moved.at);
+    let given_up = contact.given_up(named);
     let consents = contact.consents.topics().filter_map(|ix| {
         let topic = registry.topic_id(ix)?;
         let standing = contact.consents.standing(ix, now);
@@ -222,7 +223,9 @@ pub(super) fn describe(
         let body = ConsentBody::of(topic.as_str(), &standing);
         let is_former = change
             .is_some_and(|change| !contact.consents.has_registered_since(Some(ix), change))
-            || moved_at.is_some_and(|at| !contact.consents.has_agreed_since(Some(ix), at));
+            || given_up.is_some_and(|(mark, tag)| {
+                !contact.consents.has_agreed_under(tag, Some(ix), mark.at)
+            });
         let suspended = body.granted_at.is_some() && is_former;
         Some(OwnedConsent {
             topic: topic.as_str().into(),

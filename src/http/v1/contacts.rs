@@ -76,7 +76,8 @@ pub(crate) async fn get(ask: Ask) -> Result<HttpResponse, Problem> {
             let detail = "the contact became part of another one just now";
             return Err(Problem::new(VIEW_BEHIND, detail).retry_after_s(1));
         }
-        show(&state, subject, document, ask.edge.clock.now()).ok_or_else(unknown)?
+        show(&state, subject, (named.contact.key(), document), ask.edge.clock.now())
+            .ok_or_else(unknown)?
     };
     Ok(HttpResponse::Ok().json(body))
 }
@@ -228,8 +229,9 @@ fn changed(edge: &Edge, contact: ContactRef, submitted: &Submitted) -> HttpRespo
         ContactRef::Id(id) => state.contacts().find_id(id),
     };
     let known = subject.and_then(|subject| state.contacts().get(subject));
+    let now = edge.clock.now();
     let described =
-        known.map(|known| describe(known, state.registry(), edge.clock.now(), state.last()));
+        known.map(|known| describe((known, contact.key()), state.registry(), now, state.last()));
     let mut response = HttpResponse::Ok().json(ChangedBody {
         contact: known.map(|known| known.id),
         changed: submitted.entries.iter().any(|entry| is_change(&entry.record.event)),

@@ -226,7 +226,8 @@ impl Search<'_> {
         if !is_one(first) || !is_one(second) {
             return Ok(None);
         }
-        let shown = show(&state, first, ours, now).zip(show(&state, second, theirs, now));
+        let shown =
+            show(&state, first, (None, ours), now).zip(show(&state, second, (None, theirs), now));
         Ok(shown.map(|(first, second)| PairBody {
             why: why.into_iter().collect(),
             contacts: [first, second],

@@ -32,6 +32,7 @@ const INTERNAL: &[&str] = &[
     "number_key",
     "place",
     "sender_paced_us",
+    "under",
     "user_key",
     "wa_key",
     "weak_keys",

@@ -134,7 +134,7 @@ pub struct DecidedBody {
 }
 
 fn shown(state: &State, (id, review): (Seq, &Review), now: Timestamp) -> ReviewBody {
-    let Review { contact, why, word, scope, at, stop_at: _, more } = review;
+    let Review { contact, why, word, scope, under: _, at, stop_at: _, more } = review;
     let contact = state.contacts().get(state.contacts().resolve(*contact));
     let due = due(state, review);
     ReviewBody {

@@ -148,3 +148,51 @@ async fn a_call_the_person_makes_opens_the_window_by_its_own_time_and_ours_does_
     app.wait_hours(24);
     assert_eq!(reasons(&app, &session).await, ["session_window_closed"]);
 }
+
+/// Returns by which of these the person of the samples may be sent what the template says, and
+/// whether their consent is shown as suspended there.
+async fn by_each(app: &TestApp, user: &str) -> Vec<(Vec<String>, u16, bool)> {
+    let mut found = Vec::new();
+    for (member, value, reference) in
+        [("number", ANA, ANA.to_owned()), ("user_id", user, format!("user:{user}"))]
+    {
+        let path = format!("/v1/eligibility?{member}={value}&template=shipped&language=en");
+        let decision = app.get(&path).expect(200).await;
+        let codes = decision["reasons"].as_array().unwrap().iter();
+        let codes = codes.map(|reason| reason["code"].as_str().unwrap().to_owned()).collect();
+        let body = json!({member: value, "kind": "template", "template": "shipped",
+            "language": "en", "sender": SENDER});
+        let reply = app.post("/v1/sends").json(&body).send().await;
+        let shown = app.get(&format!("/v1/contacts/{reference}")).expect(200).await;
+        let is_suspended = shown["consents"][0]["suspended"].as_bool().unwrap();
+        found.push((codes, reply.status.as_u16(), is_suspended));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_number_that_was_given_up_is_not_lifted_by_who_agrees_under_the_user_id_alone() {
+    const USER: &str = "US.90000000000000000123";
+    let app = start().await;
+    app.clock.advance_ms(60_000);
+    let body = json!({"number": ANA, "user_id": USER, "topics": ["orders"],
+        "source": {"type": "web_form"}});
+    app.post("/v1/opt-ins").json(&body).expect(201).await;
+    let refused = || (vec!["number_changed".to_owned()], 409, true);
+    let good = || (Vec::new(), 201, false);
+    assert_eq!(by_each(&app, USER).await, [good(), good()]);
+    app.clock.advance_ms(60_000);
+    let message = json!({"from": "12025550123", "id": "wamid.s", "type": "system",
+        "timestamp": (NOON_S + 90).to_string(),
+        "system": {"type": "user_changed_number", "wa_id": "12025550124", "body": "x"}});
+    let value = json!({"messaging_product": "whatsapp", "messages": [message]});
+    let told = hear(&app, &update("messages", None, &value)).await;
+    assert_eq!(effect(&told, "number_changed", "number_moved"), 1, "{told}");
+    assert_eq!(by_each(&app, USER).await, [refused(), refused()]);
+    let body = json!({"user_id": USER, "topics": ["orders"], "source": {"type": "web_form"}});
+    app.post("/v1/opt-ins").json(&body).expect(201).await;
+    assert_eq!(by_each(&app, USER).await, [refused(), good()]);
+    app.clock.advance_ms(1_000);
+    app.opt_in(ANA, "orders").await;
+    assert_eq!(by_each(&app, USER).await, [good(), refused()]);
+}

@@ -14,6 +14,7 @@ use crate::{
         event::{Event, Evidence, ReviewOpened, Source},
         hearing::{AnswerHow, ConsentAnswer, Wrote},
         identity::IdentityTag,
+        named::Named,
         names::{Language, StatementId, TopicId},
         refusal::Refusal,
         ticket::Ticket,
@@ -151,7 +152,7 @@ impl Hearing<'_, '_> {
     ) -> Result<(), Refusal> {
         let pending = self.open_questions(found);
         let open = pending.len();
-        let (seen, unseen) = self.confirmed(wrote, found, (how, answer_only), pending, events);
+        let (seen, unseen) = self.confirmed(found, (how, answer_only), pending, events);
         if seen.len() + unseen.len() > 0 {
             for (topics, is_mere_answer) in [(seen, false), (unseen, true)] {
                 self.agree(wrote, found, (topics, is_mere_answer), (None, None), how, events)?;
@@ -183,7 +184,6 @@ impl Hearing<'_, '_> {
     /// them, and those that may have been put to somebody else.
     fn confirmed(
         &self,
-        wrote: &Wrote,
         found: &Found<'_>,
         (how, answer_only): (&AnswerHow, bool),
         pending: Vec<Asked>,
@@ -191,7 +191,7 @@ impl Hearing<'_, '_> {
     ) -> (Vec<TopicId>, Vec<TopicId>) {
         let answers = how.question.and_then(|message| self.draft.ticket_of(message));
         let is_to_them = |ticket: &Ticket| self.draft.resolve(ticket.contact) == found.subject;
-        let changed_at = self.changed_at(wrote, found, events);
+        let changed_at = self.changed_at(found, events);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
         for Asked { topic, at, has_withdrawn } in pending {
             let is_about = answers.is_none_or(|ticket| self.is_about(ticket, &topic));
@@ -259,15 +259,16 @@ impl Hearing<'_, '_> {
 
     /// Returns since when somebody else may be there: the identity changed, known before or shown
     /// by this very message, and nobody has vouched for the new one, or the person moved away.
-    fn changed_at(&self, wrote: &Wrote, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
+    fn changed_at(&self, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
         let is_shown = events.iter().any(|(subject, event)| {
             *subject == found.subject && matches!(event, Event::IdentityChanged { .. })
         });
         let known = found.known?;
         let told = known.details().told();
-        let number = wrote.person.number.as_ref();
-        let closed = number.and_then(|number| told.closed(number.key));
-        let moved = [told.moved, closed].into_iter().flatten().map(|mark| mark.at);
+        let Named { number_key, user_key } = found.named;
+        let closed =
+            [number_key, user_key].into_iter().flatten().filter_map(|key| told.closed(key));
+        let moved = told.moved.into_iter().chain(closed).map(|mark| mark.at);
         let changed = known.identity_changed().map(|change| change.at);
         moved.chain(changed).chain(is_shown.then_some(self.at)).max()
     }
@@ -288,7 +289,8 @@ impl Hearing<'_, '_> {
     ) {
         let message_id = Some(wrote.message_id.clone());
         let sender = self.heard.sender.clone();
-        let opened = ReviewOpened { why, word, scope, happened_at: self.at, message_id, sender };
+        let (happened_at, under) = (self.at, found.under());
+        let opened = ReviewOpened { why, word, scope, happened_at, message_id, sender, under };
         let opened = Box::new(opened);
         // Whoever has so many already is being looked at; the newest one tells that there is more.
         let open = found.known.map_or(&[][..], |known| &known.details().told().reviews);

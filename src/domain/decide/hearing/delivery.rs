@@ -104,9 +104,7 @@ impl Hearing<'_, '_> {
         };
         let found = named.or_else(|| {
             let subject = self.draft.resolve(ticket?.contact);
-            let known = self.draft.contact(subject)?;
-            let consents = std::borrow::Cow::Borrowed(&known.consents);
-            Some(Found { subject, known: Some(known), consents, weak: Vec::new() })
+            Some(Found::known(subject, self.draft.contact(subject)?))
         });
         let found = match (found, &delivery.person) {
             (Some(found), _) => found,

@@ -24,6 +24,7 @@ use crate::domain::{
     event::{Event, OptedIn, Source},
     hearing::{Closed, Preference},
     key::ContactKey,
+    named::KeyTag,
     names::TopicId,
     refusal::Refusal,
     state::Draft,
@@ -113,7 +114,8 @@ impl Hearing<'_, '_> {
         Ok(())
     }
 
-    /// What an earlier move of the number had ended stays where it is.
+    /// What an earlier move of the number had ended stays where it is, and so does what was agreed
+    /// to since by others than whoever has the number.
     fn let_agreements_go_along(
         &self,
         contact: &Contact,
@@ -121,9 +123,11 @@ impl Hearing<'_, '_> {
         events: &mut Events,
     ) {
         let ended_at = contact.details().told().moved.map(|mark| mark.at);
-        let is_open = |act: &&Consent| {
-            act.act != Act::TookBack && act.at <= self.at && ended_at.is_none_or(|end| end < act.at)
-        };
+        let holder = contact.own().first().map(KeyTag::of);
+        let is_holders = |act: &Consent| holder.is_some_and(|tag| act.under.has(tag));
+        let is_good = |act: &Consent| ended_at.is_none_or(|end| end < act.at && is_holders(act));
+        let is_open =
+            |act: &&Consent| act.act != Act::TookBack && act.at <= self.at && is_good(act);
         let id: Box<str> = contact.id.as_uuid().to_string().into();
         for act in contact.consents.acts().filter(is_open) {
             let Some(topic) = self.draft.registry().topic_id(act.topic) else { continue };
@@ -153,6 +157,7 @@ impl Hearing<'_, '_> {
                     .into(),
                     identity_hash: None,
                     derived_from: Some(act.seq),
+                    under: None,
                 }));
                 events.push((found.subject, event));
                 found.consents.to_mut().fold_act(own);
@@ -259,10 +264,7 @@ impl Hearing<'_, '_> {
             return;
         }
         events.push((subject, event));
-        let found = known.map(|known| {
-            let consents = Cow::Borrowed(&known.consents);
-            Found { subject, known: Some(known), consents, weak: Vec::new() }
-        });
+        let found = known.map(|known| Found::known(subject, known));
         match (found, cause) {
             (Some(found), Some((VoidCause::IdentityChanged, at))) => {
                 self.void_before(&found, VoidCause::IdentityChanged, (at, None), events);

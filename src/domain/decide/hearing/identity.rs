@@ -1,7 +1,5 @@
 //! Rules about identity hashes that may come late, and about changes without one.
 
-use std::borrow::Cow;
-
 use crate::domain::{
     absorbed::Mark,
     command::Person,
@@ -102,8 +100,7 @@ impl Hearing<'_, '_> {
         };
         let Some(subject) = self.draft.find(number.key) else { return };
         let Some(known) = self.draft.contact(subject) else { return };
-        let consents = Cow::Borrowed(&known.consents);
-        let found = Found { subject, known: Some(known), consents, weak: Vec::new() };
+        let found = Found::known(subject, known);
         if let Some(hash) = hash
             && self.sight(&found, hash, events)
         {

@@ -35,6 +35,7 @@ use crate::domain::{
     identity::{Change, IdentityTag},
     ids::ContactId,
     key::ContactKey,
+    named::KeyTag,
     refusal::Refusal,
     registry::Category,
     state::Draft,
@@ -227,14 +228,14 @@ impl Hearing<'_, '_> {
                 let known = known.chain(moved).max_by_key(|mark| mark.at);
                 if Mark::is_news(known, self.at) {
                     events.push((found.subject, event(None)));
-                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
+                    self.void_closed(&found, &keys, events);
                 }
                 continue;
             }
             for key in keys {
                 if Mark::is_news(closed_at(&key), self.at) {
                     events.push((found.subject, event(Some(key))));
-                    self.void_before(&found, VoidCause::NumberChanged, (self.at, None), events);
+                    self.void_closed(&found, &[key], events);
                 }
             }
         }
@@ -251,13 +252,34 @@ impl Hearing<'_, '_> {
         events: &mut Events,
     ) {
         let since = Change { at, seq: Seq(0), tag };
+        self.void_unless(found, cause, |act| act.is_registration_since(since), events);
+    }
+
+    /// Takes back what was reserved, unless that was done on an agreement from after these
+    /// identifiers were given up, and under one of them. A ticket does not say to which of several
+    /// it goes.
+    fn void_closed(&self, found: &Found<'_>, keys: &[ContactKey], events: &mut Events) {
+        let own = |key| found.known.map_or(key, |known| known.as_own(key));
+        let tags: SmallVec<[KeyTag; 2]> = keys.iter().map(|key| KeyTag::of(own(*key))).collect();
+        let is_good = |act: &Consent| tags.iter().any(|tag| act.is_agreed_under(*tag, self.at));
+        self.void_unless(found, VoidCause::NumberChanged, is_good, events);
+    }
+
+    /// Takes back what was reserved, unless a good agreement is behind it.
+    fn void_unless(
+        &self,
+        found: &Found<'_>,
+        cause: VoidCause,
+        is_good: impl Fn(&Consent) -> bool,
+        events: &mut Events,
+    ) {
         let is_before = |ticket: &Ticket| {
-            let is_good = |act: &Consent| {
+            let is_behind = |act: &Consent| {
                 let is_about = ticket.topic.is_none_or(|topic| act.topic == topic);
                 let is_known = act.at <= ticket.reserved_at;
-                is_about && is_known && act.is_registration_since(since)
+                is_about && is_known && is_good(act)
             };
-            !found.known.is_some_and(|known| known.consents.acts().any(is_good))
+            !found.known.is_some_and(|known| known.consents.acts().any(is_behind))
         };
         void_tickets(self.draft, found.subject, cause, self.now, is_before, events);
     }

@@ -99,6 +99,7 @@ impl Hearing<'_, '_> {
             happened_at: self.at,
             message_id: None,
             sender: self.heard.sender.clone(),
+            under: found.under(),
         };
         events.push((found.subject, Event::ReviewOpened(Box::new(opened))));
     }

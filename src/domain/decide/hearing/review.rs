@@ -1,7 +1,5 @@
 //! Rules about deciding what a message meant.
 
-use std::borrow::Cow;
-
 use crate::{
     domain::{
         command::{OptIn, OptOut},
@@ -34,12 +32,8 @@ pub(in crate::domain::decide) fn decide(
     let review = draft.review(decided.review).ok_or(Refusal::ReviewUnknown)?;
     let subject = draft.resolve(review.contact);
     let known = draft.contact(subject).ok_or(Refusal::ContactUnknown)?;
-    let found = Found {
-        subject,
-        known: Some(known),
-        consents: Cow::Borrowed(&known.consents),
-        weak: Vec::new(),
-    };
+    // Whoever wrote it agrees under what they wrote it under.
+    let found = Found { named: review.under, ..Found::known(subject, known) };
     let event = Event::ReviewDecided {
         review: decided.review,
         decision: decided.decision,

@@ -182,6 +182,12 @@ fn about_account(choice: u8, at: i64) -> AccountFact {
     )
 }
 
+/// Now and then only the user id is told.
+fn seen_as(person: Person, choice: u8) -> Person {
+    let number = person.number.filter(|_| choice % 11 < 8);
+    Person { number, ..person }
+}
+
 fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFact {
     let (key, choice) = (seed.person + 1, seed.choice);
     let person: Person = desk.both(key, 90 + key);
@@ -189,7 +195,7 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
         0..=3 => {
             let identity_hash = hash_at(at).filter(|_| choice.is_multiple_of(2));
             let opens_window = !choice.is_multiple_of(5);
-            let wrote = wrote(person, answer(choice));
+            let wrote = wrote(seen_as(person, choice), answer(choice));
             HeardFact::Wrote(Wrote { opens_window, identity_hash, ..wrote })
         }
         4..=6 => {
@@ -333,7 +339,13 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
             lines.push(format!("{subject:?} {statuses:?} {:?}", contact.details()));
             continue;
         }
-        lines.push(format!("{subject:?} {standings:?} {stop:?} {:?}", contact.details()));
+        // Who has what was given up, by each identifier.
+        let lifted = [contact.number_key, contact.user_key].map(|key| {
+            let (mark, tag) = contact.given_up(key)?;
+            Some(contact.consents.has_agreed_under(tag, None, mark.at))
+        });
+        lines
+            .push(format!("{subject:?} {standings:?} {stop:?} {lifted:?} {:?}", contact.details()));
     }
     for id in tickets {
         lines.push(format!(

@@ -3,6 +3,7 @@
 mod business;
 mod days;
 mod follow;
+mod given_up;
 mod incidents;
 mod messages;
 mod order;

@@ -9,7 +9,7 @@ use crate::domain::{
 
 impl Desk {
     /// Says whether a message may be sent, and reserves nothing.
-    fn may(&mut self, key: u128, kind: MessageKind) -> Result<(), Vec<Reason>> {
+    pub(super) fn may(&mut self, key: u128, kind: MessageKind) -> Result<(), Vec<Reason>> {
         let (state, entries) = (self.state.clone(), self.entries.len());
         let found = self.reserve(key, kind).map(|_| ());
         self.state = state;
@@ -35,7 +35,7 @@ pub(super) fn join(desk: &mut Desk, from: u128, into: u128) {
     desk.run(Command::Merge(Box::new(merge))).unwrap();
 }
 
-fn moves(desk: &mut Desk, ms: i64, old: u128, new: u128) -> Vec<Event> {
+pub(super) fn moves(desk: &mut Desk, ms: i64, old: u128, new: u128) -> Vec<Event> {
     let (old, new) = (desk.person(old), Some(desk.person(new)));
     desk.hear(ms, HeardFact::MovedNumber { old, new })
 }
