@@ -9,7 +9,7 @@ use crate::{
         contact::Contact,
         decide::{
             Events, Rules,
-            hearing::{NUMBER_CHANGED, followers},
+            hearing::followers,
             not_future,
             person::{Found, apart, by_number, claimed, find_or_add},
             spelling::{self, OTHER_SPELLING, Stop},
@@ -308,8 +308,8 @@ struct Given<'a> {
     seq: Seq,
     /// Whom the contact's weak spellings lead to.
     others: Vec<(Subject, &'a Contact)>,
-    /// Whom its consents went along to since.
-    followers: Vec<Subject>,
+    /// Whom it goes along to, and why.
+    followers: Vec<(Subject, &'static str)>,
 }
 
 impl<'a, 'd> Withdrawal<'a, 'd> {
@@ -372,7 +372,6 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
         let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
         for Given { seq, others, followers, .. } in given {
             let others = others.into_iter().map(|(other, _)| (other, OTHER_SPELLING));
-            let followers = followers.into_iter().map(|other| (other, NUMBER_CHANGED));
             for (other, via) in others.chain(followers) {
                 let Some(contact) = draft.contact(other).filter(|_| !reached.contains(&other))
                 else {

@@ -9,6 +9,7 @@ mod order;
 mod owners;
 mod people;
 mod templates;
+mod together;
 
 use super::*;
 use crate::domain::{
