@@ -195,7 +195,8 @@ fn agreed(
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        let asked_at = found.consents.question(*ix).filter(|_| by.is_mere_answer);
+        let asked_at = found.consents.question_by(*ix, captured_at);
+        let asked_at = asked_at.filter(|_| by.is_mere_answer);
         let act = Consent {
             topic: *ix,
             act,

@@ -4,6 +4,7 @@ mod business;
 mod days;
 mod follow;
 mod incidents;
+mod late;
 mod messages;
 mod order;
 mod owners;
