@@ -250,7 +250,9 @@ impl Hearing<'_, '_> {
     /// A stop of marketing and a bar hold for whoever is known to be the same person.
     pub(super) fn pass_on(&self, events: &mut Events) {
         let mut more: Events = Vec::new();
-        for (subject, event) in events.iter() {
+        for one in events.iter() {
+            self.part(one, events, &mut more);
+            let (subject, event) = one;
             let (event, at) =
                 if let Event::MarketingPreferenceSeen { is_stopped: true, happened_at }
                 | Event::Barred { happened_at, .. }
@@ -287,7 +289,7 @@ impl Hearing<'_, '_> {
     }
 
     /// Records something that restricts a contact, if it is news there.
-    fn restrict(&self, subject: Subject, event: Event, events: &mut Events) {
+    pub(super) fn restrict(&self, subject: Subject, event: Event, events: &mut Events) {
         let known = self.draft.contact(subject);
         let told = known.map(|known| known.details().told());
         let (is_news, cause) = if let Event::MarketingPreferenceSeen { happened_at, .. } = &event {
@@ -337,7 +339,8 @@ fn is_same_word(one: &Event, other: &Event) -> bool {
     word(one).is_some_and(|said| word(other) == Some(said))
 }
 
-fn doubted(happened_at: Timestamp) -> Event {
+/// What puts somebody in doubt as of a moment.
+pub(super) fn doubted(happened_at: Timestamp) -> Event {
     Event::IdentityDoubted { happened_at, by_move: false }
 }
 

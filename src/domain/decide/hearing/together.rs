@@ -5,7 +5,11 @@
 
 use crate::domain::{
     contact::Contact,
-    decide::{Events, hearing::Hearing, person::Found},
+    decide::{
+        Events,
+        hearing::{Hearing, follow::doubted},
+        person::Found,
+    },
     entry::Subject,
     event::Event,
     state::Draft,
@@ -16,6 +20,28 @@ use crate::domain::{
 pub(super) const SAME_PERSON: &str = "same_person";
 
 impl Hearing<'_, '_> {
+    /// Whoever gives one of their identifiers up is not known to be behind the other any more.
+    pub(super) fn part(&self, moved: &(Subject, Event), events: &Events, more: &mut Events) {
+        let (subject, event) = moved;
+        let (Event::NumberMoved { happened_at, closed_key: None, .. }
+        | Event::UserMoved { happened_at, closed_key: None, .. }) = event
+        else {
+            return;
+        };
+        let is_moved_too = |place: Subject| {
+            let is_move = |event: &Event| {
+                matches!(event, Event::NumberMoved { .. } | Event::UserMoved { .. })
+            };
+            events.iter().any(|(known, event)| *known == place && is_move(event))
+        };
+        let Some(contact) = self.draft.contact(*subject) else { return };
+        for (place, seen_at) in ties(self.draft, *subject, contact, *happened_at) {
+            if seen_at < *happened_at && !is_moved_too(place) {
+                self.restrict(place, doubted(*happened_at), more);
+            }
+        }
+    }
+
     /// Notes that two contacts were named as one person, and lets go along to each what restricts
     /// the other. Returns whether that is news. Whoever has a user id of their own is somebody else.
     pub(super) fn tie(
@@ -36,6 +62,12 @@ impl Hearing<'_, '_> {
         let until = (end(first, second, self.at).unwrap_or(Timestamp::NEVER), SAME_PERSON);
         self.let_restrictions_go_along(first, until, other, events);
         self.let_restrictions_go_along(second, until, one, events);
+        for (from, to) in [(first, other.subject), (second, one.subject)] {
+            let moved = from.details().told().moved.filter(|mark| self.at < mark.at);
+            if let Some(mark) = moved {
+                self.restrict(to, doubted(mark.at), events);
+            }
+        }
         true
     }
 }
@@ -47,11 +79,21 @@ pub(super) fn tied<'a>(
     contact: &'a Contact,
     at: Timestamp,
 ) -> impl Iterator<Item = Subject> + 'a {
+    ties(draft, subject, contact, at).map(|(place, _)| place)
+}
+
+/// Returns the same, with when the two were named together.
+fn ties<'a>(
+    draft: &'a Draft<'_>,
+    subject: Subject,
+    contact: &'a Contact,
+    at: Timestamp,
+) -> impl Iterator<Item = (Subject, Timestamp)> + 'a {
     contact.details().told().together.iter().filter_map(move |tie| {
         let place = draft.resolve(tie.place);
         let other = draft.contact(place).filter(|_| place != subject)?;
         let holds = end(contact, other, tie.at).is_none_or(|end| at <= end);
-        (holds && may_be_one(contact, other)).then_some(place)
+        (holds && may_be_one(contact, other)).then_some((place, tie.at))
     })
 }
 

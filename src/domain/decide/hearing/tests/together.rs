@@ -228,6 +228,35 @@ fn whoever_moved_away_is_the_person_no_longer_and_may_come_back() {
 }
 
 #[test]
+fn another_user_id_puts_the_number_in_doubt_whichever_is_heard_first() {
+    for (seen, is_late, is_doubted) in
+        [(20, false, true), (20, true, true), (60, false, false), (60, true, false)]
+    {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.now += 100;
+        let start = desk.now - 90;
+        let user = user_only(&mut desk, 91);
+        desk.write(user, start, None);
+        let ticket = desk.reserve(1, TEMPLATE).unwrap();
+        let fact = desk.moved_user(91, 92);
+        if is_late {
+            desk.hear(start + 40, fact);
+            tell(&mut desk, Link::Message, start + seen);
+        } else {
+            tell(&mut desk, Link::Message, start + seen);
+            desk.hear(start + 40, fact);
+        }
+        let case = format!("{seen} {is_late}");
+        let expected = is_doubted.then(|| vec![Reason::IdentityChanged]);
+        assert_eq!(desk.reserve(1, TEMPLATE).err(), expected, "{case}");
+        let state = desk.state.ticket(ticket).unwrap().state;
+        assert_eq!(matches!(state, TicketState::Voided { .. }), is_doubted, "{case}");
+        assert!(desk.replayed() == desk.state, "{case}");
+    }
+}
+
+#[test]
 fn a_merge_of_the_two_leaves_one_that_is_tied_to_nobody() {
     let mut desk = linked();
     super::owners::join(&mut desk, 91, 1);
