@@ -201,6 +201,7 @@ impl ContactDocument {
             | Event::TicketStepped { .. }
             | Event::NumberMoved { .. }
             | Event::ConsentsFollowed { .. }
+            | Event::SeenTogether { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }

@@ -109,14 +109,17 @@ pub struct Consents {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Questions(SmallVec<[Question; 1]>);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Question {
     topic: TopicIx,
-    /// When the person was asked last.
-    asked_at: Option<Timestamp>,
+    /// When the person was asked, in order: last before they agreed, and every time since.
+    asked: SmallVec<[Timestamp; 1]>,
     /// When the person last said that they agree.
     agreed_at: Option<Timestamp>,
 }
+
+/// So often a person is remembered to have been asked the same: the first time and the last ones.
+const ASKED_MAX: usize = 8;
 
 impl Standing {
     /// Returns whether it is in force.
@@ -170,19 +173,37 @@ impl Consents {
         self.by_topic.iter().map(|consent| consent.topic)
     }
 
-    /// Returns what the person was asked, when last, and whether they did not say since that they
-    /// agree.
+    /// Returns what the person was asked, when, and whether they did not say since that they agree:
+    /// one that was put again and again is one each time, in order.
     pub fn questions(&self) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
-        let asked = self.questions.iter().flat_map(|questions| &questions.0);
-        asked.filter_map(|Question { topic, asked_at, agreed_at }| {
-            Some((*topic, (*asked_at)?, agreed_at < asked_at))
+        let known = self.questions.iter().flat_map(|questions| &questions.0);
+        known.flat_map(|Question { topic, asked, agreed_at }| {
+            asked.iter().map(|at| (*topic, *at, *agreed_at < Some(*at)))
+        })
+    }
+
+    /// Returns the same as it stood at a moment, of each topic the last one: what is said then is
+    /// no answer to what was asked later.
+    pub fn questions_by(
+        &self,
+        moment: Timestamp,
+    ) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
+        let known = self.questions.iter().flat_map(|questions| &questions.0);
+        known.filter_map(move |Question { topic, asked, agreed_at }| {
+            let at = asked.iter().rfind(|at| **at <= moment)?;
+            Some((*topic, *at, *agreed_at < Some(*at)))
         })
     }
 
     /// Returns when the person was asked last about a topic, if that is unanswered.
     pub fn question(&self, topic: TopicIx) -> Option<Timestamp> {
-        let asked = self.questions().find(|(known, _, is_open)| *known == topic && *is_open);
-        asked.map(|(_, at, _)| at)
+        self.question_by(topic, Timestamp::NEVER)
+    }
+
+    /// Returns when the person had been asked last about a topic by a moment, if that is unanswered.
+    pub fn question_by(&self, topic: TopicIx, moment: Timestamp) -> Option<Timestamp> {
+        let mut asked = self.questions_by(moment);
+        asked.find(|(known, _, is_open)| *known == topic && *is_open).map(|(_, at, _)| at)
     }
 
     /// Returns the withdrawal from everything, if there ever was one.
@@ -255,8 +276,10 @@ impl Consents {
         let known = self.by_topic.iter().find(|known| known.topic == topic);
         let agreed_at = known.filter(|known| known.is_said()).map(|known| known.at);
         self.change_question(topic, |question| {
-            question.asked_at = question.asked_at.max(Some(at));
             question.agreed_at = question.agreed_at.max(agreed_at);
+            if let Err(place) = question.asked.binary_search(&at) {
+                question.asked.insert(place, at);
+            }
         });
     }
 
@@ -275,18 +298,20 @@ impl Consents {
         let Questions(asked) = &mut **self.questions.get_or_insert_default();
         if let Some(known) = asked.iter_mut().find(|known| known.topic == topic) {
             change(known);
+            known.forget_answered();
             return;
         }
-        let mut question = Question { topic, asked_at: None, agreed_at: None };
+        let mut question = Question { topic, asked: SmallVec::new(), agreed_at: None };
         change(&mut question);
+        question.forget_answered();
         asked.push(question);
-        asked.sort_unstable();
+        asked.sort_unstable_by_key(|known| known.topic);
     }
 
     /// Forgets an agreement that a withdrawal had taken the place of: a later one decides now.
     fn forget_unasked(&mut self, topic: TopicIx) {
         let is_empty = self.questions.as_deref_mut().is_some_and(|Questions(asked)| {
-            asked.retain(|known| known.topic != topic || known.asked_at.is_some());
+            asked.retain(|known| known.topic != topic || !known.asked.is_empty());
             asked.is_empty()
         });
         if is_empty {
@@ -333,6 +358,18 @@ impl Consents {
         }
         if self.full_stop.is_none_or(|known| stop.at >= known.at) {
             self.full_stop = Some(stop);
+        }
+    }
+}
+
+impl Question {
+    /// Keeps no more than what a yes or a no may still be the answer to.
+    fn forget_answered(&mut self) {
+        let answered = self.asked.partition_point(|at| Some(*at) <= self.agreed_at);
+        self.asked.drain(..answered.saturating_sub(1));
+        // Of many the first says since when whoever answers may have been there.
+        if self.asked.len() > ASKED_MAX {
+            self.asked.remove(1);
         }
     }
 }

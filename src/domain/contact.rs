@@ -210,23 +210,30 @@ impl Contact {
 
     /// Returns since when, and by which entry, agreements are suspended by a change of identity.
     pub fn identity_changed(&self) -> Option<Change> {
+        self.identity_changed_by(Timestamp::NEVER)
+    }
+
+    /// Returns the same as far as it had happened by a moment.
+    pub fn identity_changed_by(&self, moment: Timestamp) -> Option<Change> {
         let identity = self.details().identity.as_ref();
         let confirmed_at = identity.and_then(Identity::confirmed_at);
         let told = self.details().told();
         let taken = told.taken.filter(|mark| self.has_before(mark.at));
-        let doubted = [told.doubted, taken].into_iter().flatten().max_by_key(|mark| mark.at);
+        let doubted = [told.doubted, taken].into_iter().flatten();
         let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
         let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
-        let open = [changed, doubted].into_iter().flatten();
+        let open = changed.into_iter().chain(doubted).filter(|change| change.at <= moment);
         open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
     }
 
-    /// Returns whether the person agreed, withdrew or wrote at a moment or before it.
+    /// Returns whether the person agreed, withdrew or wrote at a moment or before it, or was asked
+    /// something then that waits for an answer, or that was answered later by no more than a yes.
     pub fn has_before(&self, at: Timestamp) -> bool {
         let mut acts = self.consents.acts();
         let mut windows = self.details().traffic.inbound.iter();
-        acts.any(|act| act.at <= at)
+        acts.any(|act| act.there_since <= at)
+            || self.consents.questions().any(|(_, asked_at, is_open)| is_open && asked_at <= at)
             || self.consents.full_stop().is_some_and(|stop| stop.at <= at)
             || windows.any(|(_, wrote_at)| *wrote_at <= at)
     }

@@ -9,7 +9,7 @@ use crate::{
         contact::Contact,
         decide::{
             Events, Rules,
-            hearing::{NUMBER_CHANGED, followers},
+            hearing::followers,
             not_future,
             person::{Found, apart, by_number, claimed, find_or_add},
             spelling::{self, OTHER_SPELLING, Stop},
@@ -195,7 +195,8 @@ fn agreed(
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
-        let asked_at = found.consents.question(*ix).filter(|_| by.is_mere_answer);
+        let asked_at = found.consents.question_by(*ix, captured_at);
+        let asked_at = asked_at.filter(|_| by.is_mere_answer);
         let act = Consent {
             topic: *ix,
             act,
@@ -310,8 +311,8 @@ struct Given<'a> {
     seq: Seq,
     /// Whom the contact's weak spellings lead to.
     others: Vec<(Subject, &'a Contact)>,
-    /// Whom its consents went along to since.
-    followers: Vec<Subject>,
+    /// Whom it goes along to, and why.
+    followers: Vec<(Subject, &'static str)>,
 }
 
 impl<'a, 'd> Withdrawal<'a, 'd> {
@@ -377,7 +378,6 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
         let mut reached: Vec<Subject> = given.iter().map(|given| given.subject).collect();
         for Given { seq, others, followers, .. } in given {
             let others = others.into_iter().map(|(other, _)| (other, OTHER_SPELLING));
-            let followers = followers.into_iter().map(|other| (other, NUMBER_CHANGED));
             for (other, via) in others.chain(followers) {
                 let Some(contact) = draft.contact(other).filter(|_| !reached.contains(&other))
                 else {

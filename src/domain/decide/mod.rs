@@ -114,6 +114,10 @@ fn block(
     }
     let mut events = vec![(subject, Event::ContactBlocked { reason: reason.map(Box::from) })];
     void_tickets(draft, subject, VoidCause::Blocked, now, |_| true, &mut events);
+    for (other, reason) in hearing::same_person(draft, subject, known, now) {
+        events.push((other, Event::ContactBlocked { reason: Some(reason) }));
+        void_tickets(draft, other, VoidCause::Blocked, now, |_| true, &mut events);
+    }
     Ok(events)
 }
 

@@ -301,6 +301,14 @@ pub enum Event {
         /// When the person moved.
         happened_at: Timestamp,
     },
+    /// WhatsApp named an identifier of this contact and one of another as one person's: what
+    /// restricts the one restricts the other.
+    SeenTogether {
+        /// The place of the other contact.
+        with: Subject,
+        /// When.
+        happened_at: Timestamp,
+    },
     /// The person got another user id, which comes with another number; this contact is closed.
     UserMoved {
         /// When.

@@ -43,6 +43,10 @@ pub struct Told {
     /// the latest ones, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub followed: Vec<Followed>,
+    /// The contacts WhatsApp named as one person with this one, and when last, as far as that was
+    /// news: the latest ones, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<Followed>,
     /// When WhatsApp last said that the identity is another one, without saying which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubted: Option<Mark>,
@@ -84,12 +88,12 @@ pub struct Told {
     pub ended: Vec<WindowEnd>,
 }
 
-/// What a person agreed to went along to another contact.
+/// Another contact that something of this one's goes along to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
     /// The place of that contact, which may have become part of another since.
     pub place: Subject,
-    /// When the person moved.
+    /// When the person moved, or was seen to be the one behind both.
     pub at: Timestamp,
 }
 
@@ -260,6 +264,20 @@ impl Mark {
     }
 }
 
+impl Followed {
+    /// Folds another contact in: of each the latest time stays, and the latest contacts.
+    pub(crate) fn fold(all: &mut Vec<Self>, one: Self) {
+        match all.iter_mut().find(|known| known.place == one.place) {
+            Some(known) => known.at = known.at.max(one.at),
+            None => all.push(one),
+        }
+        all.sort_unstable_by_key(|known| (known.at, known.place));
+        if all.len() > FOLLOWED_MAX {
+            all.remove(0);
+        }
+    }
+}
+
 impl Preference {
     /// Returns whether a word at `at` would count: the latest does, of two at the same moment the
     /// stop.
@@ -276,6 +294,7 @@ impl Told {
         closed: Vec::new(),
         moved_to: Vec::new(),
         followed: Vec::new(),
+        together: Vec::new(),
         doubted: None,
         taken: None,
         reviews: Vec::new(),
@@ -311,19 +330,6 @@ impl Told {
         self.moved_to.sort_unstable_by_key(|moved| (moved.mark.at, moved.key));
         if self.moved_to.len() > MOVED_TO_MAX {
             self.moved_to.remove(0);
-        }
-    }
-
-    /// Folds in where consents went along to: of each contact the latest time stays, and the latest
-    /// contacts.
-    pub(crate) fn fold_followed(&mut self, followed: Followed) {
-        match self.followed.iter_mut().find(|known| known.place == followed.place) {
-            Some(known) => known.at = known.at.max(followed.at),
-            None => self.followed.push(followed),
-        }
-        self.followed.sort_unstable_by_key(|known| (known.at, known.place));
-        if self.followed.len() > FOLLOWED_MAX {
-            self.followed.remove(0);
         }
     }
 
@@ -467,7 +473,10 @@ impl Told {
             joined.fold_moved_to(*key, *mark);
         }
         for followed in &theirs.followed {
-            joined.fold_followed(*followed);
+            Followed::fold(&mut joined.followed, *followed);
+        }
+        for other in &theirs.together {
+            Followed::fold(&mut joined.together, *other);
         }
         joined.doubted = Mark::later(ours.doubted, theirs.doubted);
         joined.reviews.extend(&theirs.reviews);
@@ -550,11 +559,11 @@ mod tests {
         };
         let mut told = Told::default();
         for one in [followed(4, 9), followed(3, 7), followed(4, 8)] {
-            told.fold_followed(one);
+            Followed::fold(&mut told.followed, one);
         }
         assert_eq!(told.followed, [followed(3, 7), followed(4, 9)]);
         for place in 10..30 {
-            told.fold_followed(followed(place, i64::from(place)));
+            Followed::fold(&mut told.followed, followed(place, i64::from(place)));
         }
         assert_eq!(told.followed.len(), FOLLOWED_MAX);
         assert_eq!(told.followed.first(), Some(&followed(14, 14)));

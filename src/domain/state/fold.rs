@@ -119,6 +119,7 @@ impl Draft<'_> {
             | Event::IncidentClosed { .. }
             | Event::NumberMoved { .. }
             | Event::ConsentsFollowed { .. }
+            | Event::SeenTogether { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }
@@ -208,6 +209,7 @@ impl Draft<'_> {
             | Event::FailureSpared { .. }
             | Event::NumberMoved { .. }
             | Event::ConsentsFollowed { .. }
+            | Event::SeenTogether { .. }
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }

@@ -71,7 +71,11 @@ impl Draft<'_> {
                 None => Mark::fold(&mut told.moved, *happened_at, seq),
             }
         } else if let Event::ConsentsFollowed { to, happened_at } = event {
-            details.told_mut().fold_followed(Followed { place: *to, at: *happened_at });
+            let other = Followed { place: *to, at: *happened_at };
+            Followed::fold(&mut details.told_mut().followed, other);
+        } else if let Event::SeenTogether { with, happened_at } = event {
+            let other = Followed { place: *with, at: *happened_at };
+            Followed::fold(&mut details.told_mut().together, other);
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {
             let mark = Mark { at: *happened_at, seq };
             details.told_mut().fold_hold(until.unwrap_or(Timestamp::NEVER), mark);

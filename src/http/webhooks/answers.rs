@@ -347,6 +347,7 @@ mod tests {
         let rules = include_str!("../../domain/decide/hearing/answer.rs");
         reasons.extend(after(rules, "const YES_UNASKED: &str = \""));
         reasons.extend(after(rules, "const YES_LATE: &str = \""));
+        reasons.extend(after(rules, "const PAYLOAD_UNCERTAIN: &str = \""));
         reasons.extend(after(include_str!("commands.rs"), "answers::doubt(\""));
         reasons.insert("identifiers_conflict");
         let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());

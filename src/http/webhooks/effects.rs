@@ -35,6 +35,7 @@ pub const fn name(event: &Event) -> &'static str {
         Event::MarketingPreferenceSeen { .. } => "marketing_preference_seen",
         Event::NumberMoved { .. } => "number_moved",
         Event::ConsentsFollowed { .. } => "consents_followed",
+        Event::SeenTogether { .. } => "seen_together",
         Event::UserMoved { .. } => "user_moved",
         Event::MarketingHeldBack { .. } => "marketing_held_back",
         Event::ExperimentSeen { .. } => "experiment_seen",

@@ -14,13 +14,15 @@ use crate::{
         event::{Event, Evidence, ReviewOpened, Source},
         hearing::{AnswerHow, ConsentAnswer, Wrote},
         identity::IdentityTag,
+        key::MessageKey,
         named::Named,
         names::{Language, StatementId, TopicId},
         refusal::Refusal,
+        registry::{AnswerAct, TemplateAnswer},
         ticket::Ticket,
         time::{DAY_MS, Timestamp},
     },
-    limits::REVIEWS_OPEN_MAX,
+    limits::{ANSWER_BYTES_MAX, REVIEWS_OPEN_MAX},
     policy::ConsentBasis,
 };
 
@@ -29,6 +31,9 @@ const YES_UNASKED: &str = "yes_unasked";
 
 /// Why people must look at what may be a yes to something asked long ago.
 const YES_LATE: &str = "yes_late";
+
+/// Why people must look at a tap of which nobody knows yet whose button it was.
+const PAYLOAD_UNCERTAIN: &str = "payload_uncertain";
 
 /// A question to a person that has no yes yet.
 struct Asked {
@@ -53,6 +58,13 @@ impl Hearing<'_, '_> {
             Some(ConsentAnswer::OptOut { topics, how }) => {
                 let everyone = std::iter::once(found).chain(others);
                 self.stop(wrote, everyone, topics.as_deref(), how, events)
+            }
+            Some(ConsentAnswer::OptIn { topics, statement: _, language: _, how })
+                if self.is_of_another(found, topics, how) =>
+            {
+                let why = PAYLOAD_UNCERTAIN.into();
+                self.review(wrote, found, (why, how.text.clone(), None), events);
+                Ok(())
             }
             Some(ConsentAnswer::OptIn { topics, statement, language, how }) => {
                 let topics = self.known(topics);
@@ -190,13 +202,20 @@ impl Hearing<'_, '_> {
         events: &Events,
     ) -> (Vec<TopicId>, Vec<TopicId>) {
         let answers = how.question.and_then(|message| self.draft.ticket_of(message));
+        let unnamed = self.unnamed(found, how);
         let is_to_them = |ticket: &Ticket| self.draft.resolve(ticket.contact) == found.subject;
         let changed_at = self.changed_at(found, events);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
         for Asked { topic, at, has_withdrawn } in pending {
-            let is_about = answers.is_none_or(|ticket| self.is_about(ticket, &topic));
-            // What goes to somebody after they were asked asks them, whoever was there before.
-            let is_question = |ticket: &Ticket| is_to_them(ticket) && ticket.reserved_at >= at;
+            let is_about = answers
+                .into_iter()
+                .chain(unnamed.iter().copied())
+                .all(|t| self.is_about(t, &topic));
+            // What goes to somebody after they were asked asks them, whoever was there before, as
+            // long as it is about that: what an agent writes need not be.
+            let is_question = |ticket: &Ticket| {
+                is_to_them(ticket) && ticket.reserved_at >= at && ticket.topic.is_some()
+            };
             let has_seen = is_about && answers.is_some_and(is_question);
             // After a withdrawal a mere answer may be one to anything that was said since.
             let is_recent = self.at.ms_since(at) <= DAY_MS;
@@ -226,11 +245,48 @@ impl Hearing<'_, '_> {
         self.stop(wrote, std::iter::once(found), Some(&asked), how, events)
     }
 
+    /// Returns the templates sent lately of whose messages nobody knows the ids yet: where an answer
+    /// names a message that is on no ticket, any of them may be the one.
+    fn unnamed(&self, found: &Found<'_>, how: &AnswerHow) -> Vec<&Ticket> {
+        let is_unknown = |message: &MessageKey| self.draft.ticket_of(*message).is_none();
+        if how.question.filter(is_unknown).is_none() {
+            return Vec::new();
+        }
+        let sent = found.known.map(|known| known.details().sent.as_slice()).unwrap_or_default();
+        let tickets = sent.iter().rev().filter_map(|sent| self.draft.ticket(sent.ticket));
+        let is_late = |ticket: &&Ticket| {
+            ticket.reserved_at <= self.at && self.at.ms_since(ticket.reserved_at) <= DAY_MS
+        };
+        tickets.filter(|ticket| ticket.message().is_none()).filter(is_late).collect()
+    }
+
+    /// Returns whether a tap is on a button of a message that may be, or is, of a template which has
+    /// not registered its payload for this.
+    fn is_of_another(&self, found: &Found<'_>, topics: &[TopicId], how: &AnswerHow) -> bool {
+        if how.entry_point.is_some() {
+            return false;
+        }
+        let known = how.question.and_then(|message| self.draft.ticket_of(message));
+        let mut tickets = known.into_iter().chain(self.unnamed(found, how));
+        tickets.any(|ticket| {
+            let template = ticket.template.as_ref();
+            let template = template.and_then(|id| self.draft.registry().template(id));
+            template.is_some_and(|template| {
+                let means_it = |(payload, answer): (&Box<str>, &TemplateAnswer)| {
+                    let kept = payload.get(..payload.floor_char_boundary(ANSWER_BYTES_MAX));
+                    kept == how.text.as_deref()
+                        && answer.act == AnswerAct::OptIn
+                        && answer.topics == topics
+                };
+                !template.value.answers.iter().any(means_it)
+            })
+        })
+    }
+
     /// Returns what the person was asked before this message and has not agreed to since.
     fn open_questions(&self, found: &Found<'_>) -> Vec<Asked> {
         // Also where a withdrawal came after it: what is answered is not open any more.
-        let open = found.consents.questions();
-        let open = open.filter(|(_, asked_at, is_open)| *is_open && *asked_at <= self.at);
+        let open = found.consents.questions_by(self.at).filter(|(_, _, is_open)| *is_open);
         let named = |(ix, at, _)| {
             let topic = self.draft.registry().topic_id(ix)?.clone();
             let deciding = found.consents.deciding(ix);
@@ -244,12 +300,11 @@ impl Hearing<'_, '_> {
     /// the day before, whatever they said to it first.
     fn refusable(&self, found: &Found<'_>) -> Vec<TopicId> {
         let taken = FullStop { at: self.at, seq: Seq(0) };
-        let asked = found.consents.questions().filter(|(ix, asked_at, _)| {
+        let asked = found.consents.questions_by(self.at).filter(|(ix, asked_at, _)| {
             let standing = found.consents.standing(*ix, self.now);
             let waits = standing.status == ConsentStatus::Pending;
             let is_withdrawn = standing.status == ConsentStatus::Withdrawn;
-            *asked_at <= self.at
-                && (waits || self.at.ms_since(*asked_at) <= DAY_MS)
+            (waits || self.at.ms_since(*asked_at) <= DAY_MS)
                 && !(is_withdrawn && standing.at >= Some(*asked_at))
                 && found.consents.would_decide(&taken.about(*ix))
         });
@@ -257,8 +312,9 @@ impl Hearing<'_, '_> {
         asked.filter_map(named).collect()
     }
 
-    /// Returns since when somebody else may be there: the identity changed, known before or shown
-    /// by this very message, and nobody has vouched for the new one, or the person moved away.
+    /// Returns since when somebody else may have been there: the identity changed, known before or
+    /// shown by this very message, and nobody has vouched for the new one, or the person moved away.
+    /// What happened later suspends what was said before it, and makes it nobody else's.
     fn changed_at(&self, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
         let is_shown = events.iter().any(|(subject, event)| {
             *subject == found.subject && matches!(event, Event::IdentityChanged { .. })
@@ -269,7 +325,8 @@ impl Hearing<'_, '_> {
         let closed =
             [number_key, user_key].into_iter().flatten().filter_map(|key| told.closed(key));
         let moved = told.moved.into_iter().chain(closed).map(|mark| mark.at);
-        let changed = known.identity_changed().map(|change| change.at);
+        let moved = moved.filter(|at| *at <= self.at);
+        let changed = known.identity_changed_by(self.at).map(|change| change.at);
         moved.chain(changed).chain(is_shown.then_some(self.at)).max()
     }
 

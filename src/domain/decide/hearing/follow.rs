@@ -15,7 +15,11 @@ use crate::domain::{
     decide::{
         Events,
         consent::{outcome_of, outlasting},
-        hearing::{Hearing, person::Parts},
+        hearing::{
+            Hearing,
+            person::Parts,
+            together::{SAME_PERSON, tied, tied_now},
+        },
         person::{Found, find_or_add},
         spelling::Stop,
         void_tickets,
@@ -35,23 +39,47 @@ use crate::domain::{
 /// The source of what came from the number before.
 pub(in crate::domain::decide) const NUMBER_CHANGED: &str = "number_changed";
 
-/// Returns whom that goes along to which a contact did at `at`: with every move since, and with
-/// theirs. Nearer ones come first.
+/// Returns whom a restriction goes along to that a contact got at `at`, and why: with every move
+/// since, to whoever is known to be the same person, and on from there. Nearer ones come first.
 pub(in crate::domain::decide) fn followers(
     draft: &Draft<'_>,
     subject: Subject,
     at: Timestamp,
-) -> Vec<Subject> {
-    let (mut found, mut walked) = (Vec::new(), 0);
-    let mut last = Some(subject);
-    while let Some(contact) = last.and_then(|last| draft.contact(last)) {
-        let followed = contact.details().told().followed.iter();
-        for place in followed.filter(|one| at <= one.at).map(|one| draft.resolve(one.place)) {
-            if place != subject && !found.contains(&place) {
-                found.push(place);
+) -> Vec<(Subject, &'static str)> {
+    walk(draft, subject, |place, contact| {
+        let moved = followed(contact, at).map(|place| (place, NUMBER_CHANGED));
+        let same = tied(draft, place, contact, at).map(|place| (place, SAME_PERSON));
+        moved.chain(same).collect()
+    })
+}
+
+/// Returns whom that goes along to with every move since which a contact did at `at`.
+fn movers(draft: &Draft<'_>, subject: Subject, at: Timestamp) -> Vec<(Subject, &'static str)> {
+    walk(draft, subject, |_, contact| {
+        followed(contact, at).map(|place| (place, NUMBER_CHANGED)).collect()
+    })
+}
+
+fn followed(contact: &Contact, at: Timestamp) -> impl Iterator<Item = Subject> + '_ {
+    let followed = contact.details().told().followed.iter();
+    followed.filter(move |one| at <= one.at).map(|one| one.place)
+}
+
+fn walk(
+    draft: &Draft<'_>,
+    subject: Subject,
+    next: impl Fn(Subject, &Contact) -> Vec<(Subject, &'static str)>,
+) -> Vec<(Subject, &'static str)> {
+    let mut found: Vec<(Subject, &'static str)> = Vec::new();
+    let (mut last, mut walked) = (Some(subject), 0);
+    while let Some((place, contact)) = last.and_then(|last| Some((last, draft.contact(last)?))) {
+        for (place, via) in next(place, contact) {
+            let place = draft.resolve(place);
+            if place != subject && found.iter().all(|(known, _)| *known != place) {
+                found.push((place, via));
             }
         }
-        last = found.get(walked).copied();
+        last = found.get(walked).map(|(place, _)| *place);
         walked += 1;
     }
     found
@@ -109,7 +137,11 @@ impl Hearing<'_, '_> {
             if !is_doubted {
                 self.let_agreements_go_along(contact, &mut found, events);
             }
-            self.let_restrictions_go_along(contact, &mut found, events);
+            let until = (self.at, NUMBER_CHANGED);
+            self.let_restrictions_go_along(contact, until, &mut found, events);
+            if let Some(change) = contact.identity_changed() {
+                self.restrict(found.subject, doubted(change.at), events);
+            }
         }
         Ok(())
     }
@@ -176,22 +208,25 @@ impl Hearing<'_, '_> {
         })
     }
 
-    fn let_restrictions_go_along(
+    /// Lets go along what restricts a contact, withdrawals until a moment.
+    pub(super) fn let_restrictions_go_along(
         &self,
         contact: &Contact,
+        (until, via): (Timestamp, &'static str),
         found: &mut Found<'_>,
         events: &mut Events,
     ) {
-        let stops = restrictions(&contact.consents, self.at);
+        let stops = restrictions(&contact.consents, until);
         for (topics, FullStop { at, seq }) in stops {
             let named =
                 topics.map(|ix| self.draft.registry().topic_id(ix).map(|id| (id.clone(), ix)));
             let named: Option<Vec<_>> = named.map(|one| one.into_iter().collect());
-            let stop = Stop { topics: named.as_deref(), at, seq, via: NUMBER_CHANGED };
+            let stop = Stop { topics: named.as_deref(), at, seq, via };
             stop.reach(self.draft, found.subject, &mut found.consents, self.now, events);
-            for follower in followers(self.draft, found.subject, at) {
+            for (follower, via) in followers(self.draft, found.subject, at) {
                 let Some(further) = self.draft.contact(follower) else { continue };
                 let mut consents = Cow::Borrowed(&further.consents);
+                let stop = Stop { via, ..stop };
                 stop.reach(self.draft, follower, &mut consents, self.now, events);
             }
         }
@@ -199,7 +234,7 @@ impl Hearing<'_, '_> {
         let theirs = found.known.map(Contact::details);
         let is_blocked = theirs.is_some_and(|theirs| theirs.blocked.is_some());
         if details.blocked.is_some() && !is_blocked {
-            let reason = Some(format!("{NUMBER_CHANGED}: {}", contact.id.as_uuid()).into());
+            let reason = Some(format!("{via}: {}", contact.id.as_uuid()).into());
             events.push((found.subject, Event::ContactBlocked { reason }));
             let cause = VoidCause::Blocked;
             void_tickets(self.draft, found.subject, cause, self.now, |_| true, events);
@@ -214,15 +249,15 @@ impl Hearing<'_, '_> {
             let (code, sender, happened_at) = (barred.code, None, barred.mark.at);
             self.restrict(found.subject, Event::Barred { code, sender, happened_at }, events);
         }
-        if let Some(change) = contact.identity_changed() {
-            self.restrict(found.subject, doubted(change.at), events);
-        }
     }
 
     /// What restricts a contact and happened before its consents went along holds where they went.
+    /// A stop of marketing and a bar hold for whoever is known to be the same person.
     pub(super) fn pass_on(&self, events: &mut Events) {
         let mut more: Events = Vec::new();
-        for (subject, event) in events.iter() {
+        for one in events.iter() {
+            self.part(one, events, &mut more);
+            let (subject, event) = one;
             let (event, at) =
                 if let Event::MarketingPreferenceSeen { is_stopped: true, happened_at }
                 | Event::Barred { happened_at, .. }
@@ -237,15 +272,29 @@ impl Hearing<'_, '_> {
                 } else {
                     continue;
                 };
-            for follower in followers(self.draft, *subject, at) {
-                self.restrict(follower, event.clone(), &mut more);
+            let is_doubt = matches!(event, Event::IdentityDoubted { .. });
+            let mut further = if is_doubt {
+                movers(self.draft, *subject, at)
+            } else {
+                followers(self.draft, *subject, at)
+            };
+            if !is_doubt {
+                further.extend(tied_now(events, *subject).map(|place| (place, SAME_PERSON)));
+            }
+            for (follower, _) in further {
+                let is_known = |(known, other): &(Subject, Event)| {
+                    *known == follower && is_same_word(other, &event)
+                };
+                if !events.iter().chain(&more).any(is_known) {
+                    self.restrict(follower, event.clone(), &mut more);
+                }
             }
         }
         events.extend(more);
     }
 
     /// Records something that restricts a contact, if it is news there.
-    fn restrict(&self, subject: Subject, event: Event, events: &mut Events) {
+    pub(super) fn restrict(&self, subject: Subject, event: Event, events: &mut Events) {
         let known = self.draft.contact(subject);
         let told = known.map(|known| known.details().told());
         let (is_news, cause) = if let Event::MarketingPreferenceSeen { happened_at, .. } = &event {
@@ -278,7 +327,22 @@ impl Hearing<'_, '_> {
     }
 }
 
-fn doubted(happened_at: Timestamp) -> Event {
+/// Returns whether two events say the same of whomever they are about.
+fn is_same_word(one: &Event, other: &Event) -> bool {
+    let word = |event: &Event| {
+        if let Event::MarketingPreferenceSeen { is_stopped, happened_at } = event {
+            Some((Some(*is_stopped), *happened_at))
+        } else if let Event::Barred { happened_at, .. } = event {
+            Some((None, *happened_at))
+        } else {
+            None
+        }
+    };
+    word(one).is_some_and(|said| word(other) == Some(said))
+}
+
+/// What puts somebody in doubt as of a moment.
+pub(super) fn doubted(happened_at: Timestamp) -> Event {
     Event::IdentityDoubted { happened_at, by_move: false }
 }
 

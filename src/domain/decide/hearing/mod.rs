@@ -12,10 +12,12 @@ mod person;
 mod review;
 #[cfg(test)]
 mod tests;
+mod together;
 mod wrote;
 
-pub(super) use follow::{NUMBER_CHANGED, followers};
+pub(super) use follow::followers;
 pub(super) use review::decide as decide_review;
+pub(super) use together::same_person;
 
 use smallvec::SmallVec;
 

@@ -59,31 +59,43 @@ impl Hearing<'_, '_> {
             return Ok(Vec::new());
         }
         let Parts { main, other } = self.parts(person);
-        let main = find_or_add(self.draft, &main, self.now, events)?;
-        if other.is_some() {
-            self.open_conflict(&main, events);
-        }
-        let mut found = vec![main];
-        if let Some(other) = other.filter(|_| is_silent) {
-            found.push(find_or_add(self.draft, &other, self.now, events)?);
-        }
-        Ok(found)
+        let mut main = find_or_add(self.draft, &main, self.now, events)?;
+        let Some(other) = other else { return Ok(vec![main]) };
+        self.open_conflict(&main, events);
+        let mut other = if is_silent || self.is_known(&other) {
+            find_or_add(self.draft, &other, self.now, events)?
+        } else {
+            return Ok(vec![main]);
+        };
+        self.tie(&mut main, &mut other, events);
+        Ok([Some(main), Some(other).filter(|_| is_silent)].into_iter().flatten().collect())
     }
 
-    /// Finds whom a fact is about, links what the fact links, and adds nobody.
+    /// Finds whom a fact is about, links what the fact links, and adds nobody. Where that shows two
+    /// contacts to be one person, people must look.
     pub(super) fn find_known<'a>(
         &'a self,
         person: &Person,
         events: &mut Events,
     ) -> Result<Option<Found<'a>>, Refusal> {
         let Parts { main, other } = self.parts(person);
-        let is_known = |person: &Person| {
-            let number = person.number.as_ref().map(|number| number.key);
-            let user = person.user.as_ref().map(|user| user.key);
-            [number, user].into_iter().flatten().any(|key| self.draft.find(key).is_some())
-        };
-        let known = [Some(main), other].into_iter().flatten().find(is_known);
-        known.map(|known| find_or_add(self.draft, &known, self.now, events)).transpose()
+        let named = [Some(main), other].into_iter().flatten();
+        let mut found = Vec::with_capacity(2);
+        for known in named.filter(|person| self.is_known(person)) {
+            found.push(find_or_add(self.draft, &known, self.now, events)?);
+        }
+        if let [main, other] = &mut found[..]
+            && self.tie(main, other, events)
+        {
+            self.open_conflict(main, events);
+        }
+        Ok(found.into_iter().next())
+    }
+
+    fn is_known(&self, person: &Person) -> bool {
+        let number = person.number.as_ref().map(|number| number.key);
+        let user = person.user.as_ref().map(|user| user.key);
+        [number, user].into_iter().flatten().any(|key| self.draft.find(key).is_some())
     }
 
     /// People must look, once, at identifiers that belong to two contacts and came as one.

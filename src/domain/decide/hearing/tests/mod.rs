@@ -5,11 +5,13 @@ mod days;
 mod follow;
 mod given_up;
 mod incidents;
+mod late;
 mod messages;
 mod order;
 mod owners;
 mod people;
 mod templates;
+mod together;
 
 use super::*;
 use crate::domain::{

@@ -312,16 +312,19 @@ fn a_yes_to_what_somebody_else_was_asked_counts_for_nobody_in_any_order_of_arriv
 }
 
 /// Person 1 is asked, a message goes to them before or after that, and another device answers it.
-fn answered_by_another_device(asked_first: bool, to: u128) -> Desk {
+fn answered_by_another_device(asked_first: bool, to: u128, kind: MessageKind) -> Desk {
     let mut desk = Desk::new();
     desk.now += 100;
     let start = desk.now - 50;
     desk.seen_with(1, start, "A");
     desk.wrote(2, start, None);
+    for key in [1, 2] {
+        desk.opt_in(key, "promotions", Some(start)).unwrap();
+    }
     if asked_first {
         desk.ask_at(1, "promotions", start + 10);
     }
-    let ticket = desk.reserve(to, MessageKind::Session).unwrap();
+    let ticket = desk.reserve(to, kind).unwrap();
     desk.commit(ticket, 77).unwrap();
     desk.now += 10;
     if !asked_first {
@@ -339,15 +342,18 @@ fn answered_by_another_device(asked_first: bool, to: u128) -> Desk {
 
 #[test]
 fn whoever_answers_the_question_that_went_to_them_agrees_themselves() {
-    let mut desk = answered_by_another_device(true, 1);
+    let mut desk = answered_by_another_device(true, 1, TEMPLATE);
     assert!(desk.reserve(1, TEMPLATE).is_ok());
     assert!(desk.reviews().is_empty());
-    // What went to them before they were asked, or to somebody else, was no question to them.
-    for (asked_first, to) in [(false, 1), (true, 2)] {
-        let mut desk = answered_by_another_device(asked_first, to);
+    // What went to them before they were asked, or to somebody else, was no question to them, and
+    // what an agent wrote need not have been one.
+    for (asked_first, to, kind) in
+        [(false, 1, TEMPLATE), (true, 2, TEMPLATE), (true, 1, MessageKind::Session)]
+    {
+        let mut desk = answered_by_another_device(asked_first, to, kind);
         let refused = desk.reserve(1, TEMPLATE).unwrap_err();
-        assert_eq!(refused, [Reason::IdentityChanged, Reason::Pending], "{asked_first} {to}");
-        assert_eq!(desk.reviews().len(), 1, "{asked_first} {to}");
+        assert_eq!(refused, [Reason::IdentityChanged], "{asked_first} {to} {kind:?}");
+        assert_eq!(desk.reviews().len(), 1, "{asked_first} {to} {kind:?}");
     }
 }
 
