@@ -189,10 +189,7 @@ async fn pump(
                     }
                     None => is_last = true,
                 },
-                Err(tokio::time::error::Elapsed { .. }) => {
-                    let detail = "the next line did not arrive";
-                    return Err(Problem::new(REQUEST_TIMEOUT, detail).into());
-                }
+                Err(tokio::time::error::Elapsed { .. }) => return Err(late().into()),
             }
         }
         if !group.is_empty() {
@@ -209,6 +206,10 @@ async fn pump(
             return Ok(send(edge, to_body, last.into_bytes()).await?);
         }
     }
+}
+
+fn late() -> Problem {
+    Problem::new(REQUEST_TIMEOUT, "the next line did not arrive")
 }
 
 fn decide(
