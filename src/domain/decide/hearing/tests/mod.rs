@@ -5,10 +5,12 @@ mod days;
 mod follow;
 mod incidents;
 mod messages;
+mod moments;
 mod order;
 mod owners;
 mod people;
 mod templates;
+mod tickets;
 
 use super::*;
 use crate::domain::{
