@@ -37,6 +37,8 @@ pub enum VoidCause {
     MarketingStopped,
     /// The sender was stopped.
     SenderHalted,
+    /// The template was stopped, or is marketing now and not covered by what the person agreed to.
+    TemplateStopped,
     /// An operator blocked the contact.
     Blocked,
     /// The contact turned out to be the same person as another.

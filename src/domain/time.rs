@@ -61,6 +61,19 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Returns the start of the second this moment lies in.
+    #[must_use]
+    pub const fn floor_second(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(SECOND_MS))
+    }
+
+    /// Returns the latest moment this may stand for: a whole second may stand for any within it.
+    #[must_use]
+    pub const fn end_of_second(self) -> Self {
+        let is_whole = self.0.rem_euclid(SECOND_MS) == 0;
+        if is_whole { self.plus_ms(SECOND_MS - 1) } else { self }
+    }
+
     /// Returns the start of the minute this moment lies in.
     #[must_use]
     pub const fn floor_minute(self) -> Self {

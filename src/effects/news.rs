@@ -1,13 +1,15 @@
 //! What of WhatsApp's answers the registry does not say yet, as facts for the rules.
 //!
 //! An answer tells how things stand, mostly as they stood before, and a fact of its own moment
-//! would make an entry each time. Whether what is new is also the latest is for the rules.
+//! would make an entry each time. Whether what is new is also the latest is for the rules. An answer
+//! in the same words as before is new where what was known would have ended by itself.
 
 use crate::{
     domain::{
         hearing::{HeardFact, SenderFact, TemplateFact},
         names::{AccountId, SenderId},
-        registry::{Quality, Registry},
+        registry::{Category, Quality, Registry},
+        time::Timestamp,
     },
     whatsapp::{MessagingLimit, NumberRead, TemplateRead},
 };
@@ -43,11 +45,12 @@ pub(super) fn of_sender(
     news
 }
 
-/// Returns what is new of an account's template; nothing for one that nobody put.
+/// Returns what is new of an account's template by an answer dated `at`; nothing for one that nobody
+/// put.
 pub(super) fn of_template(
     registry: &Registry,
     account: &AccountId,
-    read: &TemplateRead,
+    (read, at): (&TemplateRead, Timestamp),
 ) -> Vec<HeardFact> {
     let TemplateRead { template, status, category, quality } = read;
     let Some(report) = registry.reported().template(template) else { return Vec::new() };
@@ -55,13 +58,18 @@ pub(super) fn of_template(
     let mut news = Vec::new();
     let status = status.as_ref().filter(|status| {
         let status: &str = status;
-        status != &*known.status.status && !WARNINGS.contains(&status)
+        !report.is_repeated(account, status, at) && !WARNINGS.contains(&status)
     });
     if let Some(status) = status {
         let (template, status) = (template.clone(), status.clone());
-        news.push(TemplateFact::Status { template, status, pause_ms: None });
+        news.push(TemplateFact::Status { template, status, pause_ms: None, category: None });
     }
-    if let Some(category) = category.filter(|category| *category != known.category) {
+    // What was to be marketing by now and is not, will not be.
+    let has_turned = known.marketing_since.is_some_and(|(since, _)| since < at);
+    let is_new = |category: &Category| {
+        *category != known.category || has_turned && *category != Category::Marketing
+    };
+    if let Some(category) = category.filter(is_new) {
         news.push(TemplateFact::Category { template: template.clone(), category });
     }
     let known = known.quality.unwrap_or(Quality::Unknown);

@@ -2,7 +2,8 @@
 //! new back as commands: some of it comes by no webhook, and a webhook may have been missed.
 //!
 //! Decides nothing. What is as the registry says already is not brought back. An answer is dated by
-//! the moment of its question: what a webhook reports from in between is later and stays.
+//! the second of its question, as webhooks are dated by seconds: what one reports from in between is
+//! no earlier and stays.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -179,7 +180,7 @@ impl Poller {
 
     /// Asks about one subject, and records what is new.
     async fn ask(&mut self, subject: &Subject) -> Told<()> {
-        let at = self.clock.now();
+        let at = self.clock.now().floor_second();
         let Told { answer, pause } = match subject {
             Subject::Sender(sender) => {
                 let Told { answer, pause } = self.graph.number(sender).await;
@@ -203,7 +204,7 @@ impl Poller {
                     let all = &read.templates;
                     self.news(|registry| {
                         all.iter()
-                            .flat_map(|one| news::of_template(registry, account, one))
+                            .flat_map(|one| news::of_template(registry, account, (one, at)))
                             .collect()
                     })
                 });

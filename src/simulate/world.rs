@@ -163,6 +163,7 @@ impl World {
                     template: template_ref(template)?,
                     status: "PAUSED".into(),
                     pause_ms: Some(for_ms),
+                    category: None,
                 });
                 self.hear(None, fact)?;
                 self.witness.paused(template, at + for_ms);

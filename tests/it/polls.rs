@@ -1,6 +1,8 @@
 //! Asking WhatsApp how senders and templates stand, against a server that plays its answers and its
 //! errors: what is asked, what is recorded of it, and when it is asked again.
 
+mod templates;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,

@@ -31,6 +31,7 @@ use crate::domain::{
     hearing::Told,
     names::SenderId,
     refusal::Refusal,
+    registry::{Category, TemplateRef, TemplateReport, TemplateView},
     state::Draft,
     ticket::{Ticket, VoidCause},
     time::Timestamp,
@@ -185,6 +186,48 @@ fn void_tickets_where(
             events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
         }
     }
+}
+
+/// Takes back what was reserved of a template that must not be sent on it any more, as the template
+/// stands by a report. A ticket that is good beyond the day on which the template turns marketing is
+/// taken back now.
+fn void_tickets_by(
+    draft: &Draft<'_>,
+    (template, report): (&TemplateRef, &TemplateReport),
+    now: Timestamp,
+    events: &mut Events,
+) {
+    let registry = draft.registry();
+    for ticket in draft.open_tickets(now) {
+        if ticket.template.as_ref() != Some(template) || is_closed_by(events, ticket) {
+            continue;
+        }
+        let view = registry.view_for(report, Some(&ticket.sender));
+        if let Some(cause) = stopped_by(draft, ticket, &view, now) {
+            let subject = draft.resolve(ticket.contact);
+            events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
+        }
+    }
+}
+
+/// Returns why a ticket is good no more with its template as it stands, if it is not.
+fn stopped_by(
+    draft: &Draft<'_>,
+    ticket: &Ticket,
+    view: &TemplateView<'_>,
+    now: Timestamp,
+) -> Option<VoidCause> {
+    let registry = draft.registry();
+    let topic = ticket.topic.and_then(|topic| registry.topic(registry.topic_id(topic)?));
+    let is_covered = topic.is_some_and(|(_, put)| put.value.category == Category::Marketing);
+    let turns = view.marketing_since.is_some_and(|(since, _)| since < ticket.expires_at);
+    if view.status.stops(now) || turns && !is_covered {
+        return Some(VoidCause::TemplateStopped);
+    }
+    let contact = draft.contact(draft.resolve(ticket.contact))?;
+    let takes_none = contact.details().told().marketing_stopped().is_some();
+    let is_marketing = turns || view.category == Category::Marketing;
+    (is_marketing && takes_none).then_some(VoidCause::MarketingStopped)
 }
 
 /// Finds a contact that must be known.

@@ -3,12 +3,14 @@
 use crate::domain::{
     access::Scope,
     command::{KeyCommand, RegistryCommand},
-    decide::{Events, void_tickets_of, void_tickets_where},
+    decide::{Events, void_tickets_by, void_tickets_of, void_tickets_where},
     entry::{Seq, Subject},
     event::Event,
     names::{EntryPointId, PortfolioId, SenderId},
     refusal::Refusal,
-    registry::{EntryPoint, HoldScope, KeyRecord, LiveHash, Registry, Template, TemplateRef},
+    registry::{
+        EntryPoint, HoldScope, KeyRecord, LiveHash, Registry, Template, TemplateRef, TemplateReport,
+    },
     state::Draft,
     ticket::Ticket,
     time::Timestamp,
@@ -42,7 +44,7 @@ pub(super) fn decide(
                 statement: statement.clone(),
             })
         }
-        RegistryCommand::PutTemplate { id, template } => put_template(draft, id, template)?,
+        RegistryCommand::PutTemplate { id, template } => put_template(draft, id, template, now)?,
         RegistryCommand::PutSender { id, sender } => {
             if registry.portfolio(&sender.portfolio).is_none() {
                 return Err(Refusal::PortfolioUnknown);
@@ -74,7 +76,7 @@ pub(super) fn decide(
     Ok(events)
 }
 
-/// Takes back what was reserved by whoever must not send any more, as it was put.
+/// Takes back what was reserved and must not be sent any more, as it was put.
 fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
     let registry = draft.registry();
     let is_restricted =
@@ -102,16 +104,23 @@ fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
             };
             void_tickets_where(draft, now, is_of_it, events);
         }
+        [(_, Event::TemplatePut { id, template })] => {
+            let known = registry.reported().template(id);
+            let report = TemplateReport::put(known, template, now, draft.next());
+            let id = id.clone();
+            void_tickets_by(draft, (&id, &report), now, events);
+        }
         _ => {}
     }
 }
 
 /// What WhatsApp said for a while, or of one account, is not what is put for good and for all, in
-/// the same word.
+/// the same word; nor is what it announced and what is put otherwise after the day.
 fn put_template(
     draft: &Draft<'_>,
     id: &TemplateRef,
     template: &Template,
+    now: Timestamp,
 ) -> Result<Option<Event>, Refusal> {
     let registry = draft.registry();
     if registry.topic(&template.topic).is_none() {
@@ -122,7 +131,7 @@ fn put_template(
     }
     let report = registry.reported().template(id);
     let is_same = registry.template(id).is_some_and(|known| known.value == *template)
-        && report.is_some_and(|report| report.is_as_put(template));
+        && report.is_some_and(|report| report.is_as_put(template, now));
     let put = || Event::TemplatePut { id: id.clone(), template: template.clone() };
     Ok((!is_same).then(put))
 }

@@ -119,6 +119,8 @@ pub enum TemplateFact {
         status: Box<str>,
         /// How long it is paused, in milliseconds, where that is known.
         pause_ms: Option<i64>,
+        /// What it is filed under, where that was said along with it.
+        category: Option<Category>,
     },
     /// It is received better or worse.
     Quality {

@@ -118,11 +118,19 @@ impl Registry {
         template: &TemplateRef,
         sender: Option<&SenderId>,
     ) -> Option<TemplateView<'_>> {
-        let report = self.reported.template(template)?;
-        Some(match sender.and_then(|sender| self.account_of(sender)) {
+        Some(self.view_for(self.reported.template(template)?, sender))
+    }
+
+    /// The same by a report other than the one that is known.
+    pub fn view_for<'a>(
+        &self,
+        report: &'a TemplateReport,
+        sender: Option<&SenderId>,
+    ) -> TemplateView<'a> {
+        match sender.and_then(|sender| self.account_of(sender)) {
             Some(account) => report.of(account),
             None => report.strictest(|| self.senders().filter_map(|(id, _)| self.account_of(id))),
-        })
+        }
     }
 
     /// Returns the languages a template exists in.

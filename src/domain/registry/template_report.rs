@@ -1,11 +1,15 @@
 //! What WhatsApp reported about a template, told apart by account, beside what was put.
 //!
 //! A template of one name and language is another template in each account: one may be paused while
-//! the other is sent. What is put is the same for all of them and replaces what was reported before;
-//! of reports about one account the later counts, in whatever order they come. A report that names
-//! no account is about any.
+//! the other is sent. What is put is the same for all of them and replaces what was reported before,
+//! but for what a put cannot say: how it is received, and what is announced. Of reports about one
+//! account the later counts, in whatever order they come, and of two of one moment the stricter. A
+//! report that names no account is about any.
+//!
+//! WhatsApp dates by whole seconds and the ledger by milliseconds: what stops a template may have
+//! happened at the end of its second, and where it is heard after a put it counts against it.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,13 +131,47 @@ impl StatusReport {
         TemplateState::of(&self.status)
     }
 
+    /// Returns whether it lets nothing be sent at `now`.
+    pub fn stops(&self, now: Timestamp) -> bool {
+        self.state() != TemplateState::Sendable && now < self.ends_at()
+    }
+
+    /// Returns when it ends by itself: only a pause does.
+    fn ends_at(&self) -> Timestamp {
+        let until = self.until.filter(|_| self.state() == TemplateState::Paused);
+        until.unwrap_or(Timestamp::NEVER)
+    }
+
     /// Orders statuses by what they stop: what can be sent is last, a stop that ends later is ahead
     /// of one that ends sooner.
     fn strictness(&self) -> impl Ord + use<'_> {
-        let state = self.state();
-        let until = self.until.filter(|_| state == TemplateState::Paused);
-        let is_stopped = state != TemplateState::Sendable;
-        (is_stopped, until.unwrap_or(Timestamp::NEVER), self.at, &self.status)
+        let is_stopped = self.state() != TemplateState::Sendable;
+        (is_stopped, self.ends_at(), self.at, &self.status)
+    }
+
+    /// Orders statuses by when they were reported, and those of one moment by what they stop.
+    fn order(&self) -> impl Ord + use<'_> {
+        let rank = match self.state() {
+            TemplateState::Sendable => 0,
+            TemplateState::Paused => 1,
+            TemplateState::NotApproved => 2,
+            TemplateState::Disabled => 3,
+        };
+        (self.at, rank, self.ends_at(), &self.status)
+    }
+}
+
+impl Filed {
+    /// Orders categories by when they were reported, and those of one moment by what they ask for.
+    const fn order(&self) -> (Timestamp, Reverse<Category>) {
+        (self.at, Reverse(self.category))
+    }
+}
+
+impl Announced {
+    /// Orders announcements by when they were made, and those of one moment by what they ask for.
+    const fn order(&self) -> (Timestamp, Reverse<Category>, Reverse<Timestamp>) {
+        (self.at, Reverse(self.category), Reverse(self.from))
     }
 }
 
@@ -146,25 +184,26 @@ impl TemplateView<'_> {
 }
 
 impl AccountReport {
-    const fn is_about_status(&self) -> bool {
-        self.told.is_some() || self.guessed.is_some()
-    }
-
-    const fn is_about_filing(&self) -> bool {
-        self.filed.is_some() || self.announced.is_some()
-    }
-
-    /// Returns whether a report would be news.
+    /// Returns whether a report is later than what is known of the matter, or stricter.
     fn is_news(&self, change: &TemplateChange, at: Timestamp) -> bool {
+        let seq = Seq(0);
         match change {
-            TemplateChange::Status { status: new, until: _, by_failure } => {
+            TemplateChange::Status { status, until, by_failure } => {
                 let known = if *by_failure { &self.guessed } else { &self.told };
-                known.as_ref().is_none_or(|known| (known.at, &known.status) < (at, new))
+                let new = StatusReport { at, status: status.clone(), until: *until, seq };
+                known.as_ref().is_none_or(|known| known.order() < new.order())
             }
-            TemplateChange::Quality { .. } => self.quality.is_none_or(|(known, _)| known < at),
-            TemplateChange::Category { .. } => self.filed.is_none_or(|known| known.at < at),
-            TemplateChange::CategoryImpending { .. } => {
-                self.announced.is_none_or(|known| known.at < at)
+            TemplateChange::Quality { quality } => {
+                let order = |(at, quality)| (at, badness(quality));
+                self.quality.is_none_or(|known| order(known) < order((at, *quality)))
+            }
+            TemplateChange::Category { category } => {
+                let new = Filed { at, category: *category, seq };
+                self.filed.is_none_or(|known| known.order() < new.order())
+            }
+            TemplateChange::CategoryImpending { category, from } => {
+                let new = Announced { at, from: *from, category: *category, seq };
+                self.announced.is_none_or(|known| known.order() < new.order())
             }
         }
     }
@@ -184,12 +223,24 @@ impl AccountReport {
             }
         }
     }
+
+    /// Returns what is left of it once the template is put. What is of the second of the put counts
+    /// no more, and is known when it is told again.
+    fn over_put(&self, put_at: Timestamp) -> Self {
+        let reaches = |at: Timestamp| put_at <= at.end_of_second();
+        Self {
+            told: self.told.clone().filter(|told| reaches(told.at)),
+            guessed: self.guessed.clone().filter(|guessed| reaches(guessed.at)),
+            quality: self.quality,
+            filed: self.filed.filter(|filed| reaches(filed.at)),
+            announced: self.announced,
+        }
+    }
 }
 
 impl TemplateReport {
-    /// Returns what is known once `template` is put. What was announced stays announced until it
-    /// has come, whatever else is put.
-    pub(super) fn put(known: Option<&Self>, template: &Template, at: Timestamp, seq: Seq) -> Self {
+    /// Returns what is known once `template` is put.
+    pub fn put(known: Option<&Self>, template: &Template, at: Timestamp, seq: Seq) -> Self {
         let put = StatusReport { at, status: template.status.clone(), until: None, seq };
         let mut new = Self {
             put,
@@ -197,23 +248,12 @@ impl TemplateReport {
             anywhere: AccountReport::default(),
             by_account: BTreeMap::new(),
         };
-        let Some(known) = known else { return new };
-        let is_ahead = |own: &AccountReport, coming: &Announced| {
-            coming.category != template.category
-                && known.filed(own).is_none_or(|filed| filed.at < coming.at)
-        };
-        for (account, own) in &known.by_account {
-            if let Some(coming) = own.announced.filter(|coming| is_ahead(own, coming)) {
-                let own = AccountReport { announced: Some(coming), ..AccountReport::default() };
-                new.by_account.insert(account.clone(), own);
-            }
+        if let Some(known) = known {
+            let left = |own: &AccountReport| own.over_put(at);
+            new.anywhere = left(&known.anywhere);
+            let all = known.by_account.iter().map(|(account, own)| (account.clone(), left(own)));
+            new.by_account = all.filter(|(_, own)| *own != AccountReport::default()).collect();
         }
-        // What is announced of any account has come once it has for each that is known.
-        new.anywhere.announced = known.anywhere.announced.filter(|coming| {
-            let mut accounts = known.by_account.values();
-            let is_any = accounts.any(|own| is_ahead(own, coming));
-            is_any || known.by_account.is_empty() && is_ahead(&known.anywhere, coming)
-        });
         new
     }
 
@@ -229,10 +269,50 @@ impl TemplateReport {
             Some(account) => self.by_account.get(account),
             None => Some(&self.anywhere),
         };
-        self.put.at < at && known.is_none_or(|known| known.is_news(change, at))
+        let is_late = match change {
+            TemplateChange::Status { status, .. } => {
+                !self.follows_put(at, TemplateState::of(status) != TemplateState::Sendable)
+            }
+            TemplateChange::Category { category } => {
+                !self.follows_put(at, *category == Category::Marketing)
+            }
+            // What is put says nothing of these.
+            TemplateChange::Quality { .. } | TemplateChange::CategoryImpending { .. } => false,
+        };
+        !is_late && known.is_none_or(|known| known.is_news(change, at))
     }
 
-    pub(super) fn fold(
+    /// Returns whether what is told now and dated `at` may have happened after the put: what stops
+    /// in the same second.
+    fn follows_put(&self, at: Timestamp, is_stop: bool) -> bool {
+        self.put.at < at || is_stop && self.put.at <= at.end_of_second()
+    }
+
+    /// Returns whether what was reported counts against what was put. What was heard before the put
+    /// happened before it.
+    fn counts(&self, (at, seq): (Timestamp, Seq), is_stop: bool) -> bool {
+        self.put.at < at || self.put.seq < seq && self.follows_put(at, is_stop)
+    }
+
+    fn status_counts(&self, report: &StatusReport) -> bool {
+        self.counts((report.at, report.seq), report.state() != TemplateState::Sendable)
+    }
+
+    /// Returns whether a status WhatsApp answers with at `now` says no more of an account than is
+    /// known. What a message that failed lets conclude is not WhatsApp's word on the status: an
+    /// answer that repeats that word ends nothing of it.
+    pub fn is_repeated(&self, account: &AccountId, status: &str, now: Timestamp) -> bool {
+        let own = self.by_account.get(account).unwrap_or(&self.anywhere);
+        let told = self.told(own);
+        if TemplateState::of(status) != TemplateState::Sendable {
+            return told.status.as_ref() == status && now < told.ends_at();
+        }
+        let guessed = self.guessed(own, told).filter(|guessed| guessed.stops(now));
+        told.state() == TemplateState::Sendable || guessed.is_some()
+    }
+
+    /// Takes in what is news.
+    pub fn fold(
         &mut self,
         account: Option<&AccountId>,
         change: &TemplateChange,
@@ -257,18 +337,21 @@ impl TemplateReport {
         self.by_account.iter().map(|(account, own)| (account, self.view(own)))
     }
 
-    /// Returns whether it stands everywhere and for good as it would be put.
-    pub fn is_as_put(&self, template: &Template) -> bool {
+    /// Returns whether it stands everywhere and for good as it would be put at `now`, so that
+    /// putting it ends nothing.
+    pub fn is_as_put(&self, template: &Template, now: Timestamp) -> bool {
         let mut all = self.by_account.values().chain([&self.anywhere]).map(|own| self.view(own));
-        all.all(|TemplateView { status, category, .. }| {
-            status.status == template.status
-                && status.until.is_none()
-                && category == template.category
+        all.all(|view| {
+            let has_turned = view.marketing_since.is_some_and(|(since, _)| since < now);
+            view.status.status == template.status
+                && view.status.until.is_none()
+                && view.category == template.category
+                && (template.category == Category::Marketing || !has_turned)
         })
     }
 
     /// Returns how it stands in one account. Of its own report and one of any account the later
-    /// counts; of both at the same moment its own.
+    /// counts; of both at the same moment the stricter.
     fn view<'a>(&'a self, own: &'a AccountReport) -> TemplateView<'a> {
         let (category, marketing_since) = self.filing(own);
         let quality = self.quality(own).map(|(_, quality)| quality);
@@ -287,14 +370,14 @@ impl TemplateReport {
         let known =
             || accounts().map(|account| self.by_account.get(account).unwrap_or(&self.anywhere));
         let said = self.by_account.values().chain([&self.anywhere]);
-        let about = |is_about: fn(&AccountReport) -> bool| {
-            said.clone().filter(move |own| is_about(own)).chain(known())
+        let about = |is_about: fn(&Self, &AccountReport) -> bool| {
+            said.clone().filter(move |own| is_about(self, own)).chain(known())
         };
-        let statuses = about(AccountReport::is_about_status).map(|own| self.status(own));
+        let statuses = about(Self::is_about_status).map(|own| self.status(own));
         let status = statuses.max_by(|one, other| one.strictness().cmp(&other.strictness()));
-        let qualities = about(|own| own.quality.is_some()).filter_map(|own| self.quality(own));
+        let qualities = about(|_, own| own.quality.is_some()).filter_map(|own| self.quality(own));
         let quality = qualities.map(|(_, quality)| quality);
-        let filings = || about(AccountReport::is_about_filing).map(|own| self.filing(own));
+        let filings = || about(Self::is_about_filing).map(|own| self.filing(own));
         let categories = || filings().map(|(category, _)| category);
         let category = categories().min().unwrap_or(self.category);
         TemplateView {
@@ -306,32 +389,66 @@ impl TemplateReport {
         }
     }
 
-    /// Returns the status that counts: the later one. What a message that failed lets conclude
-    /// neither replaces nor shortens a stop that was put or reported and that went on then.
+    /// Returns whether a status was reported of an account, or concluded, since it was put.
+    fn is_about_status(&self, own: &AccountReport) -> bool {
+        let mut both = [&own.told, &own.guessed].into_iter().flatten();
+        both.any(|report| self.status_counts(report))
+    }
+
+    /// Returns whether a category was reported of an account since it was put, or is announced.
+    fn is_about_filing(&self, own: &AccountReport) -> bool {
+        let is_coming = own.announced.is_some_and(|coming| self.put.at <= coming.from);
+        is_coming || own.filed.is_some_and(|filed| self.filing_counts(filed))
+    }
+
+    fn filing_counts(&self, filed: Filed) -> bool {
+        self.counts((filed.at, filed.seq), filed.category == Category::Marketing)
+    }
+
+    /// Returns the status that counts.
     fn status<'a>(&'a self, own: &'a AccountReport) -> &'a StatusReport {
-        let later = |reports: [&'a Option<StatusReport>; 2]| {
-            let reports = reports.into_iter().flatten();
-            reports.max_by(|one, other| (one.at, &one.status).cmp(&(other.at, &other.status)))
-        };
-        let told = later([&self.anywhere.told, &own.told]).unwrap_or(&self.put);
-        let guessed = later([&self.anywhere.guessed, &own.guessed]).filter(|guessed| {
-            let was_over = told.until.is_some_and(|until| until <= guessed.at);
-            told.at < guessed.at && (told.state() == TemplateState::Sendable || was_over)
-        });
-        guessed.unwrap_or(told)
+        let told = self.told(own);
+        self.guessed(own, told).unwrap_or(told)
+    }
+
+    fn later<'a>(&self, reports: [&'a Option<StatusReport>; 2]) -> Option<&'a StatusReport> {
+        let reports = reports.into_iter().flatten().filter(|report| self.status_counts(report));
+        reports.max_by(|one, other| one.order().cmp(&other.order()))
+    }
+
+    /// Returns the status by WhatsApp's own word, or as it was put: the later one.
+    fn told<'a>(&'a self, own: &'a AccountReport) -> &'a StatusReport {
+        self.later([&self.anywhere.told, &own.told]).unwrap_or(&self.put)
+    }
+
+    /// Returns what a message that failed lets conclude, if it counts beside what was told. It
+    /// neither replaces nor shortens a stop that was put or reported and that went on then.
+    fn guessed<'a>(
+        &'a self,
+        own: &'a AccountReport,
+        told: &StatusReport,
+    ) -> Option<&'a StatusReport> {
+        let guessed = self.later([&self.anywhere.guessed, &own.guessed]);
+        guessed.filter(|guessed| {
+            let is_put = told.seq == self.put.seq;
+            let was_over = told.state() == TemplateState::Sendable || told.ends_at() <= guessed.at;
+            (is_put || told.at <= guessed.at) && was_over
+        })
     }
 
     fn quality(&self, own: &AccountReport) -> Option<(Timestamp, Quality)> {
         let both = [self.anywhere.quality, own.quality].into_iter().flatten();
-        both.max_by_key(|(at, _)| *at)
+        both.max_by_key(|(at, quality)| (*at, badness(*quality)))
     }
 
     fn filed(&self, own: &AccountReport) -> Option<Filed> {
         let both = [self.anywhere.filed, own.filed].into_iter().flatten();
-        both.max_by_key(|filed| filed.at)
+        both.filter(|filed| self.filing_counts(*filed)).max_by_key(Filed::order)
     }
 
-    /// Returns the category, and since when that is marketing against what was put.
+    /// Returns the category, and since when that is marketing against what was put. What is
+    /// announced ends when it is announced otherwise, and where it is put or reported otherwise
+    /// after the day it was to come.
     fn filing(&self, own: &AccountReport) -> (Category, Option<(Timestamp, Seq)>) {
         let filed = self.filed(own);
         let category = filed.map_or(self.category, |filed| filed.category);
@@ -339,8 +456,10 @@ impl TemplateReport {
             return (category, filed.map(|filed| (filed.at, filed.seq)));
         }
         let both = [self.anywhere.announced, own.announced].into_iter().flatten();
-        let coming = both.max_by_key(|coming| coming.at).filter(|coming| {
-            coming.category == Category::Marketing && filed.is_none_or(|filed| filed.at < coming.at)
+        let coming = both.max_by_key(Announced::order).filter(|coming| {
+            let is_open =
+                self.put.at <= coming.from && filed.is_none_or(|filed| filed.at <= coming.from);
+            coming.category == Category::Marketing && is_open
         });
         (category, coming.map(|coming| (coming.from, coming.seq)))
     }

@@ -90,7 +90,8 @@ pub struct ClosedBody {
     id: TicketId,
     /// `committed`, `released`, or `voided` if it was taken back before it could be released.
     status: &'static str,
-    /// Why it was taken back.
+    /// Why it was taken back: `withdrawn`, `identity_changed`, `number_changed`,
+    /// `marketing_stopped`, `sender_halted`, `template_stopped`, `blocked` or `merged`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     cause: Option<VoidCause>,

@@ -49,10 +49,15 @@ pub(super) fn work(edge: &Edge, fact: &Fact) -> Work {
         };
         let account = account.or(fact.account.as_deref());
         let account = account.and_then(|id| AccountId::parse(id).ok());
-        let sender = fact.sender.clone().or_else(|| {
+        let by_number = || {
             let registry = Arc::clone(edge.views().state().registry());
-            platform::sender_of(&registry, &fact.conclusion)
-        });
+            platform::sender_of(&registry, fact)
+        };
+        // Only its id shows that a sender belongs to the account: a number may have been another's.
+        let (account, sender) = match fact.sender.clone() {
+            Some(sender) => (account, Some(sender)),
+            None => by_number().map_or((account, None), |sender| (None, Some(sender))),
+        };
         let heard = Heard { at, account, sender, fact: heard };
         let once = once.or_else(|| untimed(edge, fact));
         Envelope { actor: Actor::System, once, command: Command::Hear(Box::new(heard)) }
@@ -99,7 +104,7 @@ fn asked(edge: &Edge, fact: &Fact) -> Option<Asked> {
         | Conclusion::UsernameUpdate(_)
         | Conclusion::Unknown { .. } => {
             let registry = Arc::clone(edge.views().state().registry());
-            let Said { fact: heard, is_silent } = platform::said(&registry, &fact.conclusion)?;
+            let Said { fact: heard, is_silent } = platform::said(&registry, fact)?;
             let at = fact.at.or_else(|| is_silent.then(|| edge.clock.now()))?;
             Some(Asked { at, fact: heard, once: None })
         }

@@ -6,14 +6,14 @@
 use crate::{
     domain::{
         hearing::{AccountFact, HeardFact, RestrictionKind, SenderFact, TemplateFact},
-        names::SenderId,
+        names::{AccountId, SenderId},
         phone::PhoneNumber,
         registry::{Category, Quality, Registry, TemplateRef},
         time::Timestamp,
     },
     numbers,
     whatsapp::{
-        self, AccountAlert, AccountRestriction, Conclusion, LimitScope, MessagingLimit,
+        self, AccountAlert, AccountRestriction, Conclusion, Fact, LimitScope, MessagingLimit,
         NumberEvent, NumberQuality, PauseKind, PortfolioLimit, TemplateCategory, TemplateEvent,
         TemplateKey, TemplateStatus,
     },
@@ -35,14 +35,14 @@ fn changes(fact: HeardFact) -> Option<Said> {
     Some(Said { fact, is_silent: false })
 }
 
-/// Returns what a conclusion about the business says; nothing for what decides nothing.
-pub(super) fn said(registry: &Registry, conclusion: &Conclusion) -> Option<Said> {
-    match conclusion {
+/// Returns what a fact about the business says; nothing for what decides nothing.
+pub(super) fn said(registry: &Registry, fact: &Fact) -> Option<Said> {
+    match &fact.conclusion {
         Conclusion::PortfolioLimit(limit) => self::limit(limit),
         Conclusion::AccountRestriction(restriction) => {
             let kinds = restricted(restriction);
             // A number that no sender has may still be one of the account's.
-            stops(match sender_of(registry, conclusion) {
+            stops(match sender_of(registry, fact) {
                 Some(_) => HeardFact::SenderNumber(SenderFact::Restricted { kinds }),
                 None => HeardFact::Account(AccountFact::Restricted { kinds }),
             })
@@ -55,7 +55,7 @@ pub(super) fn said(registry: &Registry, conclusion: &Conclusion) -> Option<Said>
         Conclusion::AccountPartnerRemoved(_) => {
             stops(HeardFact::Account(AccountFact::PartnerRemoved))
         }
-        Conclusion::TemplateStatus(status) => template_status(registry, status),
+        Conclusion::TemplateStatus(status) => template_status(registry, status, fact.at.is_some()),
         Conclusion::TemplateQuality(quality) => {
             let template = template(registry, &quality.template)?;
             let fact = TemplateFact::Quality { template, quality: quality.new };
@@ -136,15 +136,28 @@ fn template(registry: &Registry, key: &TemplateKey) -> Option<TemplateRef> {
     Some(TemplateRef { name, language })
 }
 
-fn template_status(registry: &Registry, status: &TemplateStatus) -> Option<Said> {
+/// What a template is filed under comes along with its status, and counts also beside a warning.
+fn template_status(registry: &Registry, status: &TemplateStatus, is_timed: bool) -> Option<Said> {
     let template = template(registry, &status.template)?;
+    // Without a time it counts as now, and only marketing stops anything.
+    let category = status.category.filter(|it| is_timed || *it == Category::Marketing);
+    let warned = || {
+        let (template, category) = (template.clone(), category?);
+        let fact = HeardFact::Template(TemplateFact::Category { template, category });
+        if is_timed { changes(fact) } else { stops(fact) }
+    };
     let pause_ms = status.pause.as_ref().and_then(PauseKind::lasts_ms);
     let word = status.event.word().to_ascii_uppercase().into();
-    let fact = HeardFact::Template(TemplateFact::Status { template, status: word, pause_ms });
+    let fact =
+        TemplateFact::Status { template: template.clone(), status: word, pause_ms, category };
+    let fact = HeardFact::Template(fact);
     match status.event {
-        TemplateEvent::Approved | TemplateEvent::Reinstated => changes(fact),
+        TemplateEvent::Approved | TemplateEvent::Reinstated if is_timed => changes(fact),
         // Warnings: what is flagged or has used up its edits is sent all the same.
-        TemplateEvent::Flagged | TemplateEvent::LimitExceeded => None,
+        TemplateEvent::Approved
+        | TemplateEvent::Reinstated
+        | TemplateEvent::Flagged
+        | TemplateEvent::LimitExceeded => warned(),
         TemplateEvent::Archived
         | TemplateEvent::Deleted
         | TemplateEvent::Disabled
@@ -199,16 +212,28 @@ fn number_quality(quality: &NumberQuality) -> Option<Said> {
     }
 }
 
-/// Returns the sender with a number that WhatsApp writes like this.
-pub(super) fn sender_of(registry: &Registry, conclusion: &Conclusion) -> Option<SenderId> {
+/// Returns the sender with a number that WhatsApp writes like this. Of several with this number the
+/// one that is meant is of the account that is named, or may be as nobody knows its account.
+pub(super) fn sender_of(registry: &Registry, fact: &Fact) -> Option<SenderId> {
     let (Conclusion::NumberQuality(NumberQuality { number: Some(digits), .. })
-    | Conclusion::AccountRestriction(AccountRestriction { number: Some(digits), .. })) = conclusion
+    | Conclusion::AccountRestriction(AccountRestriction { number: Some(digits), .. })) =
+        &fact.conclusion
     else {
         return None;
     };
     let contact = numbers::from_wa_id(digits).ok()?;
     let canonical = contact.spellings().canonical();
     let number = PhoneNumber::parse(canonical.as_str()).ok()?;
-    let mut senders = registry.senders().filter(|(_, put)| put.value.number == number);
-    senders.next().map(|(id, _)| id.clone())
+    let senders = registry.senders().filter(|(_, put)| put.value.number == number);
+    let all: Vec<&SenderId> = senders.map(|(id, _)| id).collect();
+    let of_account = |account: Option<&str>| {
+        let is_of = |id: &&&SenderId| registry.account_of(id).map(AccountId::as_str) == account;
+        all.iter().find(is_of).copied()
+    };
+    let found = match (&all[..], fact.account.as_deref()) {
+        ([only], _) => Some(*only),
+        (_, None) => all.first().copied(),
+        (_, account) => of_account(account).or_else(|| of_account(None)),
+    };
+    found.cloned()
 }

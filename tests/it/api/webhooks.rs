@@ -387,7 +387,8 @@ async fn what_whatsapp_says_of_the_business_holds_until_it_or_the_business_says_
     let question = format!("template=order_update&sender={SENDER}");
     assert!(reasons(&app, &question).await.is_empty());
     let told = hear(&app, &paused).await;
-    assert_eq!(effect(&told, "template_status", "template_reported"), 1, "{told}");
+    // The status, and the category that comes along.
+    assert_eq!(effect(&told, "template_status", "template_reported"), 2, "{told}");
     assert_eq!(reasons(&app, &question).await, ["template_paused"]);
     let again = hear(&app, &paused).await;
     assert_eq!(again["outcome"], "nothing_new", "{again}");
@@ -401,7 +402,7 @@ async fn what_whatsapp_says_of_the_business_holds_until_it_or_the_business_says_
     let approved = approved.replace("900100200300401", "900100200300402");
     let approved = approved.replace("\"PAUSED\"", "\"APPROVED\"").into_bytes();
     let told = hear(&app, &approved).await;
-    assert_eq!(effect(&told, "template_status", "template_reported"), 1, "{told}");
+    assert_eq!(effect(&told, "template_status", "template_reported"), 2, "{told}");
     assert_eq!(reasons(&app, &question).await, ["template_paused"]);
     let shown = app.get("/v1/templates/order_update/id").expect(200).await;
     assert_eq!(shown["status"], "PAUSED", "{shown}");

@@ -66,6 +66,101 @@ async fn a_restriction_of_one_number_holds_that_number() {
 }
 
 #[tokio::test]
+async fn a_restriction_of_a_number_of_two_accounts_holds_the_one_of_its_account() {
+    let app = start_with_two().await;
+    let put = |account: &'static str| {
+        json!({"portfolio": "p1", "number": "+12025550131", "status": "CONNECTED",
+            "quality": "GREEN", "account": account})
+    };
+    // The other account's comes first by its id.
+    for (id, account) in [("731", "900100200300402"), ("732", "900100200300401")] {
+        app.put(&format!("/v1/senders/{id}")).json(&put(account)).expect(201).await;
+    }
+    let value = json!({"event": "ACCOUNT_RESTRICTION", "phone_number": "12025550131",
+        "restriction_info": [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING",
+            "expiration": NOON_S + 7_200}]});
+    let told = hear(&app, &update("account_update", Some(NOON_S + 100), &value)).await;
+    assert_eq!(effect(&told, "account_restriction", "sender_halted"), 1, "{told}");
+    assert_eq!(effect(&told, "account_restriction", "sender_learned"), 0, "{told}");
+    assert!(reasons(&app, &sending("731")).await.is_empty());
+    assert_eq!(reasons(&app, &sending("732")).await, ["sender_halted"]);
+    let account = app.get("/v1/senders/731").expect(200).await["account"].clone();
+    assert_eq!(account, "900100200300402");
+}
+
+#[tokio::test]
+async fn a_restriction_of_a_number_says_nothing_of_the_account_its_sender_belongs_to() {
+    let app = start_with_two().await;
+    let other = json!({"portfolio": "p1", "number": "+12025550131", "status": "CONNECTED",
+        "quality": "GREEN", "account": "900100200300402"});
+    app.put("/v1/senders/731").json(&other).expect(201).await;
+    let value = json!({"event": "ACCOUNT_RESTRICTION", "phone_number": "12025550131",
+        "restriction_info": [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]});
+    let told = hear(&app, &update("account_update", Some(NOON_S + 100), &value)).await;
+    assert_eq!(effect(&told, "account_restriction", "sender_learned"), 0, "{told}");
+    assert_eq!(reasons(&app, &sending("731")).await, ["sender_halted"]);
+    let account = app.get("/v1/senders/731").expect(200).await["account"].clone();
+    assert_eq!(account, "900100200300402");
+}
+
+/// Something about the template of the tests.
+fn about_shipped(field: &str, time: Option<i64>, more: &Value) -> Vec<u8> {
+    let mut value = json!({"message_template_id": 1, "message_template_name": "shipped",
+        "message_template_language": "en"});
+    value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    update(field, time, &value)
+}
+
+#[tokio::test]
+async fn the_category_in_a_status_of_a_template_counts_and_without_a_time_only_as_marketing() {
+    let field = "message_template_status_update";
+    for (event, time, category, stands) in [
+        ("APPROVED", Some(NOON_S + 55), "MARKETING", &["never_asked"][..]),
+        ("APPROVED", None, "MARKETING", &["never_asked"]),
+        ("FLAGGED", Some(NOON_S + 55), "MARKETING", &["never_asked"]),
+        ("PAUSED", None, "MARKETING", &["never_asked", "template_paused"]),
+        ("APPROVED", None, "UTILITY", &[]),
+        ("FLAGGED", None, "UTILITY", &[]),
+    ] {
+        let app = start_with_two().await;
+        let told = json!({"event": event, "message_template_category": category});
+        hear(&app, &about_shipped(field, time, &told)).await;
+        assert_eq!(reasons(&app, &sending(SENDER)).await, stands, "{event} {time:?} {category}");
+        // What has no time takes nothing back that was said of it.
+        let untimed = json!({"event": "PENDING", "message_template_category": "UTILITY"});
+        hear(&app, &about_shipped(field, None, &untimed)).await;
+        let still = reasons(&app, &sending(SENDER)).await;
+        assert_eq!(still.contains(&"never_asked".to_owned()), category == "MARKETING");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_whose_template_is_stopped_says_so() {
+    let app = start_with_two().await;
+    let body = json!({"number": ANA, "kind": "template", "template": "shipped", "language": "en",
+        "sender": SENDER, "ttl_s": 80_000});
+    let disabled = json!({"event": "DISABLED"});
+    let turned = json!({"previous_category": "UTILITY", "new_category": "MARKETING"});
+    for (field, more) in
+        [("template_category_update", turned), ("message_template_status_update", disabled)]
+    {
+        let ticket = app.post("/v1/sends").json(&body).expect(201).await;
+        app.clock.advance_ms(60_000);
+        let now_s = NOON_S + 60 * if field.starts_with("template") { 2 } else { 4 };
+        let told = hear(&app, &about_shipped(field, Some(now_s), &more)).await;
+        assert_eq!(told["outcome"], "recorded", "{told}");
+        let path = format!("/v1/sends/{}/commit", ticket["id"].as_str().unwrap());
+        let message_id = format!("wamid.{field}");
+        let commit = app.post(&path).json(&json!({"message_id": message_id}));
+        let problem = commit.problem(409, "ticket_voided").await;
+        assert_eq!(problem["cause"], "template_stopped", "{problem}");
+        app.clock.advance_ms(60_000);
+        let put = json!({"topic": "orders", "category": "utility", "status": "APPROVED"});
+        app.put("/v1/templates/shipped/en").json(&put).expect(200).await;
+    }
+}
+
+#[tokio::test]
 async fn another_user_id_on_the_same_number_is_no_change_of_number() {
     let app = start().await;
     app.opt_in(ANA, "orders").await;

@@ -1,12 +1,19 @@
 //! Rules about what WhatsApp says of the business itself: accounts, senders, templates, limits.
 
+use std::borrow::Cow;
+
+use smallvec::{SmallVec, smallvec};
+
 use crate::domain::{
-    decide::{Events, hearing::Hearing, void_tickets_of},
+    decide::{Events, hearing::Hearing, upcoming, void_tickets_by, void_tickets_of},
     entry::Subject,
     event::Event,
     hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
     names::{AccountId, PortfolioId, SenderId},
-    registry::{HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef},
+    registry::{
+        HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef,
+        TemplateReport,
+    },
     ticket::Ticket,
     time::Timestamp,
 };
@@ -146,38 +153,55 @@ impl Hearing<'_, '_> {
 
     /// What nobody put is not kept: putting it says how it stands.
     pub(super) fn template(&self, fact: &TemplateFact, events: &mut Events) {
-        let (template, change) = match fact {
-            TemplateFact::Status { template, status, pause_ms } => {
+        let (template, changes): (_, SmallVec<[_; 2]>) = match fact {
+            TemplateFact::Status { template, status, pause_ms, category } => {
                 let until = pause_ms.map(|ms| self.past.plus_ms(ms));
                 let status = status.clone();
-                (template, TemplateChange::Status { status, until, by_failure: false })
+                let status = TemplateChange::Status { status, until, by_failure: false };
+                let category = category.map(|category| TemplateChange::Category { category });
+                (template, [Some(status), category].into_iter().flatten().collect())
             }
             TemplateFact::Quality { template, quality } => {
-                (template, TemplateChange::Quality { quality: *quality })
+                (template, smallvec![TemplateChange::Quality { quality: *quality }])
             }
             TemplateFact::CategoryImpending { template, category, from } => {
                 let (category, from) = (*category, *from);
-                (template, TemplateChange::CategoryImpending { category, from })
+                (template, smallvec![TemplateChange::CategoryImpending { category, from }])
             }
             TemplateFact::Category { template, category } => {
-                (template, TemplateChange::Category { category: *category })
+                (template, smallvec![TemplateChange::Category { category: *category }])
             }
         };
-        self.change_template((template, self.heard.account.as_ref()), change, events);
+        self.change_template((template, self.heard.account.as_ref()), changes, events);
     }
 
     fn change_template(
         &self,
         (template, account): (&TemplateRef, Option<&AccountId>),
-        change: TemplateChange,
+        changes: SmallVec<[TemplateChange; 2]>,
         events: &mut Events,
     ) {
-        let known = self.draft.registry().reported().template(template);
-        if known.is_some_and(|known| known.is_news(account, &change, self.past)) {
-            let (template, account) = (template.clone(), account.cloned());
-            let happened_at = self.past;
-            let event = Event::TemplateReported { template, account, change, happened_at };
-            events.push((Subject::SYSTEM, event));
+        let Some(known) = self.draft.registry().reported().template(template) else { return };
+        let mut report = Cow::Borrowed(known);
+        for change in changes {
+            if report.is_news(account, &change, self.past) {
+                let seq = upcoming(self.draft, events);
+                report.to_mut().fold(account, &change, self.past, seq);
+                let (template, account) = (template.clone(), account.cloned());
+                let happened_at = self.past;
+                let event = Event::TemplateReported { template, account, change, happened_at };
+                events.push((Subject::SYSTEM, event));
+            }
+        }
+        // One message after another may fail for the same reason, and there are many tickets.
+        let stands = |report: &TemplateReport| {
+            let view = account.map(|account| report.of(account))?;
+            Some((view.status.stops(self.now), view.marketing_since, view.category))
+        };
+        if let Cow::Owned(report) = report
+            && (account.is_none() || stands(known) != stands(&report))
+        {
+            void_tickets_by(self.draft, (template, &report), self.now, events);
         }
     }
 
@@ -256,7 +280,7 @@ impl Hearing<'_, '_> {
                 // For how long it is paused, only WhatsApp's own word on the template says.
                 let by_failure = failure.effect == FailureEffect::TemplatePaused;
                 let change = TemplateChange::Status { status: status.into(), until, by_failure };
-                self.change_template(about, change, events);
+                self.change_template(about, smallvec![change], events);
             }
         };
         let scope = match failure.effect {

@@ -145,7 +145,7 @@ impl Desk {
 
     fn pauses(&mut self, name: &str, pause_ms: Option<i64>) {
         let (template, status) = (template(name), "PAUSED".into());
-        let fact = TemplateFact::Status { template, status, pause_ms };
+        let fact = TemplateFact::Status { template, status, category: None, pause_ms };
         self.is_told(HeardFact::Template(fact));
     }
 

@@ -43,7 +43,8 @@ impl Desk {
         status: &str,
         pause_ms: Option<i64>,
     ) -> Vec<Event> {
-        let status = TemplateFact::Status { template: sale(), status: status.into(), pause_ms };
+        let (template, status, category) = (sale(), status.into(), None);
+        let status = TemplateFact::Status { template, status, pause_ms, category };
         self.told(ms, ("a1", None), HeardFact::Template(status))
     }
 

@@ -158,6 +158,7 @@ fn about_template(choice: u8, at: i64) -> TemplateFact {
             template,
             status: pick(choice / 4, &["APPROVED", "PAUSED", "DISABLED"]).into(),
             pause_ms: (choice / 16).is_multiple_of(2).then_some(10_000),
+            category: (choice / 32).is_multiple_of(3).then_some(category),
         },
     }
 }

@@ -7,10 +7,12 @@ mod given_up;
 mod incidents;
 mod late;
 mod messages;
+mod moments;
 mod order;
 mod owners;
 mod people;
 mod templates;
+mod tickets;
 mod together;
 
 use super::*;

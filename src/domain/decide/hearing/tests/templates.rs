@@ -17,22 +17,22 @@ use crate::domain::{
     time::Timestamp,
 };
 
-const ONE: &str = "a1";
-const OTHER: &str = "a2";
+pub(super) const ONE: &str = "a1";
+pub(super) const OTHER: &str = "a2";
 
 /// A sender of the second account.
-fn other_sender() -> SenderId {
+pub(super) fn other_sender() -> SenderId {
     SenderId::parse("700100200300502").unwrap()
 }
 
 /// A sender whose account nobody knows.
-fn homeless() -> SenderId {
+pub(super) fn homeless() -> SenderId {
     SenderId::parse("700100200300503").unwrap()
 }
 
 impl Desk {
     /// Somebody who agreed, and senders of two accounts and of none.
-    fn of_two_accounts() -> Self {
+    pub(super) fn of_two_accounts() -> Self {
         let mut desk = Self::willing();
         let put = desk.state.registry().sender(&sender_id()).unwrap().1.value.clone();
         for (id, account) in
@@ -45,17 +45,28 @@ impl Desk {
         desk
     }
 
-    fn template_told(&mut self, ms: i64, account: &str, fact: TemplateFact) -> Vec<Event> {
+    pub(super) fn template_told(
+        &mut self,
+        ms: i64,
+        account: &str,
+        fact: TemplateFact,
+    ) -> Vec<Event> {
         self.told(ms, (account, None), HeardFact::Template(fact))
     }
 
-    fn status_told(&mut self, ms: i64, account: &str, status: &str) -> Vec<Event> {
-        let (template, status) = (sale(), status.into());
-        self.template_told(ms, account, TemplateFact::Status { template, status, pause_ms: None })
+    pub(super) fn status_told(&mut self, ms: i64, account: &str, status: &str) -> Vec<Event> {
+        let (template, status, category) = (sale(), status.into(), None);
+        let fact = TemplateFact::Status { template, status, pause_ms: None, category };
+        self.template_told(ms, account, fact)
     }
 
     /// A message through a sender failed since the template is paused.
-    fn failed_through(&mut self, sender: SenderId, account: Option<&str>, pause_ms: Option<i64>) {
+    pub(super) fn failed_through(
+        &mut self,
+        sender: SenderId,
+        account: Option<&str>,
+        pause_ms: Option<i64>,
+    ) {
         let mut send = self.send(1, TEMPLATE);
         send.sender = sender.clone();
         let ticket = Some(send.ticket);
@@ -69,7 +80,7 @@ impl Desk {
         self.run(Command::Hear(Box::new(heard))).unwrap();
     }
 
-    fn put_as(&mut self, change: impl FnOnce(&mut Template)) {
+    pub(super) fn put_as(&mut self, change: impl FnOnce(&mut Template)) {
         let mut template = self.state.registry().template(&sale()).unwrap().value.clone();
         change(&mut template);
         self.put(RegistryCommand::PutTemplate { id: sale(), template });
@@ -96,19 +107,19 @@ impl Desk {
 
     /// What stands against a message by the first account, by the second, by a sender of neither,
     /// and by nobody in particular.
-    fn against(&self) -> [Vec<Reason>; 4] {
+    pub(super) fn against(&self) -> [Vec<Reason>; 4] {
         let senders = [Some(sender_id()), Some(other_sender()), Some(homeless()), None];
         senders.map(|sender| self.verdict(sender).hits.iter().map(|hit| hit.reason).collect())
     }
 }
 
 /// One reason against a message by each account, or none; who names no account gets any.
-fn each(one: Option<Reason>, other: Option<Reason>) -> [Vec<Reason>; 4] {
+pub(super) fn each(one: Option<Reason>, other: Option<Reason>) -> [Vec<Reason>; 4] {
     let any = one.or(other);
     [one, other, any, any].map(|reason| reason.into_iter().collect())
 }
 
-const PAUSED: Option<Reason> = Some(Reason::TemplatePaused);
+pub(super) const PAUSED: Option<Reason> = Some(Reason::TemplatePaused);
 
 #[test]
 fn a_template_is_paused_in_the_account_it_is_paused_in_whatever_is_heard_of_another() {
@@ -243,7 +254,7 @@ fn the_pause_that_ends_last_counts_for_who_names_no_account() {
     for (account, pause_ms) in [(ONE, 500), (OTHER, 300)] {
         let (template, status) = (sale(), "PAUSED".into());
         let pause_ms = Some(pause_ms);
-        let fact = TemplateFact::Status { template, status, pause_ms };
+        let fact = TemplateFact::Status { template, status, pause_ms, category: None };
         desk.template_told(now, account, fact);
     }
     let end = |desk: &Desk, sender| desk.verdict(sender).hits[0].retry_at;
@@ -267,6 +278,7 @@ fn quality_and_category_are_those_of_the_account() {
     desk.now += 10;
     let now = desk.now;
     assert_eq!(desk.against(), each(None, None));
+    desk.template_told(now, ONE, quality(Quality::Green));
     let category = Category::Marketing;
     desk.template_told(now, OTHER, TemplateFact::Category { template: sale(), category });
     assert_eq!(desk.against(), each(None, Some(Reason::NeverAsked)));
