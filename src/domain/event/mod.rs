@@ -36,8 +36,8 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, Evidence, LookupJobEnded, OptedIn, OptedOut, OutcomeSeen, ReviewOpened, Source,
-    StatementShown, TicketReserved, TopicOutcome, TrafficKind,
+    CountsFor, Evidence, LookupJobEnded, OptedIn, OptedOut, OutcomeSeen, ReviewOpened,
+    SeenTogether, Source, StatementShown, TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
 
@@ -301,14 +301,8 @@ pub enum Event {
         /// When the person moved.
         happened_at: Timestamp,
     },
-    /// WhatsApp named an identifier of this contact and one of another as one person's: what
-    /// restricts the one restricts the other.
-    SeenTogether {
-        /// The place of the other contact.
-        with: Subject,
-        /// When.
-        happened_at: Timestamp,
-    },
+    /// WhatsApp named an identifier of this contact and one of another as one person's.
+    SeenTogether(SeenTogether),
     /// The person got another user id, which comes with another number; this contact is closed.
     UserMoved {
         /// When.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         consent::ConsentStatus,
-        entry::Seq,
+        entry::{Seq, Subject},
         event::skip::is_false,
         ids::{JobId, TicketId},
         incident::IncidentKind,
@@ -255,6 +255,15 @@ pub struct TicketReserved {
     /// microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_paced_us: Option<i64>,
+}
+
+/// Two contacts were named as one person: what restricts the one restricts the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTogether {
+    /// The place of the other contact.
+    pub with: Subject,
+    /// When.
+    pub happened_at: Timestamp,
 }
 
 /// Something came up that people must look at. The text of a message is no part of it.

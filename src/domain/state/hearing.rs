@@ -5,7 +5,7 @@ use crate::{
         absorbed::Mark,
         contact::Contact,
         entry::{Seq, Subject},
-        event::Event,
+        event::{Event, SeenTogether},
         hearing::{Followed, Review},
         incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
@@ -73,7 +73,7 @@ impl Draft<'_> {
         } else if let Event::ConsentsFollowed { to, happened_at } = event {
             let other = Followed { place: *to, at: *happened_at };
             Followed::fold(&mut details.told_mut().followed, other);
-        } else if let Event::SeenTogether { with, happened_at } = event {
+        } else if let Event::SeenTogether(SeenTogether { with, happened_at }) = event {
             let other = Followed { place: *with, at: *happened_at };
             Followed::fold(&mut details.told_mut().together, other);
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {

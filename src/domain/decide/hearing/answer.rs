@@ -248,8 +248,8 @@ impl Hearing<'_, '_> {
     /// Returns the templates sent lately of whose messages nobody knows the ids yet: where an answer
     /// names a message that is on no ticket, any of them may be the one.
     fn unnamed(&self, found: &Found<'_>, how: &AnswerHow) -> Vec<&Ticket> {
-        let is_unknown = |message: &MessageKey| self.draft.ticket_of(*message).is_none();
-        if how.question.filter(is_unknown).is_none() {
+        let is_known = |message: MessageKey| self.draft.ticket_of(message).is_some();
+        if how.question.is_none_or(is_known) {
             return Vec::new();
         }
         let sent = found.known.map(|known| known.details().sent.as_slice()).unwrap_or_default();
@@ -272,13 +272,14 @@ impl Hearing<'_, '_> {
             let template = ticket.template.as_ref();
             let template = template.and_then(|id| self.draft.registry().template(id));
             template.is_some_and(|template| {
-                let means_it = |(payload, answer): (&Box<str>, &TemplateAnswer)| {
+                let means_it = |(payload, answer): (&str, &TemplateAnswer)| {
                     let kept = payload.get(..payload.floor_char_boundary(ANSWER_BYTES_MAX));
                     kept == how.text.as_deref()
                         && answer.act == AnswerAct::OptIn
                         && answer.topics == topics
                 };
-                !template.value.answers.iter().any(means_it)
+                let answers = template.value.answers.iter();
+                !answers.map(|(payload, answer)| (&**payload, answer)).any(means_it)
             })
         })
     }

@@ -11,7 +11,7 @@ use crate::domain::{
         person::Found,
     },
     entry::Subject,
-    event::Event,
+    event::{Event, SeenTogether},
     state::Draft,
     time::Timestamp,
 };
@@ -57,7 +57,8 @@ impl Hearing<'_, '_> {
             return false;
         }
         for (subject, with) in [(one.subject, other.subject), (other.subject, one.subject)] {
-            events.push((subject, Event::SeenTogether { with, happened_at: self.at }));
+            let seen = SeenTogether { with, happened_at: self.at };
+            events.push((subject, Event::SeenTogether(seen)));
         }
         let until = (end(first, second, self.at).unwrap_or(Timestamp::NEVER), SAME_PERSON);
         self.let_restrictions_go_along(first, until, other, events);
@@ -100,7 +101,7 @@ fn ties<'a>(
 /// Returns whom these events show to be one person with a contact.
 pub(super) fn tied_now(events: &Events, subject: Subject) -> impl Iterator<Item = Subject> + '_ {
     events.iter().filter_map(move |(place, event)| {
-        if let Event::SeenTogether { with, .. } = event {
+        if let Event::SeenTogether(SeenTogether { with, .. }) = event {
             Some(*with).filter(|_| *place == subject)
         } else {
             None
