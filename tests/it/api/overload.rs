@@ -70,7 +70,7 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
     let stream = socket.connect(app.addr()).await.and_then(tokio::net::TcpStream::into_std);
     let mut stream = stream.expect("a connection");
     stream.set_nonblocking(false).expect("a socket");
-    stream.set_write_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    stream.set_write_timeout(Some(Duration::from_mins(1))).expect("a socket");
     let head = format!(
         "POST /v1/eligibility HTTP/1.1\r\nhost: izin\r\nauthorization: Bearer {OPERATOR}\r\n\
          content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n\
