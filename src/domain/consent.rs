@@ -9,6 +9,7 @@ use crate::{
         entry::Seq,
         identity::{Change, IdentityTag},
         named::{KeyTag, NameTags},
+        questions::Questions,
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -104,23 +105,6 @@ pub struct Consents {
     questions: Option<Box<Questions>>,
 }
 
-/// What the person was asked to confirm, whatever they did before or since, and agreements that a
-/// withdrawal took the place of: those may have been the answer to a question that is heard late.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Questions(SmallVec<[Question; 1]>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Question {
-    topic: TopicIx,
-    /// When the person was asked, in order: last before they agreed, and every time since.
-    asked: SmallVec<[Timestamp; 1]>,
-    /// When the person last said that they agree.
-    agreed_at: Option<Timestamp>,
-}
-
-/// So often a person is remembered to have been asked the same: the first time and the last ones.
-const ASKED_MAX: usize = 8;
-
 impl Standing {
     /// Returns whether it is in force.
     pub const fn is_granted(&self) -> bool {
@@ -176,10 +160,7 @@ impl Consents {
     /// Returns what the person was asked, when, and whether they did not say since that they agree:
     /// one that was put again and again is one each time, in order.
     pub fn questions(&self) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
-        let known = self.questions.iter().flat_map(|questions| &questions.0);
-        known.flat_map(|Question { topic, asked, agreed_at }| {
-            asked.iter().map(|at| (*topic, *at, *agreed_at < Some(*at)))
-        })
+        self.questions.iter().flat_map(|questions| questions.all())
     }
 
     /// Returns the same as it stood at a moment, of each topic the last one: what is said then is
@@ -188,11 +169,7 @@ impl Consents {
         &self,
         moment: Timestamp,
     ) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
-        let known = self.questions.iter().flat_map(|questions| &questions.0);
-        known.filter_map(move |Question { topic, asked, agreed_at }| {
-            let at = asked.iter().rfind(|at| **at <= moment)?;
-            Some((*topic, *at, *agreed_at < Some(*at)))
-        })
+        self.questions.iter().flat_map(move |questions| questions.by(moment))
     }
 
     /// Returns when the person was asked last about a topic, if that is unanswered.
@@ -275,46 +252,21 @@ impl Consents {
     pub(crate) fn fold_question(&mut self, topic: TopicIx, at: Timestamp) {
         let known = self.by_topic.iter().find(|known| known.topic == topic);
         let agreed_at = known.filter(|known| known.is_said()).map(|known| known.at);
-        self.change_question(topic, |question| {
-            question.agreed_at = question.agreed_at.max(agreed_at);
-            if let Err(place) = question.asked.binary_search(&at) {
-                question.asked.insert(place, at);
-            }
-        });
+        self.questions.get_or_insert_default().fold_question(topic, at, agreed_at);
     }
 
     /// Folds in that the person said that they agree, where that decides nothing.
     pub(crate) fn fold_answer(&mut self, topic: TopicIx, at: Timestamp) {
         let is_withdrawn = self.deciding(topic).is_some_and(|act| act.act == Act::TookBack);
-        let is_known = self.questions.iter().flat_map(|asked| &asked.0).any(|q| q.topic == topic);
+        let is_known = self.questions.as_ref().is_some_and(|questions| questions.has(topic));
         if is_withdrawn || is_known {
-            self.change_question(topic, |question| {
-                question.agreed_at = question.agreed_at.max(Some(at));
-            });
+            self.questions.get_or_insert_default().fold_answer(topic, at);
         }
-    }
-
-    fn change_question(&mut self, topic: TopicIx, change: impl FnOnce(&mut Question)) {
-        let Questions(asked) = &mut **self.questions.get_or_insert_default();
-        if let Some(known) = asked.iter_mut().find(|known| known.topic == topic) {
-            change(known);
-            known.forget_answered();
-            return;
-        }
-        let mut question = Question { topic, asked: SmallVec::new(), agreed_at: None };
-        change(&mut question);
-        question.forget_answered();
-        asked.push(question);
-        asked.sort_unstable_by_key(|known| known.topic);
     }
 
     /// Forgets an agreement that a withdrawal had taken the place of: a later one decides now.
     fn forget_unasked(&mut self, topic: TopicIx) {
-        let is_empty = self.questions.as_deref_mut().is_some_and(|Questions(asked)| {
-            asked.retain(|known| known.topic != topic || !known.asked.is_empty());
-            asked.is_empty()
-        });
-        if is_empty {
+        if self.questions.as_mut().is_some_and(|questions| questions.forget_unasked(topic)) {
             self.questions = None;
         }
     }
@@ -358,18 +310,6 @@ impl Consents {
         }
         if self.full_stop.is_none_or(|known| stop.at >= known.at) {
             self.full_stop = Some(stop);
-        }
-    }
-}
-
-impl Question {
-    /// Keeps no more than what a yes or a no may still be the answer to.
-    fn forget_answered(&mut self) {
-        let answered = self.asked.partition_point(|at| Some(*at) <= self.agreed_at);
-        self.asked.drain(..answered.saturating_sub(1));
-        // Of many the first says since when whoever answers may have been there.
-        if self.asked.len() > ASKED_MAX {
-            self.asked.remove(1);
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod named;
 pub mod names;
 pub mod pace;
 pub mod phone;
+mod questions;
 pub mod reason;
 pub mod refusal;
 pub mod registry;

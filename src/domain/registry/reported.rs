@@ -221,13 +221,11 @@ impl Reported {
     /// Returns the hold of an account on any of `scopes` that ends last; of any account where nobody
     /// knows which.
     pub fn hold(&self, account: Option<&AccountId>, scopes: &[HoldScope]) -> Option<Hold> {
-        match account {
-            Some(account) => self.account(account).and_then(|holds| holds.on(scopes)),
-            None => {
-                let found = self.accounts.values().filter_map(|holds| holds.on(scopes));
-                found.max_by_key(|hold| hold.until)
-            }
+        if let Some(account) = account {
+            return self.account(account).and_then(|holds| holds.on(scopes));
         }
+        let found = self.accounts.values().filter_map(|holds| holds.on(scopes));
+        found.max_by_key(|hold| hold.until)
     }
 
     /// Returns whether a hold of exactly this scope stops an account at `now`.

@@ -1,0 +1,99 @@
+//! What a person was asked to confirm, and until when they said that they agree.
+
+use smallvec::SmallVec;
+
+use crate::domain::{consent::TopicIx, time::Timestamp};
+
+/// So often a person is remembered to have been asked the same: the first time and the last ones.
+const ASKED_MAX: usize = 8;
+
+/// What the person was asked to confirm, whatever they did before or since, and agreements that a
+/// withdrawal took the place of: those may have been the answer to a question that is heard late.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Questions(SmallVec<[Question; 1]>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Question {
+    topic: TopicIx,
+    /// When the person was asked, in order: last before they agreed, and every time since.
+    asked: SmallVec<[Timestamp; 1]>,
+    /// When the person last said that they agree.
+    agreed_at: Option<Timestamp>,
+}
+
+impl Questions {
+    /// Returns what was asked, when, and whether the person did not say since that they agree.
+    pub(super) fn all(&self) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
+        self.0.iter().flat_map(|question| {
+            let Question { topic, asked, agreed_at } = question;
+            asked.iter().map(|at| (*topic, *at, *agreed_at < Some(*at)))
+        })
+    }
+
+    /// Returns the same as it stood at a moment, of each topic the last one.
+    pub(super) fn by(
+        &self,
+        moment: Timestamp,
+    ) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
+        self.0.iter().filter_map(move |Question { topic, asked, agreed_at }| {
+            let at = asked.iter().rfind(|at| **at <= moment)?;
+            Some((*topic, *at, *agreed_at < Some(*at)))
+        })
+    }
+
+    /// Returns whether anything is kept about a topic.
+    pub(super) fn has(&self, topic: TopicIx) -> bool {
+        self.0.iter().any(|known| known.topic == topic)
+    }
+
+    /// Folds in that the person was asked, and when they had last said that they agree.
+    pub(super) fn fold_question(
+        &mut self,
+        topic: TopicIx,
+        at: Timestamp,
+        agreed_at: Option<Timestamp>,
+    ) {
+        self.change(topic, |question| {
+            question.agreed_at = question.agreed_at.max(agreed_at);
+            if let Err(place) = question.asked.binary_search(&at) {
+                question.asked.insert(place, at);
+            }
+        });
+    }
+
+    /// Folds in that the person said that they agree.
+    pub(super) fn fold_answer(&mut self, topic: TopicIx, at: Timestamp) {
+        self.change(topic, |question| question.agreed_at = question.agreed_at.max(Some(at)));
+    }
+
+    /// Forgets an agreement to what nobody asked; says whether nothing is left.
+    pub(super) fn forget_unasked(&mut self, topic: TopicIx) -> bool {
+        self.0.retain(|known| known.topic != topic || !known.asked.is_empty());
+        self.0.is_empty()
+    }
+
+    fn change(&mut self, topic: TopicIx, change: impl FnOnce(&mut Question)) {
+        if let Some(known) = self.0.iter_mut().find(|known| known.topic == topic) {
+            change(known);
+            known.forget_answered();
+            return;
+        }
+        let mut question = Question { topic, asked: SmallVec::new(), agreed_at: None };
+        change(&mut question);
+        question.forget_answered();
+        self.0.push(question);
+        self.0.sort_unstable_by_key(|known| known.topic);
+    }
+}
+
+impl Question {
+    /// Keeps no more than what a yes or a no may still be the answer to.
+    fn forget_answered(&mut self) {
+        let answered = self.asked.partition_point(|at| Some(*at) <= self.agreed_at);
+        self.asked.drain(..answered.saturating_sub(1));
+        // Of many the first says since when whoever answers may have been there.
+        if self.asked.len() > ASKED_MAX {
+            self.asked.remove(1);
+        }
+    }
+}
