@@ -140,6 +140,8 @@ pub struct Outcomes {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Incidents {
     by_sender: BTreeMap<SenderIx, Arc<Outcomes>>,
+    /// When the latest message of each was, to it or by it.
+    heard_at: BTreeMap<SenderIx, Timestamp>,
 }
 
 impl IncidentKind {
@@ -338,6 +340,15 @@ impl Incidents {
     /// Returns what came of a sender's messages.
     pub fn of(&self, sender: SenderIx) -> Option<&Outcomes> {
         self.by_sender.get(&sender).map(Arc::as_ref)
+    }
+
+    /// Returns when the latest message was that came to a sender or arrived from it.
+    pub fn heard_at(&self, sender: SenderIx) -> Option<Timestamp> {
+        self.heard_at.get(&sender).copied()
+    }
+
+    pub(crate) fn fold_heard(&mut self, sender: SenderIx, at: Timestamp) {
+        self.heard_at.insert(sender, at);
     }
 
     /// Returns the incidents that go on at `now`: over is what the last hour shows no more.

@@ -23,6 +23,7 @@ impl Draft<'_> {
         if let Event::TrafficSeen { kind, sender: Some(sender), happened_at, counts_for, .. } =
             event
         {
+            self.fold_heard(sender, *happened_at);
             match kind {
                 TrafficKind::Inbound | TrafficKind::Undeliverable => {}
                 TrafficKind::Read | TrafficKind::Delivered => {
@@ -67,6 +68,15 @@ impl Draft<'_> {
             }
         } else if let Event::IncidentClosed { sender, kind, .. } = event {
             self.count(sender, |incidents, sender| incidents.fold_closed(sender, *kind));
+        }
+    }
+
+    /// Keeps when a sender's latest message was.
+    fn fold_heard(&mut self, sender: &SenderId, at: Timestamp) {
+        let place = self.registry().sender(sender).map(|(place, _)| place);
+        let known = place.and_then(|place| self.incidents().heard_at(place));
+        if known.is_none_or(|known| known < at) {
+            self.count(sender, |incidents, sender| incidents.fold_heard(sender, at));
         }
     }
 

@@ -29,17 +29,19 @@ const LOCKED: [i64; 2] = [368, 131_031];
 const RESTRICTED: i64 = 368;
 
 impl Hearing<'_, '_> {
-    /// An account and a sender that are named together belong together.
+    /// An account and a sender that are named together belong together. A message that names the
+    /// account that is known makes no entry for it: the sender is known to belong there until the
+    /// latest of its messages.
     pub(super) fn learn(&self, events: &mut Events) {
         let (Some(account), Some(sender)) = (&self.heard.account, &self.heard.sender) else {
             return;
         };
         let registry = self.draft.registry();
-        if registry.sender(sender).is_none() {
-            return;
-        }
+        let Some((place, _)) = registry.sender(sender) else { return };
         let known = registry.reported().sender(sender).and_then(|report| report.account.as_ref());
-        if known.is_none_or(|(known, at)| known != account && *at < self.at) {
+        let heard_at = self.draft.incidents().heard_at(place);
+        let is_later = |at: Timestamp| at < self.at && heard_at.is_none_or(|at| at < self.at);
+        if known.is_none_or(|(known, at)| known != account && is_later(*at)) {
             let (sender, account) = (sender.clone(), account.clone());
             let event = Event::SenderLearned { sender, account, happened_at: self.at };
             events.push((Subject::SYSTEM, event));

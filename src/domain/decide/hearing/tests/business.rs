@@ -375,6 +375,33 @@ fn an_announced_category_outlives_a_put_of_another() {
 }
 
 #[test]
+fn the_account_of_the_latest_message_is_the_senders_in_any_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut desk = Desk::willing();
+        let now = desk.now;
+        desk.now += 100;
+        for place in order {
+            let account = ["a1", "a2", "a1"][place];
+            let wrote = super::wrote(desk.person(10 + u128::try_from(place).unwrap()), None);
+            let at = now + i64::try_from(place).unwrap();
+            desk.told(at, (account, Some(sender_id())), HeardFact::Wrote(wrote));
+        }
+        let account = desk.state.registry().account_of(&sender_id()).unwrap();
+        assert_eq!(account.as_str(), "a1", "{order:?}");
+        assert!(desk.replayed() == desk.state);
+    }
+    // Message after message of the same account is no news of it.
+    let mut desk = Desk::willing();
+    for place in 0..3 {
+        let wrote = super::wrote(desk.person(10 + place), None);
+        desk.now += 10;
+        let events = desk.told(desk.now, ("a1", Some(sender_id())), HeardFact::Wrote(wrote));
+        let is_learned = |event: &Event| matches!(event, Event::SenderLearned { .. });
+        assert_eq!(events.iter().any(is_learned), place == 0);
+    }
+}
+
+#[test]
 fn the_account_a_sender_was_put_with_counts_until_traffic_shows_another() {
     let mut desk = Desk::willing();
     let id = sender_id();
