@@ -40,9 +40,9 @@ const ACCOUNT: &str = "900100200300401";
 const OTHER_ACCOUNT: &str = "900100200300402";
 const FIRST: &str = "700100200300501";
 const SECOND: &str = "700100200300502";
-const NUMBER: &str = include_str!("../data/whatsapp/phone_number_read.json");
-const TEMPLATES: &str = include_str!("../data/graph/templates.json");
-const EXPIRED: &str = include_str!("../data/whatsapp/graph_error_190_token.json");
+const NUMBER: &str = include_str!("../../data/whatsapp/phone_number_read.json");
+const TEMPLATES: &str = include_str!("../../data/graph/templates.json");
+const EXPIRED: &str = include_str!("../../data/whatsapp/graph_error_190_token.json");
 const NO_TEMPLATES: &str = r#"{"data":[]}"#;
 
 const INTERVAL: Duration = Duration::from_hours(2);
