@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::domain::{
     absorbed::Mark,
-    consent::Consents,
+    consent::{Consents, TopicIx},
     entry::{Seq, Subject},
     hearing::Told,
     home::Home,
@@ -206,6 +206,17 @@ impl Contact {
         let marks = [told.moved, told.closed(key)].into_iter().flatten();
         let mark = marks.max_by_key(|mark| (mark.at, mark.seq))?;
         Some((mark, KeyTag::of(self.as_own(key))))
+    }
+
+    /// Returns since when what was agreed to about a topic is suspended for whoever is asked about by
+    /// this identifier, since somebody else may have that now.
+    pub fn suspended_at(&self, topic: TopicIx, key: Option<ContactKey>) -> Option<Timestamp> {
+        let (topic, changed) = (Some(topic), self.identity_changed());
+        let changed = changed.filter(|change| !self.consents.has_registered_since(topic, *change));
+        let given_up = self
+            .given_up(key)
+            .filter(|(mark, tag)| !self.consents.has_agreed_under(*tag, topic, mark.at));
+        changed.map(|change| change.at).max(given_up.map(|(mark, _)| mark.at))
     }
 
     /// Returns since when, and by which entry, agreements are suspended by a change of identity.

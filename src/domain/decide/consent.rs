@@ -108,14 +108,17 @@ fn is_unconfirmed(
     let standing = found.consents.standing(*ix, now);
     let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
     let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
-    let is_confirmed = match standing.status {
-        ConsentStatus::Granted if repeats => true,
-        ConsentStatus::Granted | ConsentStatus::Pending => confirms,
+    let is_asked_since = |at: Option<Timestamp>| found.consents.question(*ix) > at && confirms;
+    let key = found.named.number_key.or(found.named.user_key);
+    let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, key));
+    let is_confirmed = match (standing.status, suspended_at) {
+        // What somebody else agreed to is no agreement of whoever is there now.
+        (ConsentStatus::Granted, Some(changed_at)) => is_asked_since(Some(changed_at)),
+        (ConsentStatus::Granted, None) if repeats => true,
+        (ConsentStatus::Granted | ConsentStatus::Pending, _) => confirms,
         // They withdrew or ran out, came back, and were asked since.
-        ConsentStatus::Withdrawn | ConsentStatus::Expired => {
-            found.consents.question(*ix) > standing.at && confirms
-        }
-        ConsentStatus::NeverAsked => false,
+        (ConsentStatus::Withdrawn | ConsentStatus::Expired, _) => is_asked_since(standing.at),
+        (ConsentStatus::NeverAsked, _) => false,
     };
     rules.double_opt_in.is_some() && !is_confirmed
 }

@@ -215,18 +215,12 @@ pub(super) fn describe(
 ) -> ContactBody {
     let details = contact.details();
     let change = contact.identity_changed();
-    let given_up = contact.given_up(named);
     let consents = contact.consents.topics().filter_map(|ix| {
         let topic = registry.topic_id(ix)?;
         let standing = contact.consents.standing(ix, now);
         let standing = seen_at_home(standing, contact.home, (registry, topic), now);
         let body = ConsentBody::of(topic.as_str(), &standing);
-        let is_former = change
-            .is_some_and(|change| !contact.consents.has_registered_since(Some(ix), change))
-            || given_up.is_some_and(|(mark, tag)| {
-                !contact.consents.has_agreed_under(tag, Some(ix), mark.at)
-            });
-        let suspended = body.granted_at.is_some() && is_former;
+        let suspended = body.granted_at.is_some() && contact.suspended_at(ix, named).is_some();
         Some(OwnedConsent {
             topic: topic.as_str().into(),
             status: body.status,

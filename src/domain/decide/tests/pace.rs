@@ -386,6 +386,22 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Pending]));
     let proof = Evidence::from([("mail".into(), "the link was followed".into())]);
     assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
+    // A form that anybody can fill in does not vouch for whoever has the number now.
+    let proof = || Evidence::from([("mail".into(), "the link was followed".into())]);
+    for hash in ["A", "B"] {
+        desk.now += 10;
+        desk.identity(1, hash, desk.now).unwrap();
+    }
+    for (evidence, refused) in [
+        (proof(), Some(Reason::IdentityChanged)),
+        (Evidence::new(), Some(Reason::IdentityChanged)),
+        (proof(), None),
+    ] {
+        desk.now += 10;
+        claim(&mut desk, evidence);
+        let reasons = desk.reserve(1, TEMPLATE).err().unwrap_or_default();
+        assert_eq!(reasons, refused.into_iter().collect::<Vec<_>>());
+    }
     // One that has run out is claimed and confirmed like a first one.
     let topic = crate::domain::registry::Topic {
         name: "Promotions".into(),
@@ -394,7 +410,6 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
         expires_after_days: Some(1),
     };
     desk.put(RegistryCommand::PutTopic { id: topic_id("promotions"), topic });
-    let proof = || Evidence::from([("mail".into(), "the link was followed".into())]);
     assert_eq!(claim(&mut desk, proof()), ConsentStatus::Granted, "it repeats what is in force");
     desk.now += 2 * DAY_MS;
     assert_eq!(claim(&mut desk, proof()), ConsentStatus::Expired, "nobody asked since");
