@@ -190,7 +190,8 @@ mod tests {
         ) {
             let shown = cell(Some(&text));
             prop_assert_eq!(recorded(&shown), text.as_str());
-            let mut writer = csv::WriterBuilder::new().quote_style(QuoteStyle::Always).from_writer(Vec::new());
+            let mut builder = csv::WriterBuilder::new();
+            let mut writer = builder.quote_style(QuoteStyle::Always).from_writer(Vec::new());
             writer.write_record([b"1", shown.as_bytes(), b"2"]).unwrap();
             let line = String::from_utf8(writer.into_inner().unwrap()).unwrap();
             for delimiter in *b",;\t" {

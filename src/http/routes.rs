@@ -20,7 +20,8 @@ use crate::{
         v1::{
             batch, capacity, changes, contacts, duplicates, eligibility, entry_points, exports,
             incidents, jobs, keys, merge, numbers, opt_ins, opt_outs, outstanding, policy, preview,
-            registry, reviews, sends, sends_batch, verifications,
+            registry::{portfolios, senders, statements, templates, topics},
+            reviews, sends, sends_batch, verifications,
         },
         webhooks::{handshake, log, receive},
     },
@@ -87,21 +88,21 @@ table! {
     "DELETE" "/v1/jobs/{id}" needs(Scope::VerificationsWrite) => jobs::cancel;
     "GET" "/v1/jobs/{id}/result" needs(Scope::VerificationsRead) => jobs::result;
     "POST" "/compat/v1/contacts" needs(Scope::VerificationsWrite) => compat::contacts;
-    "GET" "/v1/topics" needs(Scope::RegistryRead) => registry::topics::list_topics, query;
-    "GET" "/v1/topics/{id}" needs(Scope::RegistryRead) => registry::topics::get_topic;
-    "PUT" "/v1/topics/{id}" needs(Scope::RegistryWrite) => registry::topics::put_topic;
-    "GET" "/v1/statements" needs(Scope::RegistryRead) => registry::statements::list_statements, query;
-    "GET" "/v1/statements/{id}" needs(Scope::RegistryRead) => registry::statements::get_statement;
-    "PUT" "/v1/statements/{id}" needs(Scope::RegistryWrite) => registry::statements::put_statement;
-    "GET" "/v1/templates" needs(Scope::RegistryRead) => registry::templates::list_templates, query;
-    "GET" "/v1/templates/{name}/{language}" needs(Scope::RegistryRead) => registry::templates::get_template;
-    "PUT" "/v1/templates/{name}/{language}" needs(Scope::RegistryWrite) => registry::templates::put_template;
-    "GET" "/v1/senders" needs(Scope::RegistryRead) => registry::senders::list_senders, query;
-    "GET" "/v1/senders/{id}" needs(Scope::RegistryRead) => registry::senders::get_sender;
-    "PUT" "/v1/senders/{id}" needs(Scope::RegistryWrite) => registry::senders::put_sender;
-    "GET" "/v1/portfolios" needs(Scope::RegistryRead) => registry::portfolios::list_portfolios, query;
-    "GET" "/v1/portfolios/{id}" needs(Scope::RegistryRead) => registry::portfolios::get_portfolio;
-    "PUT" "/v1/portfolios/{id}" needs(Scope::RegistryWrite) => registry::portfolios::put_portfolio;
+    "GET" "/v1/topics" needs(Scope::RegistryRead) => topics::list_topics, query;
+    "GET" "/v1/topics/{id}" needs(Scope::RegistryRead) => topics::get_topic;
+    "PUT" "/v1/topics/{id}" needs(Scope::RegistryWrite) => topics::put_topic;
+    "GET" "/v1/statements" needs(Scope::RegistryRead) => statements::list_statements, query;
+    "GET" "/v1/statements/{id}" needs(Scope::RegistryRead) => statements::get_statement;
+    "PUT" "/v1/statements/{id}" needs(Scope::RegistryWrite) => statements::put_statement;
+    "GET" "/v1/templates" needs(Scope::RegistryRead) => templates::list_templates, query;
+    "GET" "/v1/templates/{name}/{language}" needs(Scope::RegistryRead) => templates::get_template;
+    "PUT" "/v1/templates/{name}/{language}" needs(Scope::RegistryWrite) => templates::put_template;
+    "GET" "/v1/senders" needs(Scope::RegistryRead) => senders::list_senders, query;
+    "GET" "/v1/senders/{id}" needs(Scope::RegistryRead) => senders::get_sender;
+    "PUT" "/v1/senders/{id}" needs(Scope::RegistryWrite) => senders::put_sender;
+    "GET" "/v1/portfolios" needs(Scope::RegistryRead) => portfolios::list_portfolios, query;
+    "GET" "/v1/portfolios/{id}" needs(Scope::RegistryRead) => portfolios::get_portfolio;
+    "PUT" "/v1/portfolios/{id}" needs(Scope::RegistryWrite) => portfolios::put_portfolio;
     "GET" "/v1/portfolios/{id}/capacity" needs(Scope::RegistryRead) => capacity::show;
     "GET" "/v1/policy" needs(Scope::RegistryRead) => policy::get;
     "PUT" "/v1/policy" needs(Scope::RegistryWrite) => policy::put;

@@ -109,8 +109,7 @@ fn is_unconfirmed(
     let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
     let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
     let is_asked_since = |at: Option<Timestamp>| found.consents.question(*ix) > at && confirms;
-    let key = found.named.number_key.or(found.named.user_key);
-    let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, key));
+    let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, found.named.first()));
     let is_confirmed = match (standing.status, suspended_at) {
         // What somebody else agreed to is no agreement of whoever is there now.
         (ConsentStatus::Granted, Some(changed_at)) => is_asked_since(Some(changed_at)),

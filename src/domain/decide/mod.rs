@@ -22,6 +22,8 @@ mod tests;
 pub use job::{JobRow, judge_row};
 pub use lookup::{LookupPlan, plan_lookup};
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
     command::{Command, ContactRef, Person},
     eligibility::SessionPolicy,
@@ -198,12 +200,14 @@ fn void_tickets_by(
     events: &mut Events,
 ) {
     let registry = draft.registry();
+    let mut views: BTreeMap<&SenderId, TemplateView<'_>> = BTreeMap::new();
     for ticket in draft.open_tickets(now) {
         if ticket.template.as_ref() != Some(template) || is_closed_by(events, ticket) {
             continue;
         }
-        let view = registry.view_for(report, Some(&ticket.sender));
-        if let Some(cause) = stopped_by(draft, ticket, &view, now) {
+        let of_sender = || registry.view_for(report, Some(&ticket.sender));
+        let view = views.entry(&ticket.sender).or_insert_with(of_sender);
+        if let Some(cause) = stopped_by(draft, ticket, view, now) {
             let subject = draft.resolve(ticket.contact);
             events.push((subject, Event::TicketVoided { ticket: ticket.id, cause }));
         }

@@ -129,7 +129,7 @@ impl Registry {
     ) -> TemplateView<'a> {
         match sender.and_then(|sender| self.account_of(sender)) {
             Some(account) => report.of(account),
-            None => report.strictest(|| self.senders().filter_map(|(id, _)| self.account_of(id))),
+            None => report.strictest(self.senders().filter_map(|(id, _)| self.account_of(id))),
         }
     }
 

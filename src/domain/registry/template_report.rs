@@ -12,6 +12,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::domain::{
     entry::Seq,
@@ -363,15 +364,21 @@ impl TemplateReport {
     /// of any, each of status, quality and category for itself. `accounts` are those that senders
     /// belong to: one that said nothing of a matter stands in it as it was put. Any other that said
     /// nothing does not count.
-    pub fn strictest<'b, Accounts>(&self, accounts: impl Fn() -> Accounts) -> TemplateView<'_>
-    where
-        Accounts: Iterator<Item = &'b AccountId>,
-    {
-        let known =
-            || accounts().map(|account| self.by_account.get(account).unwrap_or(&self.anywhere));
+    pub fn strictest<'b>(&self, accounts: impl Iterator<Item = &'b AccountId>) -> TemplateView<'_> {
+        if self.by_account.is_empty() {
+            return self.view(&self.anywhere);
+        }
+        // Many senders belong to few accounts: each is looked at once.
+        let mut known: SmallVec<[&AccountReport; 4]> = SmallVec::new();
+        for account in accounts {
+            let own = self.by_account.get(account).unwrap_or(&self.anywhere);
+            if !known.iter().any(|one| std::ptr::eq(*one, own)) {
+                known.push(own);
+            }
+        }
         let said = self.by_account.values().chain([&self.anywhere]);
         let about = |is_about: fn(&Self, &AccountReport) -> bool| {
-            said.clone().filter(move |own| is_about(self, own)).chain(known())
+            said.clone().filter(move |own| is_about(self, own)).chain(known.iter().copied())
         };
         let statuses = about(Self::is_about_status).map(|own| self.status(own));
         let status = statuses.max_by(|one, other| one.strictness().cmp(&other.strictness()));

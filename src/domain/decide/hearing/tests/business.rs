@@ -199,7 +199,7 @@ fn a_pause_concluded_from_a_failure_neither_shortens_nor_replaces_one_that_was_t
             assert!(again.is_empty(), "{again:?}");
             assert!(desk.template_is(start + told.0, "PAUSED", told.1).is_empty());
             let report = desk.state.registry().reported().template(&sale()).unwrap();
-            let until = report.strictest(std::iter::empty).status.until;
+            let until = report.strictest(std::iter::empty()).status.until;
             let expected = (end != NEVER).then(|| at(start + end));
             assert_eq!(until, expected, "{told:?} {failed:?} {told_first}");
             assert!(desk.replayed() == desk.state);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Desk, TEMPLATE, wrote};
+use super::{Desk, TEMPLATE, business::sale, wrote};
 use crate::domain::{
     command::{Command, Person, RegistryCommand},
     decide::tests::{sender_id, topic_id},
@@ -15,8 +15,8 @@ use crate::domain::{
     },
     ids::TicketId,
     key::{ContactKey, MessageKey},
-    names::{AccountId, Language, PortfolioId, SenderId, TemplateName},
-    registry::{Category, Quality, TemplateRef},
+    names::{AccountId, PortfolioId, SenderId},
+    registry::{Category, Quality},
     state::State,
     ticket::TicketState,
     time::Timestamp,
@@ -81,13 +81,6 @@ fn morning() -> (Desk, Vec<TicketId>) {
 
 fn other_sender() -> SenderId {
     SenderId::parse("700100200300502").unwrap()
-}
-
-fn sale() -> TemplateRef {
-    TemplateRef {
-        name: TemplateName::parse("sale").unwrap(),
-        language: Language::parse("id").unwrap(),
-    }
 }
 
 fn pick<T: Clone>(choice: u8, all: &[T]) -> T {

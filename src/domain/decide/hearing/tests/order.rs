@@ -227,17 +227,23 @@ fn after_a_withdrawal_a_mere_answer_must_come_soon_after_the_question() {
     }
 }
 
+/// Person 1 was seen with this hash, and asked since.
+fn asked_with(hash: &str) -> Desk {
+    let mut desk = Desk::new();
+    let now = desk.now;
+    desk.seen_with(1, now, hash);
+    desk.now += 10;
+    desk.ask(1, "promotions");
+    desk.now += 10;
+    desk
+}
+
 #[test]
 fn a_question_to_whoever_was_there_before_is_answered_by_nobody_else() {
     for (asked_again, status, reviews) in
         [(false, ConsentStatus::Pending, 1), (true, ConsentStatus::Granted, 0)]
     {
-        let mut desk = Desk::new();
-        let now = desk.now;
-        desk.seen_with(1, now, "A");
-        desk.now += 10;
-        desk.ask(1, "promotions");
-        desk.now += 10;
+        let mut desk = asked_with("A");
         let now = desk.now;
         desk.seen_with(1, now, "B");
         if asked_again {
@@ -251,12 +257,7 @@ fn a_question_to_whoever_was_there_before_is_answered_by_nobody_else() {
         assert_eq!(desk.reviews().len(), reviews);
     }
     // The very message that says yes shows the change.
-    let mut desk = Desk::new();
-    let now = desk.now;
-    desk.seen_with(1, now, "A");
-    desk.now += 10;
-    desk.ask(1, "promotions");
-    desk.now += 10;
+    let mut desk = asked_with("A");
     let answer = ConsentAnswer::Yes { how: how(), answer_only: false };
     let wrote = wrote(desk.person(1), Some(answer));
     let now = desk.now;
@@ -365,17 +366,10 @@ fn an_ok_to_a_message_about_something_else_answers_no_question() {
         let mut desk = Desk::new();
         desk.opt_in(1, "orders", None).unwrap();
         desk.opt_in(1, "promotions", None).unwrap();
-        let template = crate::domain::registry::Template {
-            topic: topic_id(topic),
-            category: crate::domain::registry::Category::Utility,
-            status: "APPROVED".into(),
-            answers: std::collections::BTreeMap::new(),
-        };
-        let id = crate::domain::registry::TemplateRef {
-            name: crate::domain::names::TemplateName::parse("sale").unwrap(),
-            language: crate::domain::names::Language::parse("id").unwrap(),
-        };
-        desk.put(RegistryCommand::PutTemplate { id, template });
+        desk.put_as(|template| {
+            template.topic = topic_id(topic);
+            template.category = crate::domain::registry::Category::Utility;
+        });
         let ticket = desk.reserve(1, TEMPLATE).unwrap();
         desk.commit(ticket, 77).unwrap();
         desk.opt_in(2, "orders", None).unwrap();

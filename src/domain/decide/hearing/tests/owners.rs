@@ -432,29 +432,16 @@ fn a_stop_by_the_user_id_that_came_with_a_move_reaches_the_number() {
 
 #[test]
 fn a_code_to_log_in_with_goes_to_a_number_only() {
-    use crate::domain::{
-        command::RegistryCommand,
-        decide::tests::topic_id,
-        names::{Language, TemplateName},
-        registry::{Category, Template, TemplateRef},
-    };
+    use crate::domain::{decide::tests::topic_id, registry::Category};
     for (category, refused) in [
         (Category::Authentication, Err(vec![Reason::InvalidNumber])),
         (Category::Utility, Ok(())),
         (Category::Marketing, Ok(())),
     ] {
         let mut desk = Desk::new();
-        let template = Template {
-            topic: topic_id("orders"),
-            category,
-            status: "APPROVED".into(),
-            answers: std::collections::BTreeMap::new(),
-        };
-        let id = TemplateRef {
-            name: TemplateName::parse("sale").unwrap(),
-            language: Language::parse("id").unwrap(),
-        };
-        desk.put(RegistryCommand::PutTemplate { id, template });
+        desk.put_as(|template| {
+            (template.topic, template.category) = (topic_id("orders"), category);
+        });
         let topics = vec![topic_id("orders")];
         let agreed = || ConsentAnswer::OptIn {
             topics: topics.clone(),
