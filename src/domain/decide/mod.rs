@@ -33,7 +33,7 @@ use crate::domain::{
     hearing::Told,
     names::SenderId,
     refusal::Refusal,
-    registry::{Category, TemplateRef, TemplateReport, TemplateView},
+    registry::{Category, Quality, TemplateRef, TemplateReport, TemplateView},
     state::Draft,
     ticket::{Ticket, VoidCause},
     time::Timestamp,
@@ -231,6 +231,9 @@ fn stopped_by(
     let contact = draft.contact(draft.resolve(ticket.contact))?;
     let takes_none = contact.details().told().marketing_stopped().is_some();
     let is_marketing = turns || view.category == Category::Marketing;
+    if is_marketing && view.quality == Some(Quality::Red) {
+        return Some(VoidCause::TemplateStopped);
+    }
     (is_marketing && takes_none).then_some(VoidCause::MarketingStopped)
 }
 

@@ -82,17 +82,16 @@ fn void_stopped(draft: &Draft<'_>, now: Timestamp, events: &mut Events) {
     let is_restricted =
         |id: &PortfolioId| registry.portfolio(id).is_some_and(|known| known.value.restricted);
     match &events[..] {
-        [(_, Event::SenderPut { id, sender })]
-            if sender.halted || !sender.is_connected() || is_restricted(&sender.portfolio) =>
-        {
+        [(_, Event::SenderPut { id, sender })] if is_restricted(&sender.portfolio) => {
             let id = id.clone();
             void_tickets_of(draft, &id, now, |_| true, events);
         }
         [(_, Event::SenderPut { id, sender })] => {
             let (id, account) = (id.clone(), sender.account.as_ref());
             let account = account.or_else(|| registry.account_of(&id));
-            let held = |scope: HoldScope| registry.reported().is_held(account, scope, now);
-            let held: Vec<_> = HoldScope::ALL.into_iter().filter(|scope| held(*scope)).collect();
+            let held = |scope: &HoldScope| registry.reported().is_held(account, *scope, now);
+            let held = HoldScope::ALL.into_iter().filter(held).chain(sender.stops());
+            let held: Vec<_> = held.collect();
             let applies = |ticket: &Ticket| held.iter().any(|scope| ticket.is_stopped_by(*scope));
             void_tickets_of(draft, &id, now, applies, events);
         }

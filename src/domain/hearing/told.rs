@@ -62,6 +62,9 @@ pub struct Told {
     /// The review opened because identifiers of this contact and another came together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Seq>,
+    /// When such a review was last decided: what had happened by then was decided with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflict_decided_at: Option<Timestamp>,
     /// Until when WhatsApp holds marketing to the person back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
@@ -300,6 +303,7 @@ impl Told {
         reviews: Vec::new(),
         stops: Vec::new(),
         conflict: None,
+        conflict_decided_at: None,
         held_back: None,
         experiment: None,
         barred: None,
@@ -484,6 +488,7 @@ impl Told {
         joined.stops.extend(&theirs.stops);
         joined.stops.sort_unstable_by_key(|mark| mark.seq);
         joined.conflict = ours.conflict.or(theirs.conflict);
+        joined.conflict_decided_at = ours.conflict_decided_at.max(theirs.conflict_decided_at);
         if let Some(HeldBack { until, mark }) = theirs.held_back {
             joined.fold_hold(until, mark);
         }

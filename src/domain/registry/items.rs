@@ -8,7 +8,7 @@ use crate::{
     domain::{
         names::{AccountId, Language, PortfolioId, TopicId},
         phone::PhoneNumber,
-        registry::TemplateAnswer,
+        registry::{HoldScope, SenderChange, TemplateAnswer},
     },
     policy,
 };
@@ -154,6 +154,37 @@ impl TemplateState {
 impl Sender {
     /// Returns whether WhatsApp lets it send. Source: Meta, "Business phone numbers".
     pub fn is_connected(&self) -> bool {
-        &*self.status == "CONNECTED"
+        &*self.status == CONNECTED
+    }
+
+    /// Folds in what WhatsApp reported about it.
+    pub(crate) fn fold(&mut self, change: &SenderChange) {
+        match change {
+            SenderChange::Quality { quality } => self.quality = *quality,
+            SenderChange::Status { status } => self.status.clone_from(status),
+        }
+    }
+
+    /// Returns what it must not send as it stands, if there is anything.
+    pub fn stops(&self) -> Option<HoldScope> {
+        if self.halted || !self.is_connected() {
+            return Some(HoldScope::All);
+        }
+        (self.quality == Quality::Red).then_some(HoldScope::Marketing)
+    }
+}
+
+/// WhatsApp's word for a sender that can send.
+pub(super) const CONNECTED: &str = "CONNECTED";
+
+impl Quality {
+    /// Returns how bad it is, among all there are.
+    pub(super) const fn badness(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Green => 1,
+            Self::Yellow => 2,
+            Self::Red => 3,
+        }
     }
 }

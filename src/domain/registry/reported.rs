@@ -14,7 +14,7 @@ use crate::{
         absorbed::Mark,
         entry::Seq,
         names::{AccountId, PortfolioId, SenderId},
-        registry::{Quality, TemplateRef, TemplateReport},
+        registry::{Portfolio, Quality, Sender, TemplateRef, TemplateReport, items::CONNECTED},
         time::Timestamp,
     },
     policy::Country,
@@ -202,13 +202,21 @@ impl Holds {
 }
 
 impl SenderReport {
-    /// Returns whether a report would be news.
-    pub fn is_news(&self, change: &SenderChange, at: Timestamp) -> bool {
-        let known = match change {
-            SenderChange::Quality { .. } => self.quality_at,
-            SenderChange::Status { .. } => self.status_at,
+    /// Returns whether a report would be news to a sender as it stands: the latest counts, of two of
+    /// one moment the worse.
+    pub fn is_news(&self, sender: &Sender, change: &SenderChange, at: Timestamp) -> bool {
+        let is_bad = |status: &str| status != CONNECTED;
+        let (known_at, is_worse) = match change {
+            SenderChange::Quality { quality } => {
+                (self.quality_at, sender.quality.badness() < quality.badness())
+            }
+            SenderChange::Status { status } => {
+                let known = (is_bad(&sender.status), &sender.status);
+                (self.status_at, known < (is_bad(status), status))
+            }
         };
-        self.put_at < at && known.is_none_or(|known| known < at)
+        let is_later = |known_at| known_at < at || (known_at == at && is_worse);
+        self.put_at < at && known_at.is_none_or(is_later)
     }
 }
 
@@ -269,11 +277,19 @@ impl Reported {
         }
     }
 
-    /// Returns whether a limit reported at `at` would be news.
-    pub fn is_limit_news(&self, id: &PortfolioId, at: Timestamp) -> bool {
-        self.limits
-            .get(id)
-            .is_none_or(|(put, reported)| *put < at && reported.is_none_or(|known| known < at))
+    /// Returns whether a limit reported at `at` would be news to a portfolio as it stands: the latest
+    /// counts, of two of one moment the lower.
+    pub fn is_limit_news(
+        &self,
+        (id, portfolio): (&PortfolioId, &Portfolio),
+        limit: Option<u32>,
+        at: Timestamp,
+    ) -> bool {
+        let Some((put, reported)) = self.limits.get(id) else { return true };
+        let size = |limit: Option<u32>| limit.map_or(u64::MAX, u64::from);
+        let is_lower = size(limit) < size(portfolio.messaging_limit);
+        let is_later = |known: Timestamp| known < at || (known == at && is_lower);
+        *put < at && reported.is_none_or(is_later)
     }
 }
 

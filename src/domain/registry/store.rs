@@ -372,14 +372,10 @@ impl Registry {
         let report = self.reported.senders.entry(id.clone()).or_default();
         let Some((_, put)) = self.senders.get_mut(id) else { return };
         put.seq = seq;
+        put.value.fold(change);
         match change {
-            SenderChange::Quality { quality } => {
-                (put.value.quality, report.quality_at) = (*quality, Some(at));
-            }
-            SenderChange::Status { status } => {
-                put.value.status.clone_from(status);
-                report.status_at = Some(at);
-            }
+            SenderChange::Quality { .. } => report.quality_at = Some(at),
+            SenderChange::Status { .. } => report.status_at = Some(at),
         }
     }
 

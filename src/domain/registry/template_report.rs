@@ -137,10 +137,15 @@ impl StatusReport {
         self.state() != TemplateState::Sendable && now < self.ends_at()
     }
 
-    /// Returns when it ends by itself: only a pause does.
+    /// What was told: only a pause ends by itself.
+    fn told(status: &str, until: Option<Timestamp>, (at, seq): (Timestamp, Seq)) -> Self {
+        let until = until.filter(|_| TemplateState::of(status) == TemplateState::Paused);
+        Self { at, status: status.into(), until, seq }
+    }
+
+    /// Returns when it ends by itself.
     fn ends_at(&self) -> Timestamp {
-        let until = self.until.filter(|_| self.state() == TemplateState::Paused);
-        until.unwrap_or(Timestamp::NEVER)
+        self.until.unwrap_or(Timestamp::NEVER)
     }
 
     /// Orders statuses by what they stop: what can be sent is last, a stop that ends later is ahead
@@ -191,11 +196,11 @@ impl AccountReport {
         match change {
             TemplateChange::Status { status, until, by_failure } => {
                 let known = if *by_failure { &self.guessed } else { &self.told };
-                let new = StatusReport { at, status: status.clone(), until: *until, seq };
+                let new = StatusReport::told(status, *until, (at, seq));
                 known.as_ref().is_none_or(|known| known.order() < new.order())
             }
             TemplateChange::Quality { quality } => {
-                let order = |(at, quality)| (at, badness(quality));
+                let order = |(at, quality): (_, Quality)| (at, quality.badness());
                 self.quality.is_none_or(|known| order(known) < order((at, *quality)))
             }
             TemplateChange::Category { category } => {
@@ -212,7 +217,7 @@ impl AccountReport {
     fn fold(&mut self, change: &TemplateChange, at: Timestamp, seq: Seq) {
         match change {
             TemplateChange::Status { status, until, by_failure } => {
-                let new = StatusReport { at, status: status.clone(), until: *until, seq };
+                let new = StatusReport::told(status, *until, (at, seq));
                 *(if *by_failure { &mut self.guessed } else { &mut self.told }) = Some(new);
             }
             TemplateChange::Quality { quality } => self.quality = Some((at, *quality)),
@@ -389,7 +394,7 @@ impl TemplateReport {
         let category = categories().min().unwrap_or(self.category);
         TemplateView {
             status: status.unwrap_or(&self.put),
-            quality: quality.max_by_key(|quality| badness(*quality)),
+            quality: quality.max_by_key(|quality| quality.badness()),
             category,
             marketing_since: filings().filter_map(|(_, since)| since).min(),
             needs_number: categories().chain([category]).any(|one| one == Category::Authentication),
@@ -445,7 +450,7 @@ impl TemplateReport {
 
     fn quality(&self, own: &AccountReport) -> Option<(Timestamp, Quality)> {
         let both = [self.anywhere.quality, own.quality].into_iter().flatten();
-        both.max_by_key(|(at, quality)| (*at, badness(*quality)))
+        both.max_by_key(|(at, quality)| (*at, quality.badness()))
     }
 
     fn filed(&self, own: &AccountReport) -> Option<Filed> {
@@ -469,15 +474,6 @@ impl TemplateReport {
             coming.category == Category::Marketing && is_open
         });
         (category, coming.map(|coming| (coming.from, coming.seq)))
-    }
-}
-
-const fn badness(quality: Quality) -> u8 {
-    match quality {
-        Quality::Unknown => 0,
-        Quality::Green => 1,
-        Quality::Yellow => 2,
-        Quality::Red => 3,
     }
 }
 

@@ -213,7 +213,7 @@ impl Draft<'_> {
             | Event::UserMoved { .. }
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }
-            | Event::ReviewDecided { .. } => self.fold_told(seq, subject, &record.event),
+            | Event::ReviewDecided { .. } => self.fold_told(seq, subject, record),
             Event::LedgerOpened { .. }
             | Event::NothingChanged
             | Event::OutcomeSeen(_)

@@ -5,7 +5,7 @@ use crate::{
         absorbed::Mark,
         contact::Contact,
         entry::{Seq, Subject},
-        event::{Event, SeenTogether},
+        event::{Event, Record, SeenTogether},
         hearing::{Followed, Review},
         incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
@@ -44,7 +44,8 @@ impl Draft<'_> {
     }
 
     /// Folds an entry in that only what WhatsApp says makes.
-    pub(super) fn fold_told(&mut self, seq: Seq, subject: Subject, event: &Event) {
+    pub(super) fn fold_told(&mut self, seq: Seq, subject: Subject, record: &Record) {
+        let event = &record.event;
         self.fold_review(seq, subject, event);
         let Some(contact) = self.contact_mut(subject) else { return };
         let details = contact.details_mut();
@@ -109,7 +110,9 @@ impl Draft<'_> {
             let told = details.told_mut();
             told.reviews.retain(|open| open != review);
             told.stops.retain(|open| open.seq != *review);
-            told.conflict.take_if(|open| *open == *review);
+            if told.conflict.take_if(|open| *open == *review).is_some() {
+                told.conflict_decided_at = told.conflict_decided_at.max(Some(record.at));
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::{
     hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
     names::{AccountId, PortfolioId, SenderId},
     registry::{
-        HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef,
+        HoldCause, HoldKey, HoldScope, Holds, Quality, SenderChange, TemplateChange, TemplateRef,
         TemplateReport,
     },
     ticket::Ticket,
@@ -198,7 +198,8 @@ impl Hearing<'_, '_> {
         // One message after another may fail for the same reason, and there are many tickets.
         let stands = |report: &TemplateReport| {
             let view = account.map(|account| report.of(account))?;
-            Some((view.status.stops(self.now), view.marketing_since, view.category))
+            let is_red = view.quality == Some(Quality::Red);
+            Some((view.status.stops(self.now), view.marketing_since, view.category, is_red))
         };
         if let Cow::Owned(report) = report
             && (account.is_none() || stands(known) != stands(&report))
@@ -223,11 +224,17 @@ impl Hearing<'_, '_> {
             }
         };
         let registry = self.draft.registry();
+        let Some((_, put)) = registry.sender(sender) else { return };
         let known = registry.reported().sender(sender).cloned().unwrap_or_default();
-        if registry.sender(sender).is_some() && known.is_news(&change, self.past) {
-            let (sender, happened_at) = (sender.clone(), self.past);
-            let event = Event::SenderReported { sender, change, happened_at };
+        if known.is_news(&put.value, &change, self.past) {
+            let mut reported = put.value.clone();
+            reported.fold(&change);
+            let (id, happened_at) = (sender.clone(), self.past);
+            let event = Event::SenderReported { sender: id, change, happened_at };
             events.push((Subject::SYSTEM, event));
+            if let Some(scope) = reported.stops() {
+                self.void_held(sender, scope, None, events);
+            }
         }
     }
 
@@ -236,7 +243,9 @@ impl Hearing<'_, '_> {
     pub(super) fn limit(&self, limit: Option<u32>, events: &mut Events) {
         let registry = self.draft.registry();
         for portfolio in self.portfolios() {
-            if registry.reported().is_limit_news(&portfolio, self.past) {
+            let Some(put) = registry.portfolio(&portfolio) else { continue };
+            let known = (&portfolio, &put.value);
+            if registry.reported().is_limit_news(known, limit, self.past) {
                 let happened_at = self.past;
                 let event = Event::LimitReported { portfolio, limit, happened_at };
                 events.push((Subject::SYSTEM, event));

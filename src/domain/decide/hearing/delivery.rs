@@ -8,7 +8,7 @@ use crate::{
             Events,
             hearing::Hearing,
             incident::{Failed, open_by_stranger},
-            person::{Found, find_or_add},
+            person::Found,
             void_tickets,
         },
         entry::Subject,
@@ -99,21 +99,14 @@ impl Hearing<'_, '_> {
             self.failed_beyond(failure, sender, template, events);
         }
         let named = match &delivery.person {
-            Some(person) => self.find_known(person, events)?,
-            None => None,
+            Some(person) => self.addressee(person, tells(delivery), events)?,
+            None => Vec::new(),
         };
-        let found = named.or_else(|| {
+        let found = named.into_iter().next().or_else(|| {
             let subject = self.draft.resolve(ticket?.contact);
             Some(Found::known(subject, self.draft.contact(subject)?))
         });
-        let found = match (found, &delivery.person) {
-            (Some(found), _) => found,
-            // What must never be sent must be known of them once they are.
-            (None, Some(person)) if failure.is_some_and(is_for_good) => {
-                find_or_add(self.draft, person, self.now, events)?
-            }
-            (None, _) => return Ok(None),
-        };
+        let Some(found) = found else { return Ok(None) };
         self.reached(&found, delivery, sender, events);
         if let Some(failure) = failure {
             self.failed(&found, failure, (sender, is_new), events);
@@ -343,12 +336,41 @@ const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
     }
 }
 
-/// Returns whether a failure says what holds of a person until something else does.
-fn is_for_good(failure: &Failure) -> bool {
-    matches!(
-        failure.effect,
-        FailureEffect::MarketingStopped
-            | FailureEffect::BlockedByBusiness
-            | FailureEffect::RefuseForever
-    )
+/// Returns whether a status says anything of the person it names: then they are known from then on,
+/// so that it is true of them whatever is heard first.
+fn tells(delivery: &Delivery) -> bool {
+    let person = delivery.person.as_ref();
+    let links = person.is_some_and(|person| person.number.is_some() && person.user.is_some());
+    let failure = delivery.failure.as_ref();
+    links
+        || delivery.identity_hash.is_some()
+        || match delivery.step {
+            Step::Sent => false,
+            Step::Delivered | Step::Read => true,
+            Step::Failed => failure.is_some_and(|failure| is_about_person(failure.effect)),
+        }
+}
+
+const fn is_about_person(effect: FailureEffect) -> bool {
+    match effect {
+        FailureEffect::Unreachable
+        | FailureEffect::WindowClosed
+        | FailureEffect::MarketingCooldown
+        | FailureEffect::MarketingStopped
+        | FailureEffect::Experiment
+        | FailureEffect::PairBackoff
+        | FailureEffect::BlockedByBusiness
+        | FailureEffect::RefuseForever
+        | FailureEffect::Identity
+        | FailureEffect::CountryBlocked => true,
+        FailureEffect::HaltSender
+        | FailureEffect::HaltSenderTemplates
+        | FailureEffect::HaltAccount
+        | FailureEffect::HaltTemplates
+        | FailureEffect::HaltMarketing
+        | FailureEffect::TemplatePaused
+        | FailureEffect::TemplateDisabled
+        | FailureEffect::TemplateUnknown
+        | FailureEffect::Nothing => false,
+    }
 }

@@ -55,41 +55,53 @@ impl Hearing<'_, '_> {
         is_silent: bool,
         events: &mut Events,
     ) -> Result<Vec<Found<'a>>, Refusal> {
-        if person.number.is_none() && person.user.is_none() {
-            return Ok(Vec::new());
-        }
-        let Parts { main, other } = self.parts(person);
-        let mut main = find_or_add(self.draft, &main, self.now, events)?;
-        let Some(other) = other else { return Ok(vec![main]) };
-        self.open_conflict(&main, events);
-        let mut other = if is_silent || self.is_known(&other) {
-            find_or_add(self.draft, &other, self.now, events)?
-        } else {
-            return Ok(vec![main]);
-        };
-        self.tie(&mut main, &mut other, events);
-        Ok([Some(main), Some(other).filter(|_| is_silent)].into_iter().flatten().collect())
-    }
-
-    /// Finds whom a fact is about, links what the fact links, and adds nobody. Where that shows two
-    /// contacts to be one person, people must look.
-    pub(super) fn find_known<'a>(
-        &'a self,
-        person: &Person,
-        events: &mut Events,
-    ) -> Result<Option<Found<'a>>, Refusal> {
-        let Parts { main, other } = self.parts(person);
-        let named = [Some(main), other].into_iter().flatten();
-        let mut found = Vec::with_capacity(2);
-        for known in named.filter(|person| self.is_known(person)) {
-            found.push(find_or_add(self.draft, &known, self.now, events)?);
-        }
-        if let [main, other] = &mut found[..]
-            && self.tie(main, other, events)
-        {
+        let (mut found, _) = self.named(person, |_| true, events)?;
+        if let [main, _] = &found[..] {
             self.open_conflict(main, events);
         }
-        Ok(found.into_iter().next())
+        if !is_silent {
+            found.truncate(1);
+        }
+        Ok(found)
+    }
+
+    /// Finds whom a status is about, links what it links, and adds whom it `tells` something of.
+    /// Where that shows two contacts to be one person, people must look.
+    pub(super) fn addressee<'a>(
+        &'a self,
+        person: &Person,
+        tells: bool,
+        events: &mut Events,
+    ) -> Result<Vec<Found<'a>>, Refusal> {
+        let (found, is_news) =
+            self.named(person, |person| tells || self.is_known(person), events)?;
+        if let ([main, ..], true) = (&found[..], is_news) {
+            self.open_conflict(main, events);
+        }
+        Ok(found)
+    }
+
+    /// Finds or adds those a person's name leads to, one or two, of those that `count`. Also says
+    /// whether it is news that two of them are one person.
+    fn named<'a>(
+        &'a self,
+        person: &Person,
+        counts: impl Fn(&Person) -> bool,
+        events: &mut Events,
+    ) -> Result<(Vec<Found<'a>>, bool), Refusal> {
+        let mut found = Vec::with_capacity(2);
+        if person.number.is_none() && person.user.is_none() {
+            return Ok((found, false));
+        }
+        let Parts { main, other } = self.parts(person);
+        for person in [Some(main), other].into_iter().flatten().filter(counts) {
+            found.push(find_or_add(self.draft, &person, self.now, events)?);
+        }
+        let is_news = match &mut found[..] {
+            [main, other] => self.tie(main, other, events),
+            _ => false,
+        };
+        Ok((found, is_news))
     }
 
     fn is_known(&self, person: &Person) -> bool {
@@ -100,8 +112,11 @@ impl Hearing<'_, '_> {
 
     /// People must look, once, at identifiers that belong to two contacts and came as one.
     fn open_conflict(&self, found: &Found<'_>, events: &mut Events) {
-        let is_open = found.known.is_some_and(|known| known.details().told().conflict.is_some());
-        if is_open {
+        let told = found.known.map(|known| known.details().told());
+        let is_open = told.is_some_and(|told| told.conflict.is_some());
+        // Whoever decided it knew of what had happened by then.
+        let decided_at = told.and_then(|told| told.conflict_decided_at);
+        if is_open || decided_at.is_some_and(|decided_at| self.at <= decided_at) {
             return;
         }
         let opened = ReviewOpened {

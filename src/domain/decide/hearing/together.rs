@@ -44,28 +44,37 @@ impl Hearing<'_, '_> {
 
     /// Notes that two contacts were named as one person, and lets go along to each what restricts
     /// the other. Returns whether that is news. Whoever has a user id of their own is somebody else.
-    pub(super) fn tie(
+    pub(super) fn tie<'p>(
         &self,
-        one: &mut Found<'_>,
-        other: &mut Found<'_>,
+        one: &mut Found<'p>,
+        other: &mut Found<'p>,
         events: &mut Events,
     ) -> bool {
-        let (Some(first), Some(second)) = (one.known, other.known) else { return false };
-        let is_known = tied(self.draft, one.subject, first, self.at)
-            .any(|place| self.draft.resolve(place) == other.subject);
-        if one.subject == other.subject || !may_be_one(first, second) || is_known {
+        let is_known = one.known.is_some_and(|known| {
+            tied(self.draft, one.subject, known, self.at)
+                .any(|place| self.draft.resolve(place) == other.subject)
+        });
+        let has_own_id = |found: &Found<'_>| {
+            found.known.and_then(|known| known.user_key).or(found.named.user_key).is_some()
+        };
+        if one.subject == other.subject || (has_own_id(one) && has_own_id(other)) || is_known {
             return false;
         }
         for (subject, with) in [(one.subject, other.subject), (other.subject, one.subject)] {
             let seen = SeenTogether { with, happened_at: self.at };
             events.push((subject, Event::SeenTogether(seen)));
         }
-        let until = (end(first, second, self.at).unwrap_or(Timestamp::NEVER), SAME_PERSON);
-        self.let_restrictions_go_along(first, until, other, events);
-        self.let_restrictions_go_along(second, until, one, events);
+        let (first, second) = (one.known, other.known);
+        let until = end([first, second].into_iter().flatten(), self.at);
+        let until = (until.unwrap_or(Timestamp::NEVER), SAME_PERSON);
+        for (from, to) in [(first, &mut *other), (second, &mut *one)] {
+            if let Some(from) = from {
+                self.let_restrictions_go_along(from, until, to, events);
+            }
+        }
         for (from, to) in [(first, other.subject), (second, one.subject)] {
-            let moved = from.details().told().moved.filter(|mark| self.at < mark.at);
-            if let Some(mark) = moved {
+            let moved = from.and_then(|from| from.details().told().moved);
+            if let Some(mark) = moved.filter(|mark| self.at < mark.at) {
                 self.restrict(to, doubted(mark.at), events);
             }
         }
@@ -93,7 +102,7 @@ fn ties<'a>(
     contact.details().told().together.iter().filter_map(move |tie| {
         let place = draft.resolve(tie.place);
         let other = draft.contact(place).filter(|_| place != subject)?;
-        let holds = end(contact, other, tie.at).is_none_or(|end| at <= end);
+        let holds = end([contact, other], tie.at).is_none_or(|end| at <= end);
         (holds && may_be_one(contact, other)).then_some((place, tie.at))
     })
 }
@@ -133,8 +142,8 @@ const fn may_be_one(one: &Contact, other: &Contact) -> bool {
     one.user_key.is_none() || other.user_key.is_none()
 }
 
-/// Returns when two who were one person at `at` stopped being that: one of the two moved away.
-fn end(one: &Contact, other: &Contact, at: Timestamp) -> Option<Timestamp> {
-    let moved = [one, other].map(|contact| contact.details().told().moved.map(|mark| mark.at));
-    moved.into_iter().flatten().filter(|moved| at < *moved).min()
+/// Returns when those who were one person at `at` stopped being that: one of them moved away.
+fn end<'a>(people: impl IntoIterator<Item = &'a Contact>, at: Timestamp) -> Option<Timestamp> {
+    let moved = people.into_iter().filter_map(|known| known.details().told().moved);
+    moved.map(|mark| mark.at).filter(|moved| at < *moved).min()
 }

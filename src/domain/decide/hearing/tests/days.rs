@@ -30,7 +30,7 @@ const STRANGERS: u128 = 3;
 /// Two accounts, each with a sender and a template of the same name.
 const ACCOUNTS: [&str; 2] = ["a1", "a2"];
 const FACTS_MAX: usize = 300;
-/// Moments of a day, in milliseconds: no two facts share one.
+/// Moments of a day, in milliseconds: no two facts about people share one.
 const SPACING_MS: i64 = 1_000;
 
 /// One fact, before it is dated: a kind, a person, through whom, and two further choices.
@@ -61,11 +61,6 @@ fn morning() -> (Desk, Vec<TicketId>) {
     }
     for key in ASKED {
         desk.ask(key, "promotions");
-    }
-    for key in 0..STRANGERS {
-        // Their places must not be a matter of arrival.
-        let person = desk.both(30 + key, 130 + key);
-        desk.write(person, 900_000, None);
     }
     let (_, put) = desk.state.registry().sender(&sender_id()).unwrap();
     let sender = put.value.clone();
@@ -134,6 +129,20 @@ fn failure(choice: u8) -> Failure {
     Failure { code: 131_000, effect, pause_ms, country: None }
 }
 
+fn status(person: Person, message: u128, choice: u8, at: i64) -> Delivery {
+    let step = pick(choice, &[Step::Sent, Step::Delivered, Step::Read, Step::Failed]);
+    Delivery {
+        person: Some(person),
+        message: MessageKey::from_bits(message),
+        message_id: "wamid.out".into(),
+        is_message: true,
+        ticket: None,
+        step,
+        identity_hash: hash_at(at).filter(|_| choice.is_multiple_of(3)),
+        failure: (step == Step::Failed).then(|| failure(choice / 4)),
+    }
+}
+
 fn about_template(choice: u8, at: i64) -> TemplateFact {
     let (template, category) =
         (sale(), pick(choice / 4, &[Category::Marketing, Category::Utility]));
@@ -193,18 +202,10 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
             HeardFact::Wrote(Wrote { opens_window, identity_hash, ..wrote })
         }
         4..=6 => {
-            let step = pick(choice, &[Step::Sent, Step::Delivered, Step::Read, Step::Failed]);
             let ticket = tickets.get(usize::try_from(seed.person).unwrap()).copied();
-            HeardFact::Delivery(Delivery {
-                person: Some(person).filter(|_| !choice.is_multiple_of(7)),
-                message: MessageKey::from_bits(7_000 + key),
-                message_id: "wamid.out".into(),
-                is_message: true,
-                ticket,
-                step,
-                identity_hash: hash_at(at).filter(|_| choice.is_multiple_of(3)),
-                failure: (step == Step::Failed).then(|| failure(choice / 4)),
-            })
+            let status = status(person, 7_000 + key, choice, at);
+            let person = status.person.clone().filter(|_| !choice.is_multiple_of(7));
+            HeardFact::Delivery(Delivery { person, ticket, ..status })
         }
         7 => HeardFact::MarketingPreference { person, is_stopped: choice.is_multiple_of(2) },
         8 => match choice % 3 {
@@ -228,12 +229,13 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
         13 => {
             let key = seed.person % STRANGERS;
             let person = desk.both(30 + key, 130 + key);
-            match choice % 3 {
+            match choice % 5 {
                 0 => {
                     HeardFact::MarketingPreference { person, is_stopped: choice.is_multiple_of(2) }
                 }
                 1 => HeardFact::Wrote(wrote(person, None)),
-                _ => HeardFact::IdentityChanged { person, hash: None },
+                2 => HeardFact::IdentityChanged { person, hash: None },
+                _ => HeardFact::Delivery(status(person, 8_000 + key, choice / 5, at)),
             }
         }
         14 => {
@@ -254,6 +256,12 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
             }
         },
     }
+}
+
+/// What is said about the business comes by the handful at one moment.
+fn moment(seed: &Seed, place: usize) -> i64 {
+    let of_day = |place: usize| 1_000_100 + i64::try_from(place).unwrap() * SPACING_MS;
+    if matches!(seed.kind, 9..=11) { of_day(place - place % 16) } else { of_day(place) + seed.at }
 }
 
 /// Tells a day in some order. As the writer does by its marks, an answer is taken once.
@@ -288,7 +296,7 @@ impl Teller {
 
     fn tell(&mut self, day: &[Seed], place: usize) -> Vec<Event> {
         let seed = &day[place];
-        let at = 1_000_000 + 100 + i64::try_from(place).unwrap() * SPACING_MS + seed.at;
+        let at = moment(seed, place);
         let fact = if self.follows && matches!(seed.kind, 9 | 10 | 11 | 14) {
             self.move_away(seed)
         } else {
@@ -319,7 +327,9 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
     let now = Timestamp::from_unix_ms(1_000_000 + SPACING_MS * 1_000);
     let registry = state.registry();
     let mut lines = Vec::new();
-    for (subject, contact) in state.contacts().from(crate::domain::entry::Subject(1)) {
+    for (_, contact) in state.contacts().from(crate::domain::entry::Subject(1)) {
+        // The order in which people became known is one of arrival.
+        let who = contact.own();
         let standings = ["promotions", "orders"].map(|topic| {
             let (ix, _) = registry.topic(&topic_id(topic)).unwrap();
             contact.consents.standing(ix, now)
@@ -330,7 +340,7 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
         let is_asked = ASKED.map(|key| Some(ContactKey::from_bits(key)));
         if is_asked.contains(&contact.number_key) {
             let statuses = standings.map(|standing| standing.status);
-            lines.push(format!("{subject:?} {statuses:?} {:?}", contact.details()));
+            lines.push(format!("{who:?} {statuses:?} {:?}", contact.details()));
             continue;
         }
         // Who has what was given up, by each identifier.
@@ -338,9 +348,9 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
             let (mark, tag) = contact.given_up(key)?;
             Some(contact.consents.has_agreed_under(tag, None, mark.at))
         });
-        lines
-            .push(format!("{subject:?} {standings:?} {stop:?} {lifted:?} {:?}", contact.details()));
+        lines.push(format!("{who:?} {standings:?} {stop:?} {lifted:?} {:?}", contact.details()));
     }
+    lines.sort_unstable();
     for id in tickets {
         lines.push(format!(
             "{:?}",

@@ -238,22 +238,39 @@ fn what_says_nothing_new_of_a_person_counts_all_the_same_and_once_for_each_messa
 }
 
 #[test]
-fn messages_to_people_nobody_knows_count_and_show_an_incident() {
-    let mut desk = Desk::new();
-    desk.now += HOUR_MS;
-    let now = desk.now;
-    for key in 0..30 {
-        assert_eq!(desk.became(300 + key, 2_000 + key, now, Step::Delivered).len(), 1);
+fn messages_to_people_nobody_knew_count_show_an_incident_and_mark_nobody() {
+    for is_named in [true, false] {
+        let mut desk = Desk::new();
+        desk.now += HOUR_MS;
+        let now = desk.now;
+        let told = |desk: &mut Desk, key, step, effect| {
+            let failure = Failure { code: 131_026, effect, pause_ms: None, country: None };
+            let failure = (step == Step::Failed).then_some(failure);
+            let delivery = delivery(desk, key, 2_000 + key, step);
+            let person = delivery.person.filter(|_| is_named);
+            let fact = HeardFact::Delivery(Delivery { person, failure, ..delivery });
+            desk.hear(now, fact)
+        };
+        for key in 0..30 {
+            told(&mut desk, 300 + key, Step::Delivered, FailureEffect::Nothing);
+        }
+        assert_eq!(desk.tally().outcomes, 30);
+        for key in 0..30 {
+            let events = told(&mut desk, 400 + key, Step::Failed, FailureEffect::Unreachable);
+            let is_found =
+                |event: &Event| matches!(event, Event::IncidentOpened { failed: 20, .. });
+            assert_eq!(events.iter().any(is_found), key == 19, "{key}: {events:?}");
+        }
+        assert_eq!(desk.open(), 1);
+        assert_eq!(desk.state.contacts().len(), if is_named { 60 } else { 0 });
+        for key in 400..430 {
+            desk.opt_in(key, "promotions", None).unwrap();
+            assert!(!desk.is_unreachable(key), "{key}");
+            let again = told(&mut desk, key, Step::Failed, FailureEffect::Unreachable);
+            assert!(again.is_empty(), "{key}: {again:?}");
+        }
+        assert!(desk.replayed() == desk.state);
     }
-    assert_eq!(desk.tally().outcomes, 30);
-    assert!(desk.state.contacts().is_empty());
-    for key in 0..30 {
-        let events = desk.fails(400 + key, now, FailureEffect::Unreachable);
-        let is_found = matches!(events[..], [Event::IncidentOpened { failed: 20, .. }]);
-        assert_eq!(is_found, key == 19, "{key}: {events:?}");
-    }
-    assert_eq!(desk.open(), 1);
-    assert!(desk.replayed() == desk.state);
 }
 
 #[test]

@@ -448,11 +448,18 @@ fn a_status_commits_the_ticket_it_names_and_steps_only_go_up() {
 }
 
 #[test]
-fn a_delivery_to_somebody_unknown_adds_nobody() {
-    let mut desk = Desk::new();
-    let (now, fact) = (desk.now, delivery(&mut desk, 1, 8, Step::Delivered));
-    assert!(but_counted(desk.hear(now, HeardFact::Delivery(fact))).is_empty());
-    assert!(desk.state.contacts().is_empty());
+fn a_status_makes_known_whom_it_says_something_of() {
+    for (step, is_added) in [(Step::Sent, false), (Step::Delivered, true), (Step::Read, true)] {
+        let mut desk = Desk::new();
+        let (now, fact) = (desk.now, delivery(&mut desk, 1, 8, step));
+        let fact = HeardFact::Delivery(fact);
+        let events = desk.hear(now, fact.clone());
+        assert_eq!(events.len(), if is_added { 2 } else { 0 }, "{step:?} {events:?}");
+        assert_eq!(desk.state.contacts().len(), usize::from(is_added), "{step:?}");
+        desk.opt_in(1, "promotions", None).unwrap();
+        assert!(desk.hear(now, fact).is_empty(), "{step:?}, told again");
+        assert!(desk.replayed() == desk.state);
+    }
 }
 
 #[test]

@@ -180,17 +180,23 @@ fn a_no_takes_back_what_was_asked_and_nothing_that_was_agreed() {
 }
 
 #[test]
-fn a_failure_that_holds_for_good_of_somebody_unknown_waits_for_them() {
-    for (code, effect, reason) in [
-        (131_050, FailureEffect::MarketingStopped, Reason::MarketingStopped),
-        (130_403, FailureEffect::BlockedByBusiness, Reason::Blocked),
-        (131_021, FailureEffect::RefuseForever, Reason::Blocked),
+fn what_a_failure_says_of_somebody_nobody_knew_holds_once_they_agree_and_is_no_news_then() {
+    for (code, effect, pause_ms, reason) in [
+        (131_050, FailureEffect::MarketingStopped, None, Reason::MarketingStopped),
+        (130_403, FailureEffect::BlockedByBusiness, None, Reason::Blocked),
+        (131_021, FailureEffect::RefuseForever, None, Reason::Blocked),
+        (131_049, FailureEffect::MarketingCooldown, Some(60_000), Reason::MarketingCooldown),
+        (130_472, FailureEffect::Experiment, None, Reason::ExperimentGroup),
+        (131_056, FailureEffect::PairBackoff, Some(60_000), Reason::PairRate),
+        (131_026, FailureEffect::Unreachable, None, Reason::Unreachable),
     ] {
         let mut desk = Desk::new();
         let now = desk.now;
-        fail(&mut desk, now, code, effect, None);
+        fail(&mut desk, now, code, effect, pause_ms);
         desk.opt_in(1, "promotions", None).unwrap();
-        assert_eq!(desk.may(1, TEMPLATE), Err(vec![reason]));
+        assert_eq!(desk.may(1, TEMPLATE), Err(vec![reason]), "{code}");
+        assert!(fail(&mut desk, now, code, effect, pause_ms).is_empty(), "{code}");
+        assert!(desk.replayed() == desk.state);
     }
 }
 
@@ -320,7 +326,7 @@ fn a_conflict_that_was_decided_is_opened_again_when_it_comes_again() {
     let (decision, topics, note) = (ReviewDecision::Nothing, None, None);
     let decided = DecideReview { review, decision, topics, note };
     desk.run(Command::DecideReview(Box::new(decided))).unwrap();
-    desk.write(person, desk.now, None);
+    desk.write(person, desk.now + 1, None);
     assert_eq!(desk.reviews().len(), 1);
 }
 

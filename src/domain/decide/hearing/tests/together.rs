@@ -1,8 +1,8 @@
 //! A number and a user id of two contacts that WhatsApp names as one person's.
 
 use super::{
-    ConsentAnswer, Delivery, Desk, Event, HeardFact, Reason, SESSION, Step, TEMPLATE, Wrote,
-    delivery, how, stop, user_of, user_only, wrote,
+    ConsentAnswer, DecideReview, Delivery, Desk, Event, HeardFact, Reason, ReviewDecision, SESSION,
+    Step, TEMPLATE, Wrote, delivery, how, stop, user_of, user_only, wrote,
 };
 use crate::domain::{
     command::{Command, ContactRef},
@@ -265,5 +265,55 @@ fn a_merge_of_the_two_leaves_one_that_is_tied_to_nobody() {
     assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn);
     let third = desk.both(3, 91);
     assert_eq!(third.user.as_ref().map(|user| user.key), Some(user_of(91).key));
+    assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_number_nobody_knew_that_is_named_with_a_user_id_of_another_number_is_one_person_with_it() {
+    for link in LINKS.into_iter().filter(|link| *link != Link::Card) {
+        for is_stopped_first in [true, false] {
+            let case = format!("{link:?} {is_stopped_first}");
+            let mut desk = Desk::new();
+            let before = desk.both(2, 91);
+            desk.write(before, desk.now, None);
+            desk.now += 100;
+            let start = desk.now - 50;
+            if is_stopped_first {
+                restrict(&mut desk, Limit::Everything, start + 10);
+            }
+            tell(&mut desk, link, start + 20);
+            let reviews = desk.reviews().len();
+            assert_eq!(reviews, 1, "{case}");
+            desk.opt_in(1, "promotions", Some(start + 5)).unwrap();
+            assert!(tell(&mut desk, link, start + 20).is_empty(), "{case}, told again");
+            if !is_stopped_first {
+                restrict(&mut desk, Limit::Everything, start + 10);
+            }
+            assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Withdrawn]), "{case}");
+            assert!(desk.replayed() == desk.state, "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_people_decided_about_two_contacts_of_one_name_they_need_not_decide_again() {
+    let mut desk = linked();
+    let (now, owner) = (desk.now, desk.both(3, 92));
+    desk.write(owner, now, None);
+    let person = desk.both(3, 91);
+    desk.write(person.clone(), now, None);
+    let decide = |desk: &mut Desk| {
+        for (review, _) in desk.reviews() {
+            let (decision, topics, note) = (ReviewDecision::Nothing, None, None);
+            let decided = DecideReview { review, decision, topics, note };
+            desk.run(Command::DecideReview(Box::new(decided))).unwrap();
+        }
+    };
+    desk.now += 10;
+    decide(&mut desk);
+    assert!(desk.write(person.clone(), now, None).is_empty(), "told again");
+    assert!(desk.reviews().is_empty());
+    desk.write(person, desk.now + 1, None);
+    assert_eq!(desk.reviews().len(), 1, "it goes on");
     assert!(desk.replayed() == desk.state);
 }
