@@ -150,6 +150,11 @@ impl ContactDocument {
                     self.user_id.clone_from(user_id);
                 }
             }
+            Event::PairSeen(seen) => {
+                if seen.takes_over {
+                    self.user_id = Some(seen.user_id.clone());
+                }
+            }
             Event::OptedIn(event) => {
                 self.fold_written(event.written.as_deref());
                 self.fold_opt_in(seq, record.at, event);
@@ -190,14 +195,15 @@ impl ContactDocument {
             | Event::FailureSpared { .. }
             | Event::IncidentOpened { .. }
             | Event::OutcomeSeen(_)
+            | Event::StatusKept(_)
             | Event::IncidentClosed { .. }
-            | Event::SenderLearned { .. }
+            | Event::SenderLearned(_)
             | Event::AccountHeld { .. }
             | Event::AccountLifted { .. }
             | Event::SenderHalted { .. }
             | Event::SenderReported { .. }
             | Event::TemplateReported { .. }
-            | Event::LimitReported { .. }
+            | Event::LimitReported(_)
             | Event::TicketStepped { .. }
             | Event::NumberMoved { .. }
             | Event::ConsentsFollowed { .. }
@@ -313,6 +319,7 @@ mod tests {
             weak_keys: Vec::new(),
             country: None,
             zone: None,
+            seen_at: None,
         };
         let added = Record { at: at(1), by: Actor::System, command: None, event };
         let mut document = ContactDocument::begin(Seq(1), &added).unwrap();

@@ -77,6 +77,10 @@ impl ContactDocument {
     pub(super) fn fold_absorbed(&mut self, seq: Seq, at: Timestamp, event: &Absorbed) {
         let place = event.place;
         self.parts.push(PartRecord { id: event.contact, place, at, seq });
+        if event.user_key.is_some() {
+            // The one the part brings takes its place.
+            self.user_id = None;
+        }
         let before = std::mem::take(&mut self.consents);
         for left in &event.topics {
             let known = before.iter().find(|known| known.topic == left.topic);

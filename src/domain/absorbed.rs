@@ -17,6 +17,7 @@ use crate::{
         key::ContactKey,
         named::NameTags,
         names::{SenderId, TopicId},
+        pair::Pair,
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -32,9 +33,12 @@ pub struct Absorbed {
     /// Finds the contact by number from now on, where it had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_key: Option<ContactKey>,
-    /// Finds the contact by user id from now on, where it had none.
+    /// Finds the contact by user id from now on, where it had none or one that was there before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_key: Option<ContactKey>,
+    /// Since when WhatsApp has named the two as one person, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Pair>,
     /// Weak spellings of the other contact's numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weak_keys: Vec<ContactKey>,
@@ -206,6 +210,7 @@ mod tests {
             place: Subject(3),
             number_key: Some(ContactKey::from_bits(10)),
             user_key: None,
+            pair: None,
             weak_keys: vec![ContactKey::from_bits(11)],
             topics: vec![TopicLeft {
                 topic: TopicId::parse("orders").unwrap(),

@@ -17,6 +17,7 @@ use crate::domain::{
     key::ContactKey,
     named::{KeyTag, Named},
     pace::Sent,
+    pair::{Former, Pair, Paired},
     time::Timestamp,
 };
 
@@ -41,13 +42,16 @@ pub struct Contact {
     details: Option<Box<Details>>,
 }
 
-/// Other spellings of a contact's number, which most numbers do not have.
+/// Other names of a contact, which most do not have: spellings of its number, and user ids of
+/// before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aliases {
     /// Finds it by the number WhatsApp answered a look-up with, where that is another one.
     pub wa_key: Option<ContactKey>,
     /// Weak spellings: numbers that may be the same person's, and may be another contact's.
     pub weak: SmallVec<[ContactKey; 2]>,
+    /// User ids that were named with its number before the one it has.
+    pub users: SmallVec<[ContactKey; 1]>,
 }
 
 /// What most contacts do not have.
@@ -55,6 +59,8 @@ pub struct Aliases {
 pub struct Details {
     /// What is known of the identity behind the contact.
     pub identity: Option<Identity>,
+    /// Since when WhatsApp has named its user id with its number, where that is known.
+    pub pair: Option<Pair>,
     /// Since when, and by which entry, an operator blocked the contact.
     pub blocked: Option<(Timestamp, Seq)>,
     /// What traffic showed.
@@ -122,6 +128,7 @@ pub enum LookupState {
 
 static NO_DETAILS: Details = Details {
     identity: None,
+    pair: None,
     blocked: None,
     traffic: Traffic { inbound: SmallVec::new_const(), reached_at: None, failed: None },
     lookup: None,
@@ -134,7 +141,8 @@ static NO_DETAILS: Details = Details {
 
 static NO_TOLD: Told = Told::NOTHING;
 
-static NO_ALIASES: Aliases = Aliases { wa_key: None, weak: SmallVec::new_const() };
+static NO_ALIASES: Aliases =
+    Aliases { wa_key: None, weak: SmallVec::new_const(), users: SmallVec::new_const() };
 
 impl Contact {
     /// A contact nothing is known of yet.
@@ -148,7 +156,7 @@ impl Contact {
         Self { id, number_key, user_key, home, consents, aliases: None, details: None }
     }
 
-    /// Returns the other spellings of its number.
+    /// Returns its other names.
     pub fn aliases(&self) -> &Aliases {
         self.aliases.as_deref().unwrap_or(&NO_ALIASES)
     }
@@ -160,6 +168,88 @@ impl Contact {
             if is_new(self, key) {
                 self.aliases.get_or_insert_default().weak.push(*key);
             }
+        }
+    }
+
+    /// Takes down since when WhatsApp has named its number and its user id together.
+    pub(crate) fn pair_since(&mut self, seen: Option<Mark>) {
+        if let Some(since) = seen {
+            self.details_mut().pair = Some(Pair { since, former: None });
+        }
+    }
+
+    /// Gives it identifiers it did not have.
+    pub(crate) fn identify(
+        &mut self,
+        number_key: Option<ContactKey>,
+        user_key: Option<ContactKey>,
+        seen: Option<Mark>,
+    ) {
+        self.number_key = self.number_key.or(number_key);
+        match (user_key, seen) {
+            (Some(key), Some(seen)) if self.user_key.is_some() => self.see_pair(key, seen),
+            (user_key, seen) => {
+                self.user_key = self.user_key.or(user_key);
+                self.pair_since(seen);
+            }
+        }
+    }
+
+    /// Takes down that a user id was named with its number: the one that came last is its own, and
+    /// whoever is known by another is known no more by that.
+    pub(crate) fn see_pair(&mut self, key: ContactKey, seen: Mark) {
+        let known = self.details().pair;
+        let nobody_knows = Mark { at: Timestamp::default(), ..seen };
+        let before = known.unwrap_or(Pair { since: nobody_knows, former: None });
+        let Pair { since, former } = before;
+        // Who was there, and when somebody else came, two or more before the one that is.
+        let mut older = None;
+        match (Pair::judge(self.user_key, known.as_ref(), (key, seen.at)), self.user_key) {
+            (Paired::Newer, None) => {
+                self.user_key = Some(key);
+                self.details_mut().pair = Some(Pair { since: seen, former: None });
+            }
+            (Paired::Newer, Some(known)) => {
+                self.add_user(known);
+                self.user_key = Some(key);
+                let new = Some(Former { since: since.at, key: known });
+                self.details_mut().pair = Some(Pair { since: seen, former: new });
+                older = former.map(|former| (former.key, since.at));
+            }
+            (Paired::Earlier, _) => {
+                let since = Mark { at: seen.at, ..since };
+                self.details_mut().pair = Some(Pair { since, former });
+            }
+            (Paired::Older, _) => {
+                self.add_user(key);
+                let new = Some(Former { since: seen.at, key });
+                self.details_mut().pair = Some(Pair { since, former: new });
+                older = former.filter(|known| known.key != key).map(|known| (known.key, seen.at));
+            }
+            (Paired::NothingNew, own) if own != Some(key) => {
+                self.add_user(key);
+                older = former.filter(|known| known.key != key).map(|known| (key, known.since));
+            }
+            (Paired::NothingNew, _) => {}
+        }
+        if let Some((key, at)) = older {
+            self.details_mut().told_mut().fold_closed(key, Mark { at, seq: seen.seq });
+        }
+    }
+
+    /// Takes the user id of a contact that became part of it, where that takes its own one's place.
+    pub(crate) fn replace_user(&mut self, key: Option<ContactKey>) {
+        let Some(key) = key else { return };
+        if let Some(known) = self.user_key.replace(key).filter(|known| *known != key) {
+            self.add_user(known);
+        }
+    }
+
+    /// Lets a user id lead here that is not its own.
+    fn add_user(&mut self, key: ContactKey) {
+        let users = &mut self.aliases.get_or_insert_default().users;
+        if !users.contains(&key) {
+            users.push(key);
         }
     }
 
@@ -203,7 +293,9 @@ impl Contact {
     pub fn given_up(&self, key: Option<ContactKey>) -> Option<(Mark, KeyTag)> {
         let told = self.details().told();
         let key = key.or(self.own().first())?;
-        let marks = [told.moved, told.closed(key)].into_iter().flatten();
+        let pair = self.details().pair.filter(|pair| pair.former.is_some_and(|it| it.key == key));
+        let replaced = pair.map(|pair| pair.since);
+        let marks = [told.moved, told.closed(key), replaced].into_iter().flatten();
         let mark = marks.max_by_key(|mark| (mark.at, mark.seq))?;
         Some((mark, KeyTag::of(self.as_own(key))))
     }
@@ -230,12 +322,22 @@ impl Contact {
         let confirmed_at = identity.and_then(Identity::confirmed_at);
         let told = self.details().told();
         let taken = told.taken.filter(|mark| self.has_before(mark.at));
-        let doubted = [told.doubted, taken].into_iter().flatten();
+        let doubted = [told.doubted, taken, self.taken_over()].into_iter().flatten();
         let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
         let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
         let open = changed.into_iter().chain(doubted).filter(|change| change.at <= moment);
         open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
+    }
+
+    /// Returns since when, and by which entry, WhatsApp has named another user id with the number: it
+    /// has another owner since, unless the id before had been given up by then.
+    pub fn taken_over(&self) -> Option<Mark> {
+        let Pair { since, former } = self.details().pair?;
+        let told = self.details().told();
+        let ended = [told.moved, told.closed(former?.key)].into_iter().flatten();
+        let was_given_up = ended.map(|mark| mark.at).any(|at| at <= since.at);
+        (!was_given_up).then_some(since)
     }
 
     /// Returns whether the person agreed, withdrew or wrote at a moment or before it, or was asked
@@ -252,7 +354,8 @@ impl Contact {
     /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.
     pub fn identity_hash(&self) -> Option<&str> {
         let told = self.details().told();
-        let doubted = [told.doubted, told.taken].into_iter().flatten().max_by_key(|mark| mark.at);
+        let doubted = [told.doubted, told.taken, self.taken_over()];
+        let doubted = doubted.into_iter().flatten().max_by_key(|mark| mark.at);
         let identity = self.details().identity.as_ref();
         let is_good = |known: &&Identity| doubted.is_none_or(|mark| mark.at <= known.observed_at());
         identity.filter(is_good).map(Identity::hash)

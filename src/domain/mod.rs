@@ -23,6 +23,7 @@ pub mod lookup_job;
 pub mod named;
 pub mod names;
 pub mod pace;
+pub mod pair;
 pub mod phone;
 mod questions;
 pub mod reason;

@@ -231,6 +231,7 @@ mod tests {
                     weak_keys: Vec::new(),
                     country: None,
                     zone: None,
+                    seen_at: None,
                 };
                 (Subject(place), event)
             };

@@ -118,6 +118,7 @@ pub(super) fn find_or_add<'a>(
                 |number| number.home.country,
             ),
             zone: new_number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
+            seen_at: None,
         };
         events.push((subject, event));
     }
@@ -155,6 +156,7 @@ fn add<'a>(
         weak_keys: number.map(|number| number.weak.clone()).unwrap_or_default(),
         country: number.map_or_else(|| user.and_then(country_of), |number| number.home.country),
         zone: number.and_then(|number| number.home.zone).map(|zone| zone.name().into()),
+        seen_at: None,
     };
     events.push((subject, event));
     let mut consents = Cow::Owned(Consents::default());

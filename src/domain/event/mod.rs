@@ -36,8 +36,9 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, Evidence, LookupJobEnded, OptedIn, OptedOut, OutcomeSeen, ReviewOpened,
-    SeenTogether, Source, StatementShown, TicketReserved, TopicOutcome, TrafficKind,
+    CountsFor, EarlyStatus, Evidence, LimitReported, LookupJobEnded, OptedIn, OptedOut,
+    OutcomeSeen, PairSeen, ReviewOpened, SeenTogether, SenderLearned, Source, StatementShown,
+    TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
 
@@ -156,8 +157,11 @@ pub enum Event {
         /// The one time zone its number stands for, where that is not every one of its country.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zone: Option<Box<str>>,
+        /// When WhatsApp named its number and its user id together, where it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen_at: Option<Timestamp>,
     },
-    /// A contact that was known by one identifier got the other one.
+    /// A contact that was known by one identifier got the other one, or another user id.
     IdentifierLinked {
         /// Its number, canonical.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +187,9 @@ pub enum Event {
         /// The one time zone its number stands for, where that is not every one of its country.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zone: Option<Box<str>>,
+        /// When WhatsApp named the two together, where it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen_at: Option<Timestamp>,
     },
     /// The contact turned out to be the same person as another one, which stays. Its last entry.
     ContactMerged {
@@ -256,6 +263,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "CountsFor::is_person")]
         counts_for: CountsFor,
     },
+    /// WhatsApp named a user id with the number at a time that says more of since when, or of who
+    /// was there before.
+    PairSeen(PairSeen),
+    /// A status of a message came before anybody said on which ticket that was sent.
+    StatusKept(Box<EarlyStatus>),
     /// Something became of a message, and nothing else follows.
     OutcomeSeen(Box<OutcomeSeen>),
     /// A late report showed that another identity hash was there before the known one.
@@ -408,14 +420,7 @@ pub enum Event {
         happened_at: Timestamp,
     },
     /// A sender was named together with the account it belongs to.
-    SenderLearned {
-        /// Which sender.
-        sender: SenderId,
-        /// Which account.
-        account: AccountId,
-        /// When.
-        happened_at: Timestamp,
-    },
+    SenderLearned(SenderLearned),
     /// WhatsApp stopped an account, or some of what it does.
     AccountHeld {
         /// Which.
@@ -480,14 +485,7 @@ pub enum Event {
         happened_at: Timestamp,
     },
     /// WhatsApp reported how many people may be written to in a day.
-    LimitReported {
-        /// Whose limit.
-        portfolio: PortfolioId,
-        /// How many; `None` is unlimited.
-        limit: Option<u32>,
-        /// When.
-        happened_at: Timestamp,
-    },
+    LimitReported(LimitReported),
     /// The message of a ticket got further, or failed.
     TicketStepped {
         /// The ticket.

@@ -9,14 +9,15 @@ use crate::{
         consent::ConsentStatus,
         entry::{Seq, Subject},
         event::skip::is_false,
+        hearing::Step,
         ids::{JobId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
         lookup_job::{JobEnd, JudgedBy},
         named::Named,
-        names::{Language, PortfolioId, SenderId, StatementId, TopicId},
+        names::{AccountId, Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
-        registry::{Category, TemplateRef},
+        registry::{Category, TemplateChange, TemplateRef},
         ticket::MessageKind,
         time::Timestamp,
     },
@@ -255,6 +256,65 @@ pub struct TicketReserved {
     /// microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_paced_us: Option<i64>,
+}
+
+/// A user id was named with the number of a contact. Where it is not the one the contact has, it was
+/// there before that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairSeen {
+    /// The user id.
+    pub user_id: Box<str>,
+    /// Its keyed hash.
+    pub user_key: ContactKey,
+    /// When.
+    pub happened_at: Timestamp,
+    /// Whether it takes the place of the one the contact has: the number has another owner.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub takes_over: bool,
+}
+
+/// What became of a message of which nobody knows yet on which ticket it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyStatus {
+    /// Whose message.
+    pub sender: SenderId,
+    /// Which.
+    pub message: MessageKey,
+    /// How far it got.
+    pub step: Step,
+    /// When.
+    pub happened_at: Timestamp,
+    /// Why it failed, as WhatsApp's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i64>,
+    /// What that says of its template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateChange>,
+    /// The account of the template, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+}
+
+/// A sender was named together with the account it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderLearned {
+    /// Which sender.
+    pub sender: SenderId,
+    /// Which account.
+    pub account: AccountId,
+    /// When.
+    pub happened_at: Timestamp,
+}
+
+/// WhatsApp reported how many people may be written to in a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitReported {
+    /// Whose limit.
+    pub portfolio: PortfolioId,
+    /// How many; `None` is unlimited.
+    pub limit: Option<u32>,
+    /// When.
+    pub happened_at: Timestamp,
 }
 
 /// Two contacts were named as one person: what restricts the one restricts the other.

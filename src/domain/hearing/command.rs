@@ -50,6 +50,8 @@ pub enum HeardFact {
         previous: UserIdentifier,
         /// The id now.
         new: UserIdentifier,
+        /// The number that was named with it.
+        number: Option<NumberIdentifier>,
         /// The id of the contact of the one before, should nobody be known by it.
         new_id: ContactId,
     },

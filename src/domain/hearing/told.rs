@@ -262,7 +262,7 @@ impl Mark {
     }
 
     /// Returns the later of two.
-    fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+    pub(crate) fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         [one, other].into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq))
     }
 }

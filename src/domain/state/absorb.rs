@@ -7,6 +7,7 @@ use crate::domain::{
     consent::{Consents, FullStop},
     contact::{Contact, Lookup, PendingLookup},
     entry::{Seq, Subject},
+    event::PairSeen,
     identity::{Change, Identity},
     key::ContactKey,
     named::{NameTags, Named},
@@ -14,23 +15,32 @@ use crate::domain::{
 };
 
 impl Draft<'_> {
-    /// A contact got further identifiers; the ones it has stay.
+    /// A contact got further identifiers, or another user id; the ones it has lead to it still.
     pub(super) fn fold_identifiers(
         &mut self,
         subject: Subject,
-        number_key: Option<ContactKey>,
-        user_key: Option<ContactKey>,
+        (number_key, user_key): (Option<ContactKey>, Option<ContactKey>),
         weak_keys: &[ContactKey],
+        seen: Option<Mark>,
     ) {
         if let Some(contact) = self.contact_mut(subject) {
-            contact.number_key = contact.number_key.or(number_key);
-            contact.user_key = contact.user_key.or(user_key);
+            contact.identify(number_key, user_key, seen);
             contact.add_weak(weak_keys);
         }
         self.index(subject, number_key);
         self.index(subject, user_key);
         if let Some(key) = number_key {
             self.drop_shadow(key);
+        }
+    }
+
+    /// A user id was named with the number of a contact, and leads there from now on.
+    pub(super) fn fold_pair_seen(&mut self, subject: Subject, seen: &PairSeen, seq: Seq) {
+        if let Some(contact) = self.contact_mut(subject) {
+            contact.see_pair(seen.user_key, Mark { at: seen.happened_at, seq });
+        }
+        if self.find(seen.user_key).is_none() {
+            self.index(subject, Some(seen.user_key));
         }
     }
 
@@ -47,6 +57,12 @@ impl Draft<'_> {
     pub(super) fn fold_merge(&mut self, seq: Seq, subject: Subject, into: Subject) {
         self.fold_sent_of(subject, into);
         let Some(contact) = self.contact_mut(subject) else { return };
+        // What was not taken back goes to the one it is part of now.
+        let tickets = std::mem::take(&mut contact.details_mut().tickets);
+        if let Some(contact) = self.contact_mut(into).filter(|_| !tickets.is_empty()) {
+            contact.details_mut().tickets.extend(tickets);
+        }
+        let Some(contact) = self.contact_mut(subject) else { return };
         let was_waiting = is_uncontacted(contact);
         contact.hand_over(into, seq);
         if was_waiting {
@@ -58,7 +74,7 @@ impl Draft<'_> {
     pub(super) fn fold_absorbed(&mut self, subject: Subject, event: &Absorbed) {
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let brought = Named { number_key: event.number_key, user_key: event.user_key };
-        let consents = self.consents_left(event, own.or(brought).tags());
+        let consents = self.consents_left(event, brought.or(own).tags());
         let registry = self.registry();
         let inbound = event
             .inbound
@@ -69,10 +85,11 @@ impl Draft<'_> {
         let was_waiting = is_uncontacted(contact);
         // The keys lead here already, by way of the contact that brought them.
         contact.number_key = contact.number_key.or(event.number_key);
-        contact.user_key = contact.user_key.or(event.user_key);
+        contact.replace_user(event.user_key);
         contact.add_weak(&event.weak_keys);
         contact.consents = consents;
         let details = contact.details_mut();
+        details.pair = event.pair.or(details.pair);
         details.identity = event.identity.as_ref().map(identity_left);
         details.blocked = event.blocked.map(|mark| (mark.at, mark.seq));
         details.traffic.inbound = inbound;

@@ -3,6 +3,8 @@
 //! Indexes hold only places and look at the contact itself to compare, so that a million contacts
 //! cost a few bytes each beyond their facts. Their order never shows.
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashTable;
 
 use crate::domain::{contact::Contact, entry::Subject, ids::ContactId, key::ContactKey};
@@ -17,6 +19,8 @@ pub struct Contacts {
     by_number: HashTable<u32>,
     by_user: HashTable<u32>,
     by_wa: HashTable<u32>,
+    /// By user ids that contacts had before the one they have: few do.
+    by_former: BTreeMap<ContactKey, u32>,
     by_id: HashTable<u32>,
 }
 
@@ -53,7 +57,11 @@ impl Contacts {
         let found = self.by_number.find(hash, by_number);
         let found = found.or_else(|| self.by_user.find(hash, by_user));
         let found = found.or_else(|| self.by_wa.find(hash, by_wa));
-        found.map(|place| subject(*place))
+        let by_former = || {
+            let found = key.and_then(|key| self.by_former.get(&key));
+            found.filter(|place| self.has(**place, &fits))
+        };
+        found.or_else(by_former).map(|place| subject(*place))
     }
 
     /// Returns the place of the contact that has this id itself.
@@ -96,7 +104,8 @@ impl Contacts {
         self.places.get_mut(index(subject)?)?.as_mut()
     }
 
-    /// Puts a contact at its place and keeps the indexes true. Keys are only ever added.
+    /// Puts a contact at its place and keeps the indexes true. Keys are only ever added:
+    /// a user id that is replaced leads there still.
     pub(super) fn set(&mut self, at: Subject, contact: Contact) {
         let Some(place) = index(at) else { return };
         self.skip_to(at);
@@ -106,8 +115,18 @@ impl Contacts {
         let (number_key, user_key, id) = (now.number_key, now.user_key, now.id);
         let known = before.as_ref();
         let wa_key = now.aliases().wa_key;
-        let Self { places, by_number, by_user, by_wa, by_id } = self;
+        let former = now.aliases().users.clone();
+        let Self { places, by_number, by_user, by_wa, by_former, by_id } = self;
         let Ok(place) = u32::try_from(place) else { return };
+        if let Some(key) =
+            known.and_then(|known| known.user_key).filter(|key| user_key != Some(*key))
+            && let Ok(entry) = by_user.find_entry(hash_key(key), |p| *p == place)
+        {
+            entry.remove();
+        }
+        for key in former {
+            by_former.entry(key).or_insert(place);
+        }
         let at = |place: &u32| usize::try_from(*place).ok().and_then(|p| places.get(p)?.as_ref());
         if known.is_none() {
             by_id.insert_unique(hash_id(id), place, |p| at(p).map_or(0, |c| hash_id(c.id)));

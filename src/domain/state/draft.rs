@@ -8,6 +8,7 @@ use crate::{
         consent::Consents,
         contact::Contact,
         entry::{Seq, Subject},
+        event::{Actor, Event, Record},
         governor::Governor,
         hearing::Review,
         ids::{ContactId, LookupId, TicketId},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// A draft on top of a [`State`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Draft<'a> {
     pub(super) base: &'a State,
     pub(super) changes: Changes,
@@ -34,7 +35,7 @@ pub struct Draft<'a> {
 }
 
 /// What a draft changed, ready to be applied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Changes {
     pub(super) next: Seq,
     pub(super) last_at: Timestamp,
@@ -77,6 +78,17 @@ impl<'a> Draft<'a> {
             added_ids: BTreeMap::new(),
             next_contact: base.contacts.next(),
         }
+    }
+
+    /// Returns the draft as it will be once these events are recorded.
+    pub(in crate::domain) fn foresee(&self, events: &[(Subject, Event)], now: Timestamp) -> Self {
+        let mut foreseen = self.clone();
+        for (subject, event) in events {
+            let by = Actor::System;
+            let record = Record { at: now, by, command: None, event: event.clone() };
+            foreseen.fold(foreseen.next(), *subject, &record);
+        }
+        foreseen
     }
 
     /// Ends the draft and hands out what it changed.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
+    absorbed::Mark,
     consent::{Act, Consent, ConsentStatus, FullStop},
     contact::{Contact, Lookup, LookupState, PendingLookup},
     entry::{Seq, Subject},
@@ -78,13 +79,13 @@ impl Draft<'_> {
                 registry.fold_key_rotation(id, live.clone(), *old_until);
             }
             Event::KeyRevoked { id } => registry.fold_key_revocation(id, record.at),
-            Event::SenderLearned { .. }
+            Event::SenderLearned(_)
             | Event::AccountHeld { .. }
             | Event::AccountLifted { .. }
             | Event::SenderHalted { .. }
             | Event::SenderReported { .. }
             | Event::TemplateReported { .. }
-            | Event::LimitReported { .. }
+            | Event::LimitReported(_)
             | Event::CountryBlocked { .. } => {
                 fold_reported(registry, &self.changes.incidents, seq, &record.event);
             }
@@ -94,6 +95,8 @@ impl Draft<'_> {
             Event::LedgerOpened { .. }
             | Event::NothingChanged
             | Event::OutcomeSeen(_)
+            | Event::PairSeen(_)
+            | Event::StatusKept(_)
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
             | Event::ContactMerged { .. }
@@ -138,19 +141,37 @@ impl Draft<'_> {
     fn fold_contact(&mut self, seq: Seq, subject: Subject, record: &Record) {
         match &record.event {
             Event::ContactAdded {
-                contact, number_key, user_key, weak_keys, country, zone, ..
+                contact,
+                number_key,
+                user_key,
+                weak_keys,
+                country,
+                zone,
+                seen_at,
+                ..
             } => {
                 let mut contact = Contact::new(*contact, *number_key, *user_key);
                 contact.add_weak(weak_keys);
                 contact.home = Home::stored(*country, zone.as_deref());
+                contact.pair_since(seen_at.map(|at| Mark { at, seq }));
                 self.add_contact(subject, contact);
             }
-            Event::IdentifierLinked { number_key, user_key, weak_keys, country, zone, .. } => {
-                self.fold_identifiers(subject, *number_key, *user_key, weak_keys);
+            Event::IdentifierLinked {
+                number_key,
+                user_key,
+                weak_keys,
+                country,
+                zone,
+                seen_at,
+                ..
+            } => {
+                let seen = seen_at.map(|at| Mark { at, seq });
+                self.fold_identifiers(subject, (*number_key, *user_key), weak_keys, seen);
                 if let Some(contact) = self.contact_mut(subject).filter(|_| country.is_some()) {
                     contact.home = Home::stored(*country, zone.as_deref());
                 }
             }
+            Event::PairSeen(seen) => self.fold_pair_seen(subject, seen, seq),
             Event::ContactMerged { place, .. } => self.fold_merge(seq, subject, *place),
             Event::ContactAbsorbed(event) => self.fold_absorbed(subject, event),
             Event::OptedIn(event) => self.fold_opt_in(seq, subject, event),
@@ -211,19 +232,20 @@ impl Draft<'_> {
             | Event::ConsentsFollowed { .. }
             | Event::SeenTogether { .. }
             | Event::UserMoved { .. }
+            | Event::StatusKept(_)
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }
             | Event::ReviewDecided { .. } => self.fold_told(seq, subject, record),
             Event::LedgerOpened { .. }
             | Event::NothingChanged
             | Event::OutcomeSeen(_)
-            | Event::SenderLearned { .. }
+            | Event::SenderLearned(_)
             | Event::AccountHeld { .. }
             | Event::AccountLifted { .. }
             | Event::SenderHalted { .. }
             | Event::SenderReported { .. }
             | Event::TemplateReported { .. }
-            | Event::LimitReported { .. }
+            | Event::LimitReported(_)
             | Event::IncidentOpened { .. }
             | Event::IncidentClosed { .. }
             | Event::TopicPut { .. }

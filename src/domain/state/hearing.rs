@@ -5,7 +5,7 @@ use crate::{
         absorbed::Mark,
         contact::Contact,
         entry::{Seq, Subject},
-        event::{Event, Record, SeenTogether},
+        event::{Event, LimitReported, Record, SeenTogether, SenderLearned},
         hearing::{Followed, Review},
         incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
@@ -124,7 +124,7 @@ pub(super) fn fold_reported(
     seq: Seq,
     event: &Event,
 ) {
-    if let Event::SenderLearned { sender, account, happened_at } = event {
+    if let Event::SenderLearned(SenderLearned { sender, account, happened_at }) = event {
         registry.fold_sender_account(sender, account.clone(), *happened_at);
     } else if let Event::AccountHeld { account, scope, cause, code, until, happened_at } = event {
         let hold = hold(*happened_at, *until, seq);
@@ -151,7 +151,7 @@ pub(super) fn fold_reported(
         if arrived_at.is_none_or(|arrived| arrived <= *happened_at) {
             registry.fold_country(sender, country, Mark { at: *happened_at, seq });
         }
-    } else if let Event::LimitReported { portfolio, limit, happened_at } = event {
+    } else if let Event::LimitReported(LimitReported { portfolio, limit, happened_at }) = event {
         registry.fold_limit(portfolio, *limit, *happened_at, seq);
     }
 }

@@ -243,14 +243,14 @@ fn moved(
 ) -> Option<HeardFact> {
     let number = |person: &whatsapp::Person| people::number(edge, person.wa_id.as_ref()?);
     let (from, to) = (number(old), number(new));
-    let has_stayed = from.is_some() && from.map(|from| from.key) == to.map(|to| to.key);
+    let has_stayed = from.is_some() && from.map(|from| from.key) == to.as_ref().map(|to| to.key);
     if !is_number || has_stayed {
         match (&old.user_id, &new.user_id) {
             (Some(previous), Some(new)) if previous == new => return None,
             (Some(previous), Some(new)) => {
                 let (previous, new) = (people::user(edge, previous), people::user(edge, new));
                 let new_id = ContactId::from_uuid(edge.ids.next());
-                return Some(HeardFact::MovedUser { previous, new, new_id });
+                return Some(HeardFact::MovedUser { previous, new, number: to, new_id });
             }
             (Some(_) | None, None) | (None, Some(_)) => {}
         }

@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::domain::{
     decide::{Events, hearing::Hearing, upcoming, void_tickets_by, void_tickets_of},
     entry::Subject,
-    event::Event,
+    event::{Event, LimitReported, SenderLearned},
     hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
     names::{AccountId, PortfolioId, SenderId},
     registry::{
@@ -43,8 +43,8 @@ impl Hearing<'_, '_> {
         let is_later = |at: Timestamp| at < self.at && heard_at.is_none_or(|at| at < self.at);
         if known.is_none_or(|(known, at)| known != account && is_later(*at)) {
             let (sender, account) = (sender.clone(), account.clone());
-            let event = Event::SenderLearned { sender, account, happened_at: self.at };
-            events.push((Subject::SYSTEM, event));
+            let learned = SenderLearned { sender, account, happened_at: self.at };
+            events.push((Subject::SYSTEM, Event::SenderLearned(learned)));
         }
     }
 
@@ -247,8 +247,8 @@ impl Hearing<'_, '_> {
             let known = (&portfolio, &put.value);
             if registry.reported().is_limit_news(known, limit, self.past) {
                 let happened_at = self.past;
-                let event = Event::LimitReported { portfolio, limit, happened_at };
-                events.push((Subject::SYSTEM, event));
+                let reported = LimitReported { portfolio, limit, happened_at };
+                events.push((Subject::SYSTEM, Event::LimitReported(reported)));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::domain::{
             person::Parts,
             together::{SAME_PERSON, tied, tied_now},
         },
-        person::{Found, find_or_add},
+        person::Found,
         spelling::Stop,
         void_tickets,
     },
@@ -54,7 +54,11 @@ pub(in crate::domain::decide) fn followers(
 }
 
 /// Returns whom that goes along to with every move since which a contact did at `at`.
-fn movers(draft: &Draft<'_>, subject: Subject, at: Timestamp) -> Vec<(Subject, &'static str)> {
+pub(super) fn movers(
+    draft: &Draft<'_>,
+    subject: Subject,
+    at: Timestamp,
+) -> Vec<(Subject, &'static str)> {
     walk(draft, subject, |_, contact| {
         followed(contact, at).map(|place| (place, NUMBER_CHANGED)).collect()
     })
@@ -120,7 +124,7 @@ impl Hearing<'_, '_> {
         let holder = other.unwrap_or(main);
         let number = holder.number.as_ref().map(|number| number.key);
         let is_known = number.is_some_and(|key| self.draft.find(key).is_some());
-        let mut found = find_or_add(self.draft, &holder, self.now, events)?;
+        let mut found = self.find_or_add(&holder, events)?;
         let former = found.known.filter(|_| is_known);
         let is_doubted = former.is_some_and(|known| known.has_before(self.at));
         // Whoever is known by their user id alone had no number that was another's.

@@ -8,6 +8,7 @@ mod business;
 mod delivery;
 mod follow;
 mod identity;
+mod pair;
 mod person;
 mod review;
 #[cfg(test)]
@@ -26,11 +27,7 @@ use crate::domain::{
     absorbed::Mark,
     command::{ContactRef, Person, UserIdentifier},
     consent::Consent,
-    decide::{
-        Events, Rules,
-        person::{Found, find_or_add},
-        void_tickets,
-    },
+    decide::{Events, Rules, person::Found, void_tickets},
     entry::{Seq, Subject},
     event::Event,
     hearing::{Heard, HeardFact, Preference},
@@ -46,6 +43,7 @@ use crate::domain::{
 };
 
 /// What every rule about what was heard looks at.
+#[derive(Clone, Copy)]
 struct Hearing<'a, 'd> {
     draft: &'a Draft<'d>,
     rules: &'a Rules,
@@ -67,35 +65,55 @@ pub(super) fn hear(
 ) -> Result<Events, Refusal> {
     let at = heard.at.min(now.plus_ms(rules.skew_ms));
     let hearing = Hearing { draft, rules, heard, at, past: at.min(now), now };
-    let mut events = Events::new();
-    match &heard.fact {
-        HeardFact::Wrote(wrote) => hearing.wrote(wrote, &mut events)?,
-        HeardFact::Delivery(delivery) => hearing.delivery(delivery, &mut events)?,
-        HeardFact::MarketingPreference { person, is_stopped } => {
-            hearing.preference(person, *is_stopped, &mut events)?;
-        }
-        HeardFact::MovedNumber { old, new } => {
-            hearing.moved_number(old, new.as_ref(), &mut events)?;
-        }
-        HeardFact::MovedUser { previous, new, new_id } => {
-            let (number, user) = (None, Some(previous.clone()));
-            let previous = Person { number, user, new_id: *new_id };
-            hearing.close(&previous, |closed_key| user_moved(new, at, closed_key), &mut events)?;
-        }
-        HeardFact::IdentityChanged { person, hash } => {
-            hearing.identity_changed(person, hash.as_deref(), &mut events)?;
-        }
-        HeardFact::Account(fact) => hearing.account(fact, &mut events),
-        HeardFact::Template(fact) => hearing.template(fact, &mut events),
-        HeardFact::SenderNumber(fact) => hearing.sender(fact, &mut events),
-        HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
+    // Who is one person is settled before what is said of them, but for who is one from then on.
+    let mut events = hearing.pair_before();
+    if events.is_empty() {
+        events = hearing.told()?;
+    } else {
+        events.extend(Hearing { draft: &draft.foresee(&events, now), ..hearing }.told()?);
     }
-    hearing.learn(&mut events);
-    hearing.pass_on(&mut events);
+    if let HeardFact::MovedUser { number: Some(_), .. } = &heard.fact {
+        events.extend(Hearing { draft: &draft.foresee(&events, now), ..hearing }.pair_after()?);
+    }
     Ok(events)
 }
 
 impl Hearing<'_, '_> {
+    /// Decides what the fact itself says.
+    fn told(&self) -> Result<Events, Refusal> {
+        let (hearing, at) = (self, self.at);
+        let mut events = Events::new();
+        match &self.heard.fact {
+            HeardFact::Wrote(wrote) => hearing.wrote(wrote, &mut events)?,
+            HeardFact::Delivery(delivery) => hearing.delivery(delivery, &mut events)?,
+            HeardFact::MarketingPreference { person, is_stopped } => {
+                hearing.preference(person, *is_stopped, &mut events)?;
+            }
+            HeardFact::MovedNumber { old, new } => {
+                hearing.moved_number(old, new.as_ref(), &mut events)?;
+            }
+            HeardFact::MovedUser { previous, new, new_id, number: _ } => {
+                let (number, user) = (None, Some(previous.clone()));
+                let previous = Person { number, user, new_id: *new_id };
+                hearing.close(
+                    &previous,
+                    |closed_key| user_moved(new, at, closed_key),
+                    &mut events,
+                )?;
+            }
+            HeardFact::IdentityChanged { person, hash } => {
+                hearing.identity_changed(person, hash.as_deref(), &mut events)?;
+            }
+            HeardFact::Account(fact) => hearing.account(fact, &mut events),
+            HeardFact::Template(fact) => hearing.template(fact, &mut events),
+            HeardFact::SenderNumber(fact) => hearing.sender(fact, &mut events),
+            HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
+        }
+        hearing.learn(&mut events);
+        hearing.pass_on(&mut events);
+        Ok(events)
+    }
+
     /// The latest word counts. Whoever is not known becomes known: the stop must find them later.
     fn preference(
         &self,
@@ -210,14 +228,16 @@ impl Hearing<'_, '_> {
         }
         let Parts { main, other } = self.parts(old);
         for person in [Some(main), other].into_iter().flatten() {
-            let found = find_or_add(self.draft, &person, self.now, events)?;
+            let found = self.find_or_add(&person, events)?;
             closed.push(found.subject);
             let number = person.number.as_ref().map(|number| number.key);
             let user = person.user.as_ref().map(|user| user.key);
             let keys: SmallVec<[ContactKey; 2]> = [number, user].into_iter().flatten().collect();
             let is_own = |key: &ContactKey| {
                 found.known.is_none_or(|known| {
-                    let own = [known.number_key, known.user_key, known.aliases().wa_key];
+                    let former = known.details().pair.and_then(|pair| pair.former);
+                    let former = former.map(|former| former.key);
+                    let own = [known.number_key, known.user_key, known.aliases().wa_key, former];
                     own.contains(&Some(*key))
                         || self.draft.place_of(ContactRef::Key(*key)).is_none()
                 })
@@ -230,14 +250,14 @@ impl Hearing<'_, '_> {
                 let known = known.chain(moved).max_by_key(|mark| mark.at);
                 if Mark::is_news(known, self.at) {
                     events.push((found.subject, event(None)));
-                    self.void_closed(&found, &keys, events);
+                    self.void_closed(&found, (&keys, self.at), events);
                 }
                 continue;
             }
             for key in keys {
                 if Mark::is_news(closed_at(&key), self.at) {
                     events.push((found.subject, event(Some(key))));
-                    self.void_closed(&found, &[key], events);
+                    self.void_closed(&found, (&[key], self.at), events);
                 }
             }
         }
@@ -260,10 +280,15 @@ impl Hearing<'_, '_> {
     /// Takes back what was reserved, unless that was done on an agreement from after these
     /// identifiers were given up, and under one of them. A ticket does not say to which of several
     /// it goes.
-    fn void_closed(&self, found: &Found<'_>, keys: &[ContactKey], events: &mut Events) {
+    fn void_closed(
+        &self,
+        found: &Found<'_>,
+        (keys, at): (&[ContactKey], Timestamp),
+        events: &mut Events,
+    ) {
         let own = |key| found.known.map_or(key, |known| known.as_own(key));
         let tags: SmallVec<[KeyTag; 2]> = keys.iter().map(|key| KeyTag::of(own(*key))).collect();
-        let is_good = |act: &Consent| tags.iter().any(|tag| act.is_agreed_under(*tag, self.at));
+        let is_good = |act: &Consent| tags.iter().any(|tag| act.is_agreed_under(*tag, at));
         self.void_unless(found, VoidCause::NumberChanged, is_good, events);
     }
 

@@ -95,13 +95,33 @@ impl Hearing<'_, '_> {
         }
         let Parts { main, other } = self.parts(person);
         for person in [Some(main), other].into_iter().flatten().filter(counts) {
-            found.push(find_or_add(self.draft, &person, self.now, events)?);
+            found.push(self.find_or_add(&person, events)?);
         }
         let is_news = match &mut found[..] {
             [main, other] => self.tie(main, other, events),
             _ => false,
         };
         Ok((found, is_news))
+    }
+
+    /// Finds or adds one person. Where their number and their user id become one contact's, it is
+    /// noted when they were named together.
+    pub(super) fn find_or_add<'a>(
+        &'a self,
+        person: &Person,
+        events: &mut Events,
+    ) -> Result<Found<'a>, Refusal> {
+        let known = events.len();
+        let found = find_or_add(self.draft, person, self.now, events)?;
+        let is_pair = person.number.is_some() && person.user.is_some();
+        for (_, event) in events.iter_mut().skip(known).filter(|_| is_pair) {
+            if let Event::ContactAdded { seen_at, .. } | Event::IdentifierLinked { seen_at, .. } =
+                event
+            {
+                *seen_at = Some(self.at);
+            }
+        }
+        Ok(found)
     }
 
     fn is_known(&self, person: &Person) -> bool {

@@ -1,8 +1,11 @@
 //! Rules about messages from people.
 
 use crate::domain::{
-    command::Person,
-    decide::{Events, hearing::Hearing, person::Found},
+    decide::{
+        Events,
+        hearing::{Hearing, pair::writer},
+        person::Found,
+    },
     event::{CountsFor, Event, TrafficKind},
     hearing::{ConsentAnswer, Wrote},
     refusal::Refusal,
@@ -12,9 +15,7 @@ impl Hearing<'_, '_> {
     /// A message from a person: who it is, what it says about consent, who is behind the number,
     /// and that they are there.
     pub(super) fn wrote(&self, wrote: &Wrote, events: &mut Events) -> Result<(), Refusal> {
-        // A number the person shares as their own is as good as one the message came from.
-        let number = wrote.person.number.clone().or_else(|| wrote.shared_number.clone());
-        let person = Person { number, ..wrote.person.clone() };
+        let person = writer(wrote);
         let is_silent = matches!(wrote.answer, Some(ConsentAnswer::OptOut { .. }));
         let found = self.everyone(&person, is_silent, events)?;
         let Some((main, others)) = found.split_first() else { return Ok(()) };

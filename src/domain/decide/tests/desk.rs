@@ -196,6 +196,7 @@ impl Desk {
             weak_keys: Vec::new(),
             country: home.country,
             zone: home.zone.map(|zone| zone.name().into()),
+            seen_at: None,
         };
         let now = Timestamp::from_unix_ms(self.now);
         let record = Record { at: now, by: Actor::System, command: None, event };

@@ -7,11 +7,13 @@ use proptest::prelude::*;
 use super::{Desk, TEMPLATE, business::sale, wrote};
 use crate::domain::{
     command::{Command, Person, RegistryCommand},
+    contact::Contact,
     decide::tests::{sender_id, topic_id},
+    entry::Subject,
     event::Event,
     hearing::{
         AccountFact, AnswerHow, ConsentAnswer, Delivery, Failure, FailureEffect, Heard, HeardFact,
-        RestrictionKind, SenderFact, Step, TemplateFact, Wrote,
+        RestrictionKind, Review, SenderFact, Step, TemplateFact, Wrote,
     },
     ids::TicketId,
     key::{ContactKey, MessageKey},
@@ -55,8 +57,10 @@ fn morning() -> (Desk, Vec<TicketId>) {
     let mut tickets = Vec::new();
     for key in 1..=PEOPLE {
         desk.opt_in(key, "promotions", None).unwrap();
-        let person = desk.both(key, 90 + key);
-        desk.write(person, 900_000, None);
+        // Of some nobody knows yet which user id is theirs.
+        let both = desk.both(key, 90 + key);
+        let user = both.user.clone().filter(|_| key % 2 == 0);
+        desk.write(Person { user, ..both }, 900_000, None);
         tickets.push(desk.reserve(key, TEMPLATE).unwrap());
     }
     for key in ASKED {
@@ -185,10 +189,11 @@ fn about_account(choice: u8, at: i64) -> AccountFact {
     )
 }
 
-/// Now and then only the user id is told.
+/// Now and then only the user id is told, or only the number.
 fn seen_as(person: Person, choice: u8) -> Person {
-    let number = person.number.filter(|_| choice % 11 < 8);
-    Person { number, ..person }
+    let number = person.number.filter(|_| choice % 11 < 7);
+    let user = person.user.filter(|_| number.is_none() || choice % 11 < 4);
+    Person { number, user, ..person }
 }
 
 fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFact {
@@ -204,10 +209,18 @@ fn fact(desk: &mut Desk, tickets: &[TicketId], seed: &Seed, at: i64) -> HeardFac
         4..=6 => {
             let ticket = tickets.get(usize::try_from(seed.person).unwrap()).copied();
             let status = status(person, 7_000 + key, choice, at);
-            let person = status.person.clone().filter(|_| !choice.is_multiple_of(7));
+            // What was sent to a number names it, and now and then the user id beside it.
+            let person = status.person.clone().map(|person| {
+                let user = person.user.filter(|_| choice % 3 > 0);
+                Person { user, ..person }
+            });
+            let person = person.filter(|_| !choice.is_multiple_of(7));
             HeardFact::Delivery(Delivery { person, ticket, ..status })
         }
-        7 => HeardFact::MarketingPreference { person, is_stopped: choice.is_multiple_of(2) },
+        7 => {
+            let (person, is_stopped) = (seen_as(person, choice), choice.is_multiple_of(2));
+            HeardFact::MarketingPreference { person, is_stopped }
+        }
         8 => match choice % 3 {
             0 => HeardFact::MovedNumber { old: person, new: None },
             1 => desk.moved_user(90 + key, 990 + key),
@@ -327,7 +340,10 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
     let now = Timestamp::from_unix_ms(1_000_000 + SPACING_MS * 1_000);
     let registry = state.registry();
     let mut lines = Vec::new();
-    for (_, contact) in state.contacts().from(crate::domain::entry::Subject(1)) {
+    for (_, contact) in state.contacts().from(Subject(1)) {
+        if contact.details().merged_into.is_some() {
+            continue;
+        }
         // The order in which people became known is one of arrival.
         let who = contact.own();
         let standings = ["promotions", "orders"].map(|topic| {
@@ -363,7 +379,12 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
     }
     let mut reviews: Vec<_> = state
         .reviews_from(crate::domain::entry::Seq(0))
-        .map(|(_, review)| format!("{review:?}"))
+        .map(|(_, review)| {
+            let place = state.contacts().resolve(review.contact);
+            let who = state.contacts().get(place).map(Contact::own);
+            let contact = Subject::SYSTEM;
+            format!("{who:?} {:?}", Review { contact, ..review.clone() })
+        })
         .collect();
     reviews.sort_unstable();
     lines.append(&mut reviews);

@@ -10,6 +10,7 @@ mod messages;
 mod moments;
 mod order;
 mod owners;
+mod pair;
 mod people;
 mod templates;
 mod tickets;
@@ -92,7 +93,8 @@ impl Desk {
 
     fn moved_user(&mut self, previous: u128, new: u128) -> HeardFact {
         let new_id = ContactId::from_uuid(self.id());
-        HeardFact::MovedUser { previous: user_of(previous), new: user_of(new), new_id }
+        let (previous, new, number) = (user_of(previous), user_of(new), None);
+        HeardFact::MovedUser { previous, new, number, new_id }
     }
 
     fn reviews(&self) -> Vec<(Seq, String)> {
@@ -188,7 +190,7 @@ fn a_number_that_is_shared_by_its_owner_is_linked_to_the_user_id() {
 fn a_stop_under_the_identifiers_of_two_contacts_reaches_both_and_is_looked_at_once() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
-    let other = user_only(&mut desk, 92);
+    let other = desk.both(2, 92);
     desk.write(other, desk.now, None);
     let person = desk.both(1, 92);
     desk.write(person.clone(), desk.now, None);

@@ -318,7 +318,7 @@ fn the_first_of_many_refusals_told_again_is_no_news() {
 fn a_conflict_that_was_decided_is_opened_again_when_it_comes_again() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
-    let other = user_only(&mut desk, 92);
+    let other = desk.both(2, 92);
     desk.write(other, desk.now, None);
     let person = desk.both(1, 92);
     desk.write(person.clone(), desk.now, None);

@@ -1,0 +1,190 @@
+//! A number and a user id that WhatsApp names together are one person's.
+//!
+//! What was known of them apart is joined by its own dates, as if they had been named together from
+//! the start. Of two user ids that were named with one number the later has it: whoever had the
+//! other is gone, and what was agreed to before the later one came is suspended.
+
+use crate::domain::{
+    command::{NumberIdentifier, Person, UserIdentifier},
+    contact::Contact,
+    decide::{
+        Events,
+        hearing::{
+            Hearing,
+            follow::{doubted, movers},
+        },
+        merge,
+        person::Found,
+        spelling::Stop,
+        void_tickets,
+    },
+    entry::Subject,
+    event::{Event, PairSeen},
+    hearing::{HeardFact, Wrote},
+    pair::{Pair, Paired},
+    refusal::Refusal,
+    registry::Category,
+    state::Draft,
+    ticket::{Ticket, VoidCause},
+};
+
+/// Why two contacts became one: WhatsApp named an identifier of each as one person's.
+const NAMED_TOGETHER: &str = "named_together";
+
+impl Hearing<'_, '_> {
+    /// Returns what it changes that a fact names a number and a user id together, before anything
+    /// else that the fact says.
+    pub(super) fn pair_before(&self) -> Events {
+        let named = self.named_both();
+        let paired = named.map(|(number, user)| self.pair_of(&number, &user)).unwrap_or_default();
+        self.with_fallen(paired)
+    }
+
+    /// Returns what it changes that a number is named with the user id somebody got instead of
+    /// another, which they have given up by then.
+    pub(super) fn pair_after(&self) -> Result<Events, Refusal> {
+        let HeardFact::MovedUser { number: Some(number), new, new_id, .. } = &self.heard.fact
+        else {
+            return Ok(Events::new());
+        };
+        let mut paired = self.pair_of(number, new);
+        let (number, user) = (Some(number.clone()), Some(new.clone()));
+        let person = Person { number, user, new_id: *new_id };
+        let is_known = person.number.as_ref().is_some_and(|it| self.draft.find(it.key).is_some());
+        if paired.is_empty() && is_known && self.parts(&person).other.is_none() {
+            self.find_or_add(&person, &mut paired)?;
+        }
+        Ok(self.with_fallen(paired))
+    }
+
+    /// Adds what is taken back since people are known to be others than they were known as.
+    fn with_fallen(&self, mut paired: Events) -> Events {
+        if !paired.is_empty() {
+            let foreseen = self.draft.foresee(&paired, self.now);
+            let fallen = Hearing { draft: &foreseen, ..*self }.after_pairing(self.draft, &paired);
+            paired.extend(fallen);
+        }
+        paired
+    }
+
+    /// Returns the number and the user id a fact names as one person's.
+    fn named_both(&self) -> Option<(NumberIdentifier, UserIdentifier)> {
+        let person = match &self.heard.fact {
+            HeardFact::Wrote(wrote) => writer(wrote),
+            HeardFact::Delivery(delivery) => delivery.person.clone()?,
+            HeardFact::MarketingPreference { person, .. }
+            | HeardFact::MovedNumber { old: person, .. }
+            | HeardFact::IdentityChanged { person, .. } => person.clone(),
+            HeardFact::MovedUser { .. }
+            | HeardFact::Account(_)
+            | HeardFact::Template(_)
+            | HeardFact::SenderNumber(_)
+            | HeardFact::Limit { .. } => return None,
+        };
+        Some((person.number?, person.user?))
+    }
+
+    /// The same of a number and a user id.
+    fn pair_of(&self, number: &NumberIdentifier, user: &UserIdentifier) -> Events {
+        let mut events = Events::new();
+        let by_number = self.draft.find(number.key);
+        let Some(place) = by_number else { return events };
+        let Some(contact) = self.draft.contact(place) else { return events };
+        if contact.number_key.is_none() {
+            return events;
+        }
+        let pair = contact.details().pair;
+        let paired = Pair::judge(contact.user_key, pair.as_ref(), (user.key, self.at));
+        match self.draft.find(user.key) {
+            Some(other) if other != place => self.join((place, contact), other, user, &mut events),
+            Some(_) if paired == Paired::NothingNew => {}
+            // Who is known by another id already is found by this one, too, from now on.
+            Some(_) | None if contact.user_key.is_some() => {
+                let (user_id, user_key) = (user.user_id.clone(), user.key);
+                let (happened_at, takes_over) = (self.at, paired == Paired::Newer);
+                let seen = PairSeen { user_id, user_key, happened_at, takes_over };
+                events.push((place, Event::PairSeen(seen)));
+            }
+            Some(_) | None => {}
+        }
+        events
+    }
+
+    /// Makes the contact of a user id part of the one of its number, unless it has a number itself.
+    fn join(
+        &self,
+        (place, contact): (Subject, &Contact),
+        other: Subject,
+        user: &UserIdentifier,
+        events: &mut Events,
+    ) {
+        let Some(lost) = self.draft.contact(other) else { return };
+        let is_other_person = lost.number_key.is_some() || lost.user_key != Some(user.key);
+        if is_other_person {
+            return;
+        }
+        let (kept, lost) = ((place, contact), (other, lost));
+        let why = (NAMED_TOGETHER, self.at);
+        events.extend(merge::join_by_time(self.draft, kept, lost, why, self.now));
+    }
+
+    /// Takes back what must not be sent any more to people of whom these events changed who they are,
+    /// and lets a change of owner go along with what they agreed to. `self` knows the events, `before`
+    /// does not.
+    fn after_pairing(&self, before: &Draft<'_>, paired: &Events) -> Events {
+        let mut events = Events::new();
+        let mut places: Vec<Subject> = paired.iter().map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places.dedup();
+        for place in places {
+            let Some(contact) = self.draft.contact(place) else { continue };
+            if contact.details().merged_into.is_some() {
+                continue;
+            }
+            let found = Found::known(place, contact);
+            let known = before.contact(place);
+            let changed_at = |contact: &Contact| contact.identity_changed().map(|change| change.at);
+            if let Some(change) = contact.identity_changed()
+                && known.and_then(changed_at) != Some(change.at)
+            {
+                let since = (change.at, change.tag);
+                self.void_before(&found, VoidCause::IdentityChanged, since, &mut events);
+                for (mover, _) in movers(self.draft, place, change.at) {
+                    self.restrict(mover, doubted(change.at), &mut events);
+                }
+            }
+            let moved_at = |contact: &Contact| contact.details().told().moved.map(|mark| mark.at);
+            if let Some(moved) =
+                moved_at(contact).filter(|at| known.and_then(moved_at) != Some(*at))
+            {
+                let keys = [contact.number_key, contact.user_key].into_iter().flatten();
+                let keys: Vec<_> = keys.collect();
+                self.void_closed(&found, (&keys, moved), &mut events);
+            }
+            self.void_fallen(place, contact, &mut events);
+        }
+        events
+    }
+
+    /// Takes back what the person, as they are known now, is not to get.
+    fn void_fallen(&self, place: Subject, contact: &Contact, events: &mut Events) {
+        let (details, now) = (contact.details(), self.now);
+        let is_blocked = details.blocked.is_some() || details.told().barred.is_some();
+        let takes_no_marketing = details.told().marketing_stopped().is_some();
+        let is_marketing = |ticket: &Ticket| ticket.category == Some(Category::Marketing);
+        void_tickets(self.draft, place, VoidCause::Blocked, now, |_| is_blocked, events);
+        // Whatever the two withdrew from, the one they are has withdrawn from.
+        let (seq, via) = (self.draft.last(), NAMED_TOGETHER);
+        let stop = Stop { topics: None, at: self.at, seq, via };
+        stop.void_tickets(self.draft, (place, &contact.consents), now, events);
+        let applies = |ticket: &Ticket| takes_no_marketing && is_marketing(ticket);
+        void_tickets(self.draft, place, VoidCause::MarketingStopped, now, applies, events);
+    }
+}
+
+/// Returns who wrote a message: a number the person shares as their own is as good as one the message
+/// came from.
+pub(super) fn writer(wrote: &Wrote) -> Person {
+    let number = wrote.person.number.clone().or_else(|| wrote.shared_number.clone());
+    Person { number, ..wrote.person.clone() }
+}

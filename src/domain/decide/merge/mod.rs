@@ -1,0 +1,380 @@
+//! Rules about two contacts that turned out to be one person: both histories stay, and of what
+//! the two say the more restrictive counts.
+
+use std::cmp::Ordering;
+
+use crate::domain::{
+    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, TopicLeft},
+    command::Merge,
+    consent::{Act, Consent, ConsentStatus, Consents, FullStop},
+    contact::{Contact, Details},
+    decide::{Events, upcoming, void_tickets},
+    entry::{Seq, Subject},
+    event::{Event, Evidence},
+    hearing::Told,
+    identity::{Change, Identity, IdentityTag},
+    key::ContactKey,
+    names::TopicId,
+    refusal::{MergeSide, Refusal},
+    state::Draft,
+    ticket::VoidCause,
+    time::Timestamp,
+};
+
+/// Makes one contact part of another. Open tickets of both are taken back: they were given for
+/// what one of the two had agreed to. Two that are one already stay as they are.
+pub(super) fn merge(draft: &Draft<'_>, merge: &Merge, now: Timestamp) -> Result<Events, Refusal> {
+    let from = draft.place_of(merge.from).ok_or(Refusal::MergeUnknown(MergeSide::From))?;
+    let into = draft.place_of(merge.into).ok_or(Refusal::MergeUnknown(MergeSide::Into))?;
+    if from == into {
+        return Err(Refusal::MergeIntoItself);
+    }
+    let (from, into) = (draft.resolve(from), draft.resolve(into));
+    if from == into {
+        return Ok(Vec::new());
+    }
+    let lost = draft.contact(from).ok_or(Refusal::MergeUnknown(MergeSide::From))?;
+    let kept = draft.contact(into).ok_or(Refusal::MergeUnknown(MergeSide::Into))?;
+    // WhatsApp gives each of its accounts one user id: two ids are two accounts.
+    if lost.user_key.is_some() && kept.user_key.is_some() {
+        return Err(Refusal::IdentifiersConflict);
+    }
+    let mut events = Vec::with_capacity(2);
+    void_tickets(draft, from, VoidCause::Merged, now, |_| true, &mut events);
+    void_tickets(draft, into, VoidCause::Merged, now, |_| true, &mut events);
+    let seq = upcoming(draft, &events);
+    let merged = Event::ContactMerged {
+        into: kept.id,
+        place: into,
+        reason: merge.reason.clone(),
+        evidence: merge.evidence.clone(),
+    };
+    events.push((from, merged));
+    let sides = Sides { kept, lost, place: from, join: Join::Stricter };
+    let absorbed = sides.absorb(draft, seq, now);
+    events.push((into, Event::ContactAbsorbed(Box::new(absorbed))));
+    Ok(events)
+}
+
+/// Makes the contact of a user id part of the one of the number that WhatsApp named with it at a
+/// moment: everything stands as if the two had been one from the start.
+pub(super) fn join_by_time(
+    draft: &Draft<'_>,
+    (into, kept): (Subject, &Contact),
+    (from, lost): (Subject, &Contact),
+    (reason, at): (&str, Timestamp),
+    now: Timestamp,
+) -> Events {
+    let (reason, evidence) = (Some(reason.into()), Evidence::new());
+    let merged = Event::ContactMerged { into: kept.id, place: into, reason, evidence };
+    let sides = Sides { kept, lost, place: from, join: Join::ByTime { at } };
+    let absorbed = sides.absorb(draft, draft.next(), now);
+    vec![(from, merged), (into, Event::ContactAbsorbed(Box::new(absorbed)))]
+}
+
+/// How two contacts become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Join {
+    /// Somebody said so: of what the two say the more restrictive counts.
+    Stricter,
+    /// WhatsApp named an identifier of each as one person's: what happened later counts.
+    ByTime {
+        /// When it did.
+        at: Timestamp,
+    },
+}
+
+/// Two contacts that become one.
+struct Sides<'a> {
+    kept: &'a Contact,
+    lost: &'a Contact,
+    /// The place of the one that becomes part of the other.
+    place: Subject,
+    join: Join,
+}
+
+impl Sides<'_> {
+    /// Works out where the one stands once the other is part of it, by the entry at `seq`.
+    fn absorb(&self, draft: &Draft<'_>, seq: Seq, now: Timestamp) -> Absorbed {
+        let Self { kept, lost, place, join } = *self;
+        match join {
+            Join::Stricter => {
+                let topics = stricter_acts(&kept.consents, &lost.consents, now);
+                let asked = questions(draft, [&kept.consents, &lost.consents]);
+                let stop = latest_stop(&kept.consents, &lost.consents);
+                absorb(draft, (kept, lost, place), (topics, asked, stop), seq)
+            }
+            Join::ByTime { at } => {
+                let joined = in_order(&kept.consents, &lost.consents);
+                let topics = joined.acts().copied().collect();
+                let asked = questions(draft, [&joined]);
+                let paired = paired(kept, lost, Mark { at, seq: seq.next() });
+                let stop = joined.full_stop();
+                let absorbed = absorb(draft, (&paired, lost, place), (topics, asked, stop), seq);
+                let user_key = paired.user_key.filter(|key| kept.user_key != Some(*key));
+                let (pair, told) = (paired.details().pair, told_by_time(&paired, lost));
+                let identity = identities_by_time(kept, lost, seq.next());
+                Absorbed { user_key, pair, told, identity, ..absorbed }
+            }
+        }
+    }
+}
+
+/// Everything both agreed to, were asked and withdrew from, as if told to one.
+fn in_order(kept: &Consents, lost: &Consents) -> Consents {
+    let mut joined = kept.clone();
+    for (topic, at, _) in lost.questions() {
+        joined.fold_question(topic, at);
+    }
+    for act in lost.acts() {
+        joined.fold_act(*act);
+    }
+    if let Some(stop) = lost.full_stop() {
+        joined.fold_full_stop(stop);
+    }
+    joined
+}
+
+/// Returns the contact of a number as it is once WhatsApp has named the other's user id with it.
+fn paired(kept: &Contact, lost: &Contact, seen: Mark) -> Contact {
+    let mut joined = kept.clone();
+    let Some(key) = lost.user_key else { return joined };
+    joined.see_pair(key, seen);
+    joined
+}
+
+/// What is left of two contacts once the one is part of the other, their consents aside.
+fn absorb(
+    draft: &Draft<'_>,
+    (kept, lost, place): (&Contact, &Contact, Subject),
+    (acts, questions, full_stop): (Vec<Consent>, Vec<(TopicId, Timestamp)>, Option<FullStop>),
+    seq: Seq,
+) -> Absorbed {
+    let (ours, theirs) = (kept.details(), lost.details());
+    let own = kept.own().or(lost.own()).tags();
+    let topics = acts.into_iter().filter_map(|consent| {
+        let Consent { topic, act, basis, at, there_since, expires_at, seq, by, under } = consent;
+        let topic = draft.registry().topic_id(topic)?.clone();
+        let there_since = (there_since != at).then_some(there_since);
+        let expires_at = (expires_at != Timestamp::NEVER).then_some(expires_at);
+        let under = (act != Act::TookBack && under != own).then_some(under);
+        Some(TopicLeft { topic, act, basis, at, there_since, expires_at, seq, by, under })
+    });
+    let earliest = [ours.blocked, theirs.blocked].into_iter().flatten().min();
+    let latest = [ours.traffic.failed, theirs.traffic.failed].into_iter().flatten().max();
+    Absorbed {
+        contact: lost.id,
+        place,
+        number_key: lost.number_key.filter(|_| kept.number_key.is_none()),
+        user_key: lost.user_key.filter(|_| kept.user_key.is_none()),
+        pair: None,
+        weak_keys: new_weak(kept, lost),
+        topics: topics.collect(),
+        questions,
+        full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
+        blocked: earliest.map(mark),
+        identity: join_identities(kept, lost, seq),
+        inbound: join_windows(draft, ours, theirs),
+        reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
+        failed: latest.map(mark),
+        lookup: join_lookups(ours, theirs),
+        told: join_told(kept, lost),
+    }
+}
+
+fn mark((at, seq): (Timestamp, Seq)) -> Mark {
+    Mark { at, seq }
+}
+
+fn new_weak(kept: &Contact, lost: &Contact) -> Vec<ContactKey> {
+    let known = &kept.aliases().weak;
+    lost.aliases().weak.iter().filter(|key| !known.contains(key)).copied().collect()
+}
+
+/// Topic by topic, the act that leaves the person reachable for less. A side on which nothing was
+/// ever recorded about a topic, and no withdrawal from everything, has nothing to say about it.
+fn stricter_acts(kept: &Consents, lost: &Consents, now: Timestamp) -> Vec<Consent> {
+    let stop = latest_stop(kept, lost);
+    let mut acts: Vec<Consent> = Vec::new();
+    for topic in kept.topics().chain(lost.topics()) {
+        if acts.iter().any(|act| act.topic == topic) {
+            continue;
+        }
+        acts.extend(match (kept.deciding(topic), lost.deciding(topic)) {
+            (Some(ours), Some(theirs)) => Some(stricter(ours, theirs, stop, now)),
+            (Some(only), None) | (None, Some(only)) => Some(only),
+            (None, None) => None,
+        });
+    }
+    acts
+}
+
+/// What they were asked and have not answered.
+fn questions<const N: usize>(
+    draft: &Draft<'_>,
+    sides: [&Consents; N],
+) -> Vec<(TopicId, Timestamp)> {
+    let named = |(ix, at)| Some((draft.registry().topic_id(ix)?.clone(), at));
+    let asked = |consents: &Consents| -> Vec<_> {
+        let pending = consents.acts().filter(|act| act.act == Act::Asked);
+        let pending = pending.map(|act| (act.topic, act.at));
+        let open = consents.questions().filter(|(_, _, is_open)| *is_open);
+        pending.chain(open.map(|(topic, at, _)| (topic, at))).collect()
+    };
+    sides.into_iter().flat_map(asked).filter_map(named).collect()
+}
+
+fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
+    let stops = [kept.full_stop(), lost.full_stop()];
+    stops.into_iter().flatten().max_by_key(|stop| (stop.at, stop.seq))
+}
+
+/// Withdrawn before expired before pending before granted. Of two withdrawals the later, which
+/// more claims lose against; of two agreements the one that is only implied, that ends first or
+/// else is older, which a change of identity suspends sooner. What a withdrawal from everything is
+/// later than does not stand beside it, whichever side it came from.
+fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timestamp) -> Consent {
+    let rank = |consent: &Consent| match consent.standing(now).status {
+        ConsentStatus::NeverAsked => 0,
+        ConsentStatus::Granted => 1,
+        ConsentStatus::Pending => 2,
+        ConsentStatus::Expired => 3,
+        ConsentStatus::Withdrawn => 4,
+    };
+    let is_overtaken = |consent: Consent| {
+        stop.is_some_and(|stop| match consent.act {
+            // Of two withdrawals at one moment, that from the topic is the one to show.
+            Act::TookBack => consent.at < stop.at,
+            Act::Asked | Act::Agreed => consent.is_ended_by(stop),
+        })
+    };
+    let age =
+        |act: Consent| (is_overtaken(act), act.basis.is_express(), act.expires_at, act.at, act.seq);
+    let theirs_win = match rank(&theirs).cmp(&rank(&ours)) {
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => match ours.act {
+            Act::TookBack | Act::Asked => (theirs.at, theirs.seq) > (ours.at, ours.seq),
+            Act::Agreed => age(theirs) < age(ours),
+        },
+    };
+    let act = if theirs_win { theirs } else { ours };
+    stop.filter(|_| is_overtaken(act)).map_or(act, |stop| stop.about(act.topic))
+}
+
+/// The hash observed last stays. A change that is open on either side stays open, and two hashes
+/// for what is said to be one person are a change themselves: nobody knows which is current. What
+/// one side vouched for says nothing about a doubt that is open on the other.
+fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityLeft> {
+    let (latest, other) = latest_hash(kept, lost)?;
+    let differs = other.is_some_and(|other| other.hash() != latest.hash());
+    let by_merge = differs.then(|| Change { at: latest.observed_at(), seq, tag: None });
+    let open = [kept.identity_changed(), lost.identity_changed(), by_merge];
+    let key = |change: &Change| (change.at, change.tag.is_none(), change.seq);
+    let open = open.into_iter().flatten().max_by_key(key);
+    let (change, confirmed_at) = match open {
+        Some(open) => (Some(open), None),
+        None => (latest.last_change(), latest.confirmed_at()),
+    };
+    Some(left((latest, other), change, confirmed_at))
+}
+
+/// The hash observed last is the person's, and another one was there before it.
+fn identities_by_time(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityLeft> {
+    let (latest, other) = latest_hash(kept, lost)?;
+    let (first_at, _) = Identity::since_joined(latest, other);
+    let differs = other.is_some_and(|other| other.hash() != latest.hash());
+    let tag = Some(IdentityTag::of(latest.hash()));
+    let by_time = differs.then_some(Change { at: first_at, seq, tag });
+    let known = [Some(latest), other].map(|known| known.and_then(Identity::last_change));
+    let changes = known.into_iter().chain([by_time]).flatten();
+    let change = changes.max_by_key(|change| (change.at, change.tag.is_none(), change.seq));
+    let confirmed_at = latest.confirmed_at().max(other.and_then(Identity::confirmed_at));
+    Some(left((latest, other), change, confirmed_at))
+}
+
+/// Returns the hash observed last, and the other side's.
+fn latest_hash<'a>(
+    kept: &'a Contact,
+    lost: &'a Contact,
+) -> Option<(&'a Identity, Option<&'a Identity>)> {
+    match (kept.details().identity.as_ref(), lost.details().identity.as_ref()) {
+        (Some(ours), Some(theirs)) if theirs.observed_at() > ours.observed_at() => {
+            Some((theirs, Some(ours)))
+        }
+        (Some(ours), theirs) => Some((ours, theirs)),
+        (None, Some(theirs)) => Some((theirs, None)),
+        (None, None) => None,
+    }
+}
+
+fn left(
+    (latest, other): (&Identity, Option<&Identity>),
+    change: Option<Change>,
+    confirmed_at: Option<Timestamp>,
+) -> IdentityLeft {
+    let (first_at, before_at) = Identity::since_joined(latest, other);
+    IdentityLeft {
+        hash: latest.hash().into(),
+        observed_at: latest.observed_at(),
+        change: change.map(|change| Mark { at: change.at, seq: change.seq }),
+        confirmed_at,
+        tag: change.and_then(|change| change.tag),
+        first_at: Some(first_at).filter(|first| *first != latest.observed_at()),
+        before_at,
+    }
+}
+
+fn join_windows(draft: &Draft<'_>, ours: &Details, theirs: &Details) -> Vec<InboundLeft> {
+    let mut joined = ours.traffic.clone();
+    for (sender, at) in &theirs.traffic.inbound {
+        joined.fold_inbound(*sender, *at);
+    }
+    let named = joined.inbound.into_iter().filter_map(|(sender, at)| {
+        Some(InboundLeft { sender: draft.registry().sender_id(sender)?.clone(), at })
+    });
+    named.collect()
+}
+
+/// That a number was another person's before says nothing of what the other side did before.
+fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
+    let keys = [lost.number_key, lost.user_key, lost.aliases().wa_key];
+    let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
+    let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
+    let taken = [(kept, lost), (lost, kept)].map(|(own, other)| {
+        let counts = |mark: &Mark| own.has_before(mark.at) || !other.has_before(mark.at);
+        own.details().told().taken.filter(counts)
+    });
+    joined.taken = taken.into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));
+    (joined != Told::NOTHING).then(|| Box::new(joined))
+}
+
+/// What was told of either was told of the person.
+fn told_by_time(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
+    let (ours, theirs) = (kept.details().told(), lost.details().told());
+    let mut joined = Told::joined(ours, theirs, &[]);
+    joined.moved = Mark::later(ours.moved, theirs.moved);
+    joined.taken = Mark::later(ours.taken, theirs.taken);
+    (joined != Told::NOTHING).then(|| Box::new(joined))
+}
+
+/// An answer is about a number: that of the contact that stays, whose number is the one shown,
+/// comes first. Of two look-ups under way the one that lapses last is waited for; both are taken.
+fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
+    let (ours, theirs) = (ours.lookup.as_ref(), theirs.lookup.as_ref());
+    let known = || [ours, theirs].into_iter().flatten();
+    known().next()?;
+    let answer = known().find_map(|lookup| lookup.answer);
+    let pending = known().filter_map(|lookup| lookup.pending).max_by_key(|pending| pending.at);
+    Some(LookupLeft {
+        pending: pending.map(|pending| pending.id),
+        pending_since: pending.map(|pending| pending.at),
+        pending_contacted: pending.is_some_and(|pending| pending.was_contacted),
+        state: answer.map(|(state, _)| state),
+        answered_at: answer.map(|(_, at)| at),
+        was_contacted: known().any(|lookup| lookup.was_contacted),
+    })
+}
+
+#[cfg(test)]
+mod tests;
