@@ -180,6 +180,7 @@ impl Draft<'_> {
                 details.told_mut().barred = barred;
             }
             IncidentKind::CountryBlocked => details.told_mut().country_blocked = known,
+            IncidentKind::Code(_) => return,
         }
         details.told_mut().fold_spared(sender, kind, mark);
     }
@@ -199,5 +200,6 @@ fn mark_of(details: &Details, kind: IncidentKind) -> Option<Before> {
             details.told().barred.map(|Barred { code, mark }| Before { mark, code })
         }
         IncidentKind::CountryBlocked => details.told().country_blocked.map(bare),
+        IncidentKind::Code(_) => None,
     }
 }

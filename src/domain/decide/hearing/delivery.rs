@@ -7,7 +7,7 @@ use crate::{
         decide::{
             Events,
             hearing::Hearing,
-            incident::{Failed, open_by_stranger},
+            incident::{Failed, close_over, weigh_unmarked},
             person::Found,
             void_tickets,
         },
@@ -60,6 +60,9 @@ impl Hearing<'_, '_> {
         found: Option<Subject>,
         events: &mut Events,
     ) {
+        let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
+        let kind = failure.map(incident_kind);
+        close_over(self.draft, sender, (kind, self.at), events);
         let is_sign = |event: &&mut Event| {
             matches!(
                 event,
@@ -71,16 +74,25 @@ impl Hearing<'_, '_> {
             *counts_for = CountsFor::Message(delivery.message);
             return;
         }
-        let failed = delivery.step == Step::Failed;
-        let kind = delivery.failure.as_ref().filter(|_| failed);
-        let kind = kind.and_then(|failure| incident_kind(failure.effect));
-        let stranger = found.is_none();
-        if let Some(kind) = kind.filter(|_| stranger) {
-            open_by_stranger(self.draft, sender, (kind, self.at), events);
+        let is_marked = failure.is_some_and(|failure| self.may_mark(failure, sender));
+        let (stranger, to) = (found.is_none(), found.filter(|_| kind.is_some() && !is_marked));
+        if let Some(kind) = kind.filter(|_| stranger || to.is_some()) {
+            weigh_unmarked(self.draft, sender, (kind, self.at, to), events);
         }
         let (sender, message, happened_at) = (sender.clone(), delivery.message, self.at);
-        let seen = OutcomeSeen { sender, message, happened_at, failed, kind, stranger };
+        let failed = delivery.step == Step::Failed;
+        let seen = OutcomeSeen { sender, message, happened_at, failed, kind, stranger, to };
         events.push((Subject::SYSTEM, Event::OutcomeSeen(Box::new(seen))));
+    }
+
+    /// Returns whether a failure marks the person, unless too many fail so.
+    fn may_mark(&self, failure: &Failure, sender: &SenderId) -> bool {
+        let is_of_country = || self.of_country(failure, Some(sender)).is_some();
+        match incident_kind(failure) {
+            IncidentKind::Unreachable | IncidentKind::Experiment | IncidentKind::Barred => true,
+            IncidentKind::CountryBlocked => !is_of_country(),
+            IncidentKind::Code(_) => false,
+        }
     }
 
     /// What it says of whom it went to, and who that is if anybody is known.
@@ -310,15 +322,13 @@ impl Hearing<'_, '_> {
     }
 }
 
-/// Returns in which way a failure may be an incident.
-const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
-    match effect {
-        FailureEffect::Unreachable => Some(IncidentKind::Unreachable),
-        FailureEffect::Experiment => Some(IncidentKind::Experiment),
-        FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
-            Some(IncidentKind::Barred)
-        }
-        FailureEffect::CountryBlocked => Some(IncidentKind::CountryBlocked),
+/// Returns what failures have in common with this one.
+const fn incident_kind(failure: &Failure) -> IncidentKind {
+    match failure.effect {
+        FailureEffect::Unreachable => IncidentKind::Unreachable,
+        FailureEffect::Experiment => IncidentKind::Experiment,
+        FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => IncidentKind::Barred,
+        FailureEffect::CountryBlocked => IncidentKind::CountryBlocked,
         FailureEffect::WindowClosed
         | FailureEffect::MarketingCooldown
         | FailureEffect::MarketingStopped
@@ -332,7 +342,7 @@ const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
         | FailureEffect::TemplatePaused
         | FailureEffect::TemplateDisabled
         | FailureEffect::TemplateUnknown
-        | FailureEffect::Nothing => None,
+        | FailureEffect::Nothing => IncidentKind::Code(failure.code),
     }
 }
 

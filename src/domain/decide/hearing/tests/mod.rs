@@ -1,5 +1,6 @@
 //! Given what happened, when WhatsApp says something, then events, and never a refusal.
 
+mod alike;
 mod business;
 mod days;
 mod follow;
