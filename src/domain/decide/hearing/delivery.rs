@@ -13,7 +13,7 @@ use crate::{
         },
         entry::Subject,
         event::{CountsFor, Event, OutcomeSeen, TrafficKind},
-        hearing::{Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
+        hearing::{Barred, Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
         incident::IncidentKind,
         names::SenderId,
         refusal::Refusal,
@@ -270,9 +270,12 @@ impl Hearing<'_, '_> {
                 let (sender, until) = (sender.clone(), Rest::grown_until(known, self.at, ms));
                 (!is_known).then_some(Event::PairSlowed { sender, until, happened_at })
             }),
+            // Nobody knows which sender it bars.
+            FailureEffect::RefuseForever if sender.is_none() => None,
             FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
+                let is_news = told.is_barred_anew(Barred::only(code, sender), self.at);
                 let sender = sender.cloned();
-                told.is_barred_anew(self.at).then_some(Event::Barred { code, sender, happened_at })
+                is_news.then_some(Event::Barred { code, sender, happened_at })
             }
             FailureEffect::Identity => {
                 self.doubt(found, events);
@@ -284,8 +287,9 @@ impl Hearing<'_, '_> {
         let mark = Failed { subject, told, sender, code, at, is_new };
         match (mark.record(self.draft, event, events), failure.effect) {
             (true, FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever) => {
-                let cause = VoidCause::Blocked;
-                void_tickets(self.draft, found.subject, cause, self.now, |_| true, events);
+                let (cause, only) = (VoidCause::Blocked, Barred::only(failure.code, sender));
+                let is_of = |ticket: &Ticket| only.is_none_or(|only| ticket.sender == *only);
+                void_tickets(self.draft, found.subject, cause, self.now, is_of, events);
             }
             (true, FailureEffect::MarketingStopped) => self.void_marketing(found.subject, events),
             _ => {}
