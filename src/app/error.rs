@@ -135,15 +135,6 @@ pub enum AppError {
     /// The service's answer is not what it should be.
     #[error("failed to read the service's answer")]
     Unreadable(#[source] serde_json::Error),
-    /// A recorded webhook could not be read.
-    #[error("failed to read the recorded webhook {}", path.display())]
-    Recorded {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
     /// The service could not be asked.
     #[error("failed to ask the service at {addr}")]
     Ask {
@@ -176,11 +167,16 @@ pub enum AppError {
     /// There is nothing to sign webhooks with.
     #[error("there is no app secret; set IZIN_WHATSAPP_APP_SECRET to the one of the server")]
     NoAppSecret,
-    /// Some webhooks were not taken.
-    #[error("{refused} webhooks were not taken; the lines above say why")]
+    /// Some webhooks were not taken, or could not be read.
+    #[error(
+        "{webhooks} webhooks were not taken, and {files} files were not read to their end; the \
+         lines above say why"
+    )]
     NotReplayed {
-        /// How many.
-        refused: usize,
+        /// How many were not taken.
+        webhooks: usize,
+        /// How many files were not read to their end.
+        files: usize,
     },
     /// Nobody knows the admin key.
     #[error("the admin key is neither in IZIN_ADMIN_KEY nor in {}", path.display())]
@@ -243,7 +239,6 @@ impl AppError {
             | Self::Ask { .. }
             | Self::NoAppSecret
             | Self::NotReplayed { .. }
-            | Self::Recorded { .. }
             | Self::NoAdminKey { .. } => 1,
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     app::{
         AppError,
         keys::{Asked, running, with_own},
+        open::expect_ledger,
     },
     config::{Config, Secret},
     providers::install_tls,
@@ -57,19 +58,30 @@ enum Answer {
     Unknown { error: String },
 }
 
+/// What was left out of what was to be sent.
+#[derive(Debug, Default)]
+struct Left {
+    /// Webhooks that were not taken.
+    webhooks: usize,
+    /// Files that could not be read, or not to their end.
+    files: usize,
+}
+
 /// Sends every file and prints one JSON object for each.
 ///
 /// # Errors
 ///
 /// [`AppError`]. [`AppError::NotReplayed`] when the service did not take everything, or could not be
-/// reached; all the rest was sent and printed all the same.
+/// reached, or a file could not be read; all the rest was sent and printed all the same.
+/// [`AppError::NoLedger`] where nothing runs and there is none to record into.
 pub async fn replay(config: &Config, replay: &Replay) -> Result<(), AppError> {
-    let refused = if let Some(url) = &replay.url {
+    let left = if let Some(url) = &replay.url {
         send_all(url, &secret(config)?, &replay.files).await?
     } else if let Some(addr) = running(config).await? {
         let url = format!("http://{addr}");
         send_all(&url, &secret(config)?, &replay.files).await?
     } else {
+        expect_ledger(&config.data_dir)?;
         let mut config = config.clone();
         if config.whatsapp.app_secrets.is_empty() {
             // Nobody else talks to this service, so any secret does.
@@ -84,7 +96,10 @@ pub async fn replay(config: &Config, replay: &Replay) -> Result<(), AppError> {
         };
         with_own(&config, send).await?
     };
-    if refused == 0 { Ok(()) } else { Err(AppError::NotReplayed { refused }) }
+    match left {
+        Left { webhooks: 0, files: 0 } => Ok(()),
+        Left { webhooks, files } => Err(AppError::NotReplayed { webhooks, files }),
+    }
 }
 
 fn secret(config: &Config) -> Result<AppSecrets, AppError> {
@@ -94,29 +109,44 @@ fn secret(config: &Config) -> Result<AppSecrets, AppError> {
     if secrets.is_empty() { Err(AppError::NoAppSecret) } else { Ok(secrets) }
 }
 
-/// Returns how many webhooks were not taken.
-async fn send_all(url: &str, secrets: &AppSecrets, files: &[PathBuf]) -> Result<usize, AppError> {
+/// Returns what was not taken or not read.
+async fn send_all(url: &str, secrets: &AppSecrets, files: &[PathBuf]) -> Result<Left, AppError> {
     let failed = |source| AppError::Ask { addr: url.to_owned(), source };
     install_tls();
     let client = reqwest::Client::builder().no_proxy().timeout(WITHIN).build().map_err(failed)?;
     let address = format!("{}/webhooks/whatsapp", url.trim_end_matches('/'));
-    let mut refused = 0;
+    let mut left = Left::default();
     for file in files {
-        let mut webhooks = Webhooks::of(file)?;
-        let name = serde_json::to_string(&file.display().to_string());
-        print(&format!("{{\"file\":{},\"webhooks\":[", name.map_err(AppError::Unreadable)?))?;
+        let name = json(&file.display().to_string())?;
+        print(&format!("{{\"file\":{name},\"webhooks\":["))?;
+        let mut webhooks = Webhooks::of(file);
         let mut separator = "";
-        while let Some(body) = webhooks.next()? {
+        let unread = loop {
+            let body = match webhooks.as_mut().map(Webhooks::next) {
+                Ok(Ok(Some(body))) => body,
+                Ok(Ok(None)) => break None,
+                Ok(Err(error)) => break Some(error.to_string()),
+                Err(error) => break Some(error.to_string()),
+            };
             let signature = secrets.sign(&body).unwrap_or_default();
             let answer = send(&client, &address, &signature, body).await?;
-            refused += usize::from(!matches!(answer, Answer::Heard(_)));
-            let answer = serde_json::to_string(&answer).map_err(AppError::Unreadable)?;
-            print(&format!("{separator}{answer}"))?;
+            left.webhooks += usize::from(!matches!(answer, Answer::Heard(_)));
+            print(&format!("{separator}{}", json(&answer)?))?;
             separator = ",";
+        };
+        match unread {
+            Some(error) => {
+                left.files += 1;
+                print(&format!("],\"error\":{}}}\n", json(&error)?))?;
+            }
+            None => print("]}\n")?,
         }
-        print("]}\n")?;
     }
-    Ok(refused)
+    Ok(left)
+}
+
+fn json(value: &impl Serialize) -> Result<String, AppError> {
+    serde_json::to_string(value).map_err(AppError::Unreadable)
 }
 
 /// Sends one webhook, again while the service has no room for it.
@@ -183,26 +213,24 @@ enum Webhooks {
 }
 
 impl Webhooks {
-    fn of(file: &Path) -> Result<Self, AppError> {
+    fn of(file: &Path) -> io::Result<Self> {
         let has_lines =
             file.extension().is_some_and(|ending| ending == "ndjson" || ending == "jsonl");
-        let failed = |source| AppError::Recorded { path: file.to_owned(), source };
         if has_lines {
-            return Ok(Self::Lines(BufReader::new(File::open(file).map_err(failed)?)));
+            return Ok(Self::Lines(BufReader::new(File::open(file)?)));
         }
-        Ok(Self::Whole(Some(fs::read(file).map_err(failed)?)))
+        Ok(Self::Whole(Some(fs::read(file)?)))
     }
 
     /// Returns the next one. Empty lines are none, and neither ending of a line is part of it.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, AppError> {
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let lines = match self {
             Self::Whole(bytes) => return Ok(bytes.take()),
             Self::Lines(lines) => lines,
         };
         loop {
             let mut line = Vec::new();
-            let read = lines.read_until(b'\n', &mut line);
-            if read.map_err(AppError::io("read a recorded webhook"))? == 0 {
+            if lines.read_until(b'\n', &mut line)? == 0 {
                 return Ok(None);
             }
             for ending in [b'\n', b'\r'] {

@@ -118,11 +118,20 @@ fn normalise(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
+    let visible = visible(text);
+    let folded = CaseMapper::new().fold_string(&visible);
+    Cow::Owned(NFKC.normalize(&folded).into_owned())
+}
+
+/// Returns a text as people see it: without invisible characters, and each of the others in its
+/// plain width and style. Case and punctuation stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
     let visible: String = text.chars().filter(|c| !ignorable.contains(*c)).collect();
-    let composed = NFKC.normalize(&visible);
-    let folded = CaseMapper::new().fold_string(&composed);
-    Cow::Owned(NFKC.normalize(&folded).into_owned())
+    Cow::Owned(NFKC.normalize(&visible).into_owned())
 }
 
 fn part(c: char) -> Part {

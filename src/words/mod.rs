@@ -18,7 +18,7 @@ mod tests;
 mod typo;
 mod word;
 
-pub use fold::fold;
+pub use fold::{fold, visible};
 pub use language::{Language, NotALanguage};
 pub use lists::{Addition, WordError, Words};
 pub use page::page;

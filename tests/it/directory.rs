@@ -104,7 +104,7 @@ fn a_first_start_that_was_cut_short_goes_on() {
 }
 
 #[test]
-fn where_there_is_no_ledger_nothing_is_made_by_whoever_only_looks() {
+fn where_there_is_no_ledger_nothing_is_made_by_whoever_would_not_begin_one() {
     let folder = tempfile::tempdir().unwrap();
     let (missing, empty) = (folder.path().join("deep/missing"), folder.path().join("empty"));
     fs::create_dir(&empty).unwrap();
@@ -116,6 +116,7 @@ fn where_there_is_no_ledger_nothing_is_made_by_whoever_only_looks() {
             &["keys", "rotate", "0123456789"],
             &["keys", "revoke", "0123456789"],
             &["contacts", "duplicates"],
+            &["webhooks", "replay", "day.ndjson"],
         ] {
             let said = refused(data, arguments, 65);
             assert!(said.contains("there is no ledger in"), "{said}");

@@ -26,6 +26,7 @@ mod polls;
 mod process;
 mod provider_shapes;
 mod providers;
+mod recorded;
 mod replay;
 mod sample;
 mod simulate;

@@ -66,21 +66,43 @@ impl Failed<'_> {
     }
 }
 
-/// Records an incident that shows by what failed for somebody nobody knows.
-pub(super) fn open_by_stranger(
+/// Records an incident that shows by what failed and marks nobody: for somebody nobody knows, or in
+/// a way that says nothing lasting of people; or that it is one no more.
+pub(super) fn weigh_unmarked(
     draft: &Draft<'_>,
     sender: &SenderId,
-    (kind, at): (IncidentKind, Timestamp),
+    (kind, at, subject): (IncidentKind, Timestamp, Option<Subject>),
     events: &mut Events,
 ) {
-    let place = draft.registry().sender(sender).map(|(place, _)| place);
-    let outcomes = place.and_then(|place| draft.incidents().of(place));
-    let more = FailedNow { kind, at, subject: None, is_new: true };
-    let tally = outcomes.and_then(|outcomes| outcomes.tally_with(more));
-    let is_open = outcomes.is_some_and(|outcomes| outcomes.open(kind).is_some());
-    if let Some(tally) = tally.filter(|tally| tally.is_unusual() && !is_open) {
-        events.push((Subject::SYSTEM, opened(outcomes, sender, (kind, at), tally)));
+    let Some(outcomes) = outcomes_of(draft, sender) else { return };
+    let more = FailedNow { kind, at, subject, is_new: true };
+    let Some(tally) = outcomes.tally_with(more) else { return };
+    let event = match (tally.is_unusual(), outcomes.open(kind).is_some()) {
+        (true, false) => opened(Some(outcomes), sender, (kind, at), tally),
+        (false, true) => Event::IncidentClosed { sender: sender.clone(), kind, happened_at: at },
+        (true, true) | (false, false) => return,
+    };
+    events.push((Subject::SYSTEM, event));
+}
+
+/// Records which incidents are over when a message came to something else: nothing failed so for
+/// an hour.
+pub(super) fn close_over(
+    draft: &Draft<'_>,
+    sender: &SenderId,
+    (now, at): (Option<IncidentKind>, Timestamp),
+    events: &mut Events,
+) {
+    let over = outcomes_of(draft, sender).into_iter().flat_map(|outcomes| outcomes.over_at(at));
+    for kind in over.filter(|kind| Some(*kind) != now) {
+        let sender = sender.clone();
+        events.push((Subject::SYSTEM, Event::IncidentClosed { sender, kind, happened_at: at }));
     }
+}
+
+fn outcomes_of<'a>(draft: &'a Draft<'_>, sender: &SenderId) -> Option<&'a Outcomes> {
+    let (place, _) = draft.registry().sender(sender)?;
+    draft.incidents().of(place)
 }
 
 fn opened(

@@ -127,7 +127,7 @@ fn block(
 fn unblock(draft: &Draft<'_>, contact: ContactRef) -> Result<Events, Refusal> {
     let (subject, known) = find(draft, contact)?;
     let details = known.details();
-    let is_blocked = details.blocked.is_some() || details.told().barred.is_some();
+    let is_blocked = details.blocked.is_some() || details.told().has_bar();
     Ok(if is_blocked { vec![(subject, Event::ContactUnblocked)] } else { Vec::new() })
 }
 

@@ -229,7 +229,8 @@ impl Resolved {
 
     fn judge_contact(&self, contact: &Contact, key: Option<ContactKey>, hits: &mut Hits) {
         let details = contact.details();
-        let barred = details.told().barred.map(|barred| (barred.mark.at, barred.mark.seq));
+        let barred = details.told().barred_for(self.sender_id.as_ref());
+        let barred = barred.map(|barred| (barred.mark.at, barred.mark.seq));
         if let Some((at, seq)) = details.blocked.or(barred) {
             hits.push(Hit::at(Reason::Blocked, Some(at), Some(seq)));
         }

@@ -354,7 +354,7 @@ pub enum Event {
         /// When.
         happened_at: Timestamp,
     },
-    /// WhatsApp takes no message to the person from this business.
+    /// WhatsApp takes no message to the person from this business, or from this sender (131021).
     Barred {
         /// WhatsApp's code.
         code: i64,

@@ -134,12 +134,15 @@ pub struct OutcomeSeen {
     /// Whether it failed; it arrived if not.
     #[serde(default, skip_serializing_if = "is_false")]
     pub failed: bool,
-    /// In a way that may be an incident: how.
+    /// In which way. Entries of before name only ways that mark people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<IncidentKind>,
     /// Whether nobody is known by whom it was meant for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stranger: bool,
+    /// Whom it failed for, where that marks nobody: a person counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Subject>,
 }
 
 /// A person agreed, or was asked to.

@@ -315,7 +315,7 @@ pub enum FailureEffect {
     PairBackoff,
     /// Nothing to the person: the business blocked them at WhatsApp.
     BlockedByBusiness,
-    /// Nothing to the person, for good.
+    /// Nothing from this sender to the person, for good.
     RefuseForever,
     /// The identity hash sent along is not the person's any more.
     Identity,

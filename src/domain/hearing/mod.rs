@@ -3,13 +3,15 @@
 //! Every fact carries its own moment, and that moment rules: what is kept is the latest, the
 //! earliest or the highest of what was said, so that facts may come late, twice and in any order.
 
+mod barred;
 mod command;
 mod told;
 
+pub use barred::{Barred, BarredBy};
 pub use command::{
     AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect, Heard,
     HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
 };
 pub use told::{
-    Barred, Closed, Followed, HeldBack, More, Preference, Rest, Review, Spared, Told, WindowEnd,
+    Closed, Followed, HeldBack, More, Preference, Rest, Review, Spared, Told, WindowEnd,
 };

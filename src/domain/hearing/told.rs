@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     absorbed::Mark,
     entry::{Seq, Subject},
+    hearing::barred::{Barred, BarredBy},
     incident::IncidentKind,
     key::ContactKey,
     named::Named,
@@ -74,6 +75,9 @@ pub struct Told {
     /// Since when WhatsApp takes no message to the person from this business.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub barred: Option<Barred>,
+    /// The same of single senders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub barred_by: Vec<BarredBy>,
     /// When that was last lifted here: what is older says nothing any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unbarred_at: Option<Timestamp>,
@@ -125,15 +129,6 @@ pub struct Spared {
 pub struct HeldBack {
     /// Until when; [`Timestamp::NEVER`] where time alone does not end it.
     pub until: Timestamp,
-    /// Since when, and the entry that recorded it.
-    pub mark: Mark,
-}
-
-/// WhatsApp takes no message to the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Barred {
-    /// WhatsApp's code.
-    pub code: i64,
     /// Since when, and the entry that recorded it.
     pub mark: Mark,
 }
@@ -307,6 +302,7 @@ impl Told {
         held_back: None,
         experiment: None,
         barred: None,
+        barred_by: Vec::new(),
         unbarred_at: None,
         country_blocked: None,
         spared: Vec::new(),
@@ -400,30 +396,11 @@ impl Told {
         self.held_back.is_none_or(|known| (known.until, known.mark.at) < (until, at))
     }
 
-    /// Returns whether being barred at `at` is news.
-    pub fn is_barred_anew(&self, at: Timestamp) -> bool {
-        Mark::is_news(self.barred.map(|barred| barred.mark), at)
-            && self.unbarred_at.is_none_or(|lifted| lifted < at)
-    }
-
     /// Folds a hold in.
     pub(crate) fn fold_hold(&mut self, until: Timestamp, mark: Mark) {
         if self.is_longer_hold(until, mark.at) {
             self.held_back = Some(HeldBack { until, mark });
         }
-    }
-
-    /// Folds being barred in.
-    pub(crate) fn fold_barred(&mut self, code: i64, mark: Mark) {
-        if self.is_barred_anew(mark.at) {
-            self.barred = Some(Barred { code, mark });
-        }
-    }
-
-    /// Folds in that somebody lifted it.
-    pub(crate) fn fold_unbarred(&mut self, at: Timestamp) {
-        self.barred = None;
-        self.unbarred_at = self.unbarred_at.max(Some(at));
     }
 
     /// Folds a rest in: the longest stays.
@@ -493,9 +470,7 @@ impl Told {
             joined.fold_hold(until, mark);
         }
         joined.experiment = Mark::later(ours.experiment, theirs.experiment);
-        if joined.barred.is_none() {
-            joined.barred = theirs.barred;
-        }
+        joined.join_bars(theirs);
         joined.country_blocked = Mark::later(ours.country_blocked, theirs.country_blocked);
         for Spared { sender, kind, mark } in &theirs.spared {
             joined.fold_spared(sender, *kind, *mark);

@@ -6,7 +6,7 @@ use crate::{
         contact::Contact,
         entry::{Seq, Subject},
         event::{Event, LimitReported, Record, SeenTogether, SenderLearned},
-        hearing::{Followed, Review},
+        hearing::{Barred, Followed, Review},
         incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
         state::Draft,
@@ -87,7 +87,8 @@ impl Draft<'_> {
         } else if let Event::PairSlowed { sender, until, happened_at } = event {
             details.told_mut().fold_rest(sender, (*until, Some(*happened_at)), seq);
         } else if let Event::Barred { code, happened_at, .. } = event {
-            details.told_mut().fold_barred(*code, Mark { at: *happened_at, seq });
+            let mark = Mark { at: *happened_at, seq };
+            details.told_mut().fold_barred(Barred::only_by(event), *code, mark);
         } else if let Event::WindowEnded { sender, happened_at } = event {
             details.told_mut().fold_window_end(sender, *happened_at);
         } else if let Event::CountryBlocked { happened_at, .. } = event {

@@ -37,7 +37,8 @@ impl Draft<'_> {
         if let Some((kind, Some(sender), happened_at)) = failure(event)
             && subject.is_contact()
         {
-            self.fold_blamed(sender, kind, (subject, happened_at, seq));
+            let only = Barred::only_by(event);
+            self.fold_blamed(sender, (kind, only), (subject, happened_at, seq));
         } else if let Event::FailureSpared { sender, kind, happened_at, .. } = event {
             let told = self.contact(subject).map(|known| known.details().told());
             let counted = told.and_then(|told| told.spared(sender, *kind));
@@ -144,11 +145,11 @@ impl Draft<'_> {
     fn fold_blamed(
         &mut self,
         sender: &SenderId,
-        kind: IncidentKind,
+        (kind, only): (IncidentKind, Option<&SenderId>),
         failure: (Subject, Timestamp, Seq),
     ) {
         let known = self.contact(failure.0);
-        let before = known.and_then(|known| mark_of(known.details(), kind));
+        let before = known.and_then(|known| mark_of(known.details(), (kind, only)));
         self.count(sender, |incidents, sender| {
             incidents.fold_blamed(sender, kind, failure, before);
         });
@@ -163,10 +164,12 @@ impl Draft<'_> {
         before: Option<Before>,
     ) {
         let subject = self.resolve(subject);
-        let marked = self.contact(subject).and_then(|known| mark_of(known.details(), kind));
-        let Some(Before { mark, .. }) = marked.filter(|marked| marked.mark.seq == seq) else {
-            return;
-        };
+        let marked = self.contact(subject).and_then(|known| {
+            let of = |only| mark_of(known.details(), (kind, only)).map(|mark| (only, mark));
+            let marks = [of(None), of(Some(sender))].into_iter().flatten();
+            marks.into_iter().find(|(_, marked)| marked.mark.seq == seq)
+        });
+        let Some((only, Before { mark, .. })) = marked else { return };
         let Some(contact) = self.contact_mut(subject) else { return };
         let details = contact.details_mut();
         let known = before.map(|before| before.mark);
@@ -177,9 +180,10 @@ impl Draft<'_> {
             IncidentKind::Experiment => details.told_mut().experiment = known,
             IncidentKind::Barred => {
                 let barred = before.map(|Before { mark, code }| Barred { code, mark });
-                details.told_mut().barred = barred;
+                details.told_mut().put_bar(only, barred);
             }
             IncidentKind::CountryBlocked => details.told_mut().country_blocked = known,
+            IncidentKind::Code(_) => return,
         }
         details.told_mut().fold_spared(sender, kind, mark);
     }
@@ -190,14 +194,16 @@ fn is_lately(one: Timestamp, other: Timestamp) -> bool {
     one.ms_since(other).abs() < WINDOW_MINUTES * MINUTE_MS
 }
 
-fn mark_of(details: &Details, kind: IncidentKind) -> Option<Before> {
+/// Returns the mark of a kind; of a bar, the one for this sender alone, or else for the business.
+fn mark_of(details: &Details, (kind, only): (IncidentKind, Option<&SenderId>)) -> Option<Before> {
     let bare = |mark| Before { mark, code: 0 };
     match kind {
         IncidentKind::Unreachable => details.traffic.failed.map(|(at, seq)| bare(Mark { at, seq })),
         IncidentKind::Experiment => details.told().experiment.map(bare),
         IncidentKind::Barred => {
-            details.told().barred.map(|Barred { code, mark }| Before { mark, code })
+            details.told().bar(only).map(|Barred { code, mark }| Before { mark, code })
         }
         IncidentKind::CountryBlocked => details.told().country_blocked.map(bare),
+        IncidentKind::Code(_) => None,
     }
 }

@@ -26,9 +26,13 @@ pub struct IncidentBody {
     /// Whose messages.
     #[schema(value_type = String)]
     sender: SenderId,
-    /// What they have in common: `unreachable`, `experiment`, `barred` or `country_blocked`.
+    /// What they have in common: `unreachable`, `experiment`, `barred` or `country_blocked`, or, where
+    /// none of these is what they would say of the people, `code_` and WhatsApp's code.
     #[schema(value_type = String, example = "unreachable")]
     kind: IncidentKind,
+    /// That code, as a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i64>,
     /// When the failure happened that made it one.
     found_at: Moment,
     /// How many had failed so within the hour before.
@@ -49,7 +53,8 @@ pub(crate) async fn list(ask: Ask) -> Result<HttpResponse, Problem> {
     let shown = state.incidents().open_at(now).filter_map(|(sender, kind, incident)| {
         let sender = state.registry().sender_id(sender)?.clone();
         let Incident { at, seq, failed, outcomes } = incident;
-        Some(IncidentBody { sender, kind, found_at: Moment(at), failed, outcomes, seq })
+        let (code, found_at) = (kind.code(), Moment(at));
+        Some(IncidentBody { sender, kind, code, found_at, failed, outcomes, seq })
     });
     Ok(HttpResponse::Ok().json(IncidentsBody { data: shown.collect() }))
 }

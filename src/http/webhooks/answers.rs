@@ -17,7 +17,7 @@ use crate::{
     limits::{ANSWER_BYTES_MAX, CONSENT_TEXT_BYTES_MAX},
     numbers,
     whatsapp::{Answer, Forwarded, Inbound, Spoken},
-    words::{Doubt, Reading, Scope, Words},
+    words::{Doubt, Reading, Scope, Words, visible},
 };
 
 /// An answer that people have to look at.
@@ -196,10 +196,12 @@ impl Reader<'_> {
         })
     }
 
-    /// The entry point whose code stands in a text as a word of its own. Whatever else the text
-    /// says, or the label of its button, must not be a refusal.
+    /// The entry point whose code stands in a text as a word of its own, whatever width it has and
+    /// whatever invisible is in it. Whatever else the text says, or the label of its button, must
+    /// not be a refusal.
     fn code(&self, text: &str, label: Option<&str>, kind: &str) -> Option<ConsentAnswer> {
         let text = text.get(..text.floor_char_boundary(CONSENT_TEXT_BYTES_MAX)).unwrap_or(text);
+        let text = &*visible(text);
         let mut found: Option<(&str, &EntryPointId, &EntryPoint)> = None;
         let mut rest = String::with_capacity(text.len());
         for piece in text.split_inclusive(|character: char| !character.is_alphanumeric()) {

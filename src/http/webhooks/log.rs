@@ -141,12 +141,14 @@ impl Log {
         }
         let mut times = 1_u32;
         if row.outcome.is_anybodys() {
-            // Of those that came since the last of WhatsApp's, one row for each outcome.
+            // Of those that came since the last of WhatsApp's, one row for each outcome and what its
+            // signature was: a few at most.
             let of_strangers =
                 kept.rows.iter().rev().take_while(|(row, _)| row.outcome.is_anybodys());
             let places = (0..kept.rows.len()).rev();
-            let same =
-                places.zip(of_strangers).find(|(_, (known, _))| known.outcome == row.outcome);
+            let is_same =
+                |known: &Row| (known.outcome, known.signature) == (row.outcome, row.signature);
+            let same = places.zip(of_strangers).find(|(_, (known, _))| is_same(known));
             let place = same.map(|(place, _)| place);
             if let Some((_, before)) = place.and_then(|place| kept.rows.remove(place)) {
                 times = before.saturating_add(1);
@@ -227,8 +229,8 @@ pub struct WebhookBody {
     secret: Option<usize>,
     /// What became of it.
     outcome: WebhookOutcome,
-    /// How many such came since the last one that was signed, where it was not read; 1 for all
-    /// others.
+    /// How many such, with such a signature, came since the last one that was signed, where it was
+    /// not read; 1 for all others.
     times: u32,
     /// What it said, by kind, and what followed.
     facts: Vec<FactsBody>,
@@ -318,6 +320,20 @@ mod tests {
         assert_eq!((last[2].0.outcome, last[2].1), (WebhookOutcome::Unsigned, 3_000));
         assert_eq!(last[3].0.outcome, WebhookOutcome::Recorded);
         assert_eq!(log.totals().webhooks[&WebhookOutcome::Unsigned], 3_000);
+    }
+
+    #[test]
+    fn a_signature_that_was_missing_is_not_one_that_was_wrong() {
+        let log = Log::default();
+        for (at, signature) in
+            [Signature::Missing, Signature::Wrong, Signature::Missing].into_iter().enumerate()
+        {
+            let at = Timestamp::from_unix_ms(i64::try_from(at).unwrap());
+            log.take(Row::unread(at, signature, WebhookOutcome::Unsigned));
+        }
+        let told: Vec<_> =
+            log.last(10).into_iter().map(|(row, times)| (row.signature, times)).collect();
+        assert_eq!(told, [(Signature::Missing, 2), (Signature::Wrong, 1)]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub enum Action {
     Identity,
     /// Send nobody in this country anything.
     CountryBlocked,
-    /// Send again to a phone number rather than a user id.
+    /// Send this message to a phone number rather than a user id.
     NeedsPhone,
     /// Stop the sender, or what it sends first.
     HaltSender,
@@ -286,6 +286,7 @@ mod tests {
         assert_eq!(pause(131_057, 0, false), Some(MINUTE_MS));
         assert_eq!(pause(131_050, 0, false), None);
         assert_eq!(pause(131_021, 0, false), None);
+        assert_eq!(pause(131_062, 0, false), Some(0), "nothing is held");
     }
 
     proptest! {

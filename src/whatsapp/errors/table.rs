@@ -199,9 +199,9 @@ pub const RULES: &[Rule] = &[
     code(
         131_062,
         (Subject::Contact, Action::NeedsPhone),
-        (Lasts::UntilLifted, "knowing the person's number"),
+        (Lasts::Once, "sending to the person's number"),
         USER_IDS,
-        "this kind of message cannot go to a user id",
+        "this kind of message cannot go to a user id; Izin itself refuses authentication templates to one",
     ),
     code(
         131_063,

@@ -17,11 +17,19 @@ fn number(person: usize) -> String {
 
 /// A webhook that says what became of a message to each of these people.
 fn statuses(people: impl Iterator<Item = usize>, word: &str, at_s: i64) -> Vec<u8> {
+    statuses_with(people, (word, 131_026), at_s)
+}
+
+fn statuses_with(
+    people: impl Iterator<Item = usize>,
+    (word, code): (&str, i64),
+    at_s: i64,
+) -> Vec<u8> {
     let status = |person: usize| {
         let mut status = json!({"id": format!("wamid.{word}-{person}"), "status": word,
             "timestamp": at_s.to_string(), "recipient_id": number(person).trim_start_matches('+')});
         if word == "failed" {
-            status["errors"] = json!([{"code": 131_026, "title": "Message undeliverable"}]);
+            status["errors"] = json!([{"code": code, "title": "Message undeliverable"}]);
         }
         json!({"field": "messages", "value": {"messaging_product": "whatsapp",
             "metadata": {"display_phone_number": "12025550100", "phone_number_id": SENDER},
@@ -71,7 +79,7 @@ async fn an_incident_is_shown_while_it_goes_on_and_nobody_is_unreachable_for_it(
         (&incident["failed"], &incident["outcomes"]),
         (&json!(FAILED_MIN), &json!(FAILED_MIN))
     );
-    assert!(incident["seq"].is_u64());
+    assert!(incident["seq"].is_u64() && incident.get("code").is_none());
     assert_eq!(open(&app).await, "1");
     for person in [0, FAILED_MIN - 2, FAILED_MIN - 1, PEOPLE - 1] {
         assert_eq!(unreachable_since(&app, person).await, Value::Null, "{person}");
@@ -83,6 +91,42 @@ async fn an_incident_is_shown_while_it_goes_on_and_nobody_is_unreachable_for_it(
     app.wait_hours(2);
     assert!(incidents(&app).await.is_empty(), "the last hour shows none");
     assert_eq!(open(&app).await, "0");
+}
+
+#[tokio::test]
+async fn whatever_many_fail_with_is_an_incident_by_its_code_and_what_it_says_of_people_stays() {
+    for (code, is_eligible) in
+        [(131_000, true), (999_999, true), (132_000, true), (131_050, false), (137_000, false)]
+    {
+        let mut app = webhooks::start().await;
+        for person in 0..PEOPLE {
+            app.opt_in(&number(person), "promotions").await;
+        }
+        app.clock.advance_ms(60_000);
+        let body = statuses_with(0..PEOPLE, ("failed", code), NOON_S + 30);
+        hear(&app, &body).await;
+        hear(&app, &body).await;
+        let going_on = incidents(&app).await;
+        let [incident] = going_on.as_slice() else { panic!("{code}: {going_on:?}") };
+        assert_eq!(incident["sender"], SENDER);
+        assert_eq!(incident["kind"], format!("code_{code}"));
+        assert_eq!(
+            (&incident["code"], &incident["failed"], &incident["outcomes"]),
+            (&json!(code), &json!(FAILED_MIN), &json!(FAILED_MIN))
+        );
+        assert_eq!(open(&app).await, "1", "{code}");
+        let seq = incident["seq"].as_u64().unwrap();
+        let entries = app.get(&format!("/v1/changes?after={}", seq - 1)).expect(200).await;
+        let entry = entries["changes"][0].to_string();
+        assert!(entry.contains("incident_opened"), "{code}: {entry}");
+        assert!(entry.contains(&format!("\"code_{code}\"")), "{code}: {entry}");
+        for person in [0, FAILED_MIN - 1, PEOPLE - 1] {
+            let decision = app.ask(&number(person), "promotions").await;
+            assert_eq!(decision["eligible"], is_eligible, "{code}: {decision}");
+        }
+        app.restart();
+        assert_eq!(incidents(&app).await, going_on, "{code}");
+    }
 }
 
 #[tokio::test]

@@ -63,6 +63,34 @@ async fn a_refusal_beside_a_code_is_no_agreement() {
 }
 
 #[tokio::test]
+async fn a_code_is_known_whatever_its_width_and_whatever_invisible_is_in_it() {
+    let app = start_with_code().await;
+    let wide: String =
+        "K7WX2M0A".chars().filter_map(|c| char::from_u32(u32::from(c) + 0xFEE0)).collect();
+    for (at, code) in [
+        "\u{200B}K7WX2M0A\u{200B}",
+        "K7W\u{200B}X2M0A",
+        "\u{202A}k7wx2m0a\u{202C}",
+        "K7WX\u{AD}2M0A",
+        wide.as_str(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = hear(&app, &text(&format!("no-{at}"), NOON_S, &format!("BAJA {code}"))).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{code:?}: {told}");
+        assert_eq!(last_review(&app).await["why"], "code_and_refusal", "{code:?}");
+        let at_s = NOON_S - 100 + i64::try_from(at).unwrap();
+        let told = hear(&app, &text(&format!("yes-{at}"), at_s, &format!("Hi {code}!"))).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 1, "{code:?}: {told}");
+    }
+    for other in ["K7WX2M 0A", "K7WX\u{200B} 2M0A", "K7WXэ2M0A"] {
+        let told = hear(&app, &text(&format!("not {other}"), NOON_S, other)).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{other:?}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn a_word_is_not_taken_for_a_code() {
     let app = start().await;
     for word in ["DISKON", "FOLLOW", "COFFEE", "SIGNIN", "LOYALTY", "D1SK0N"] {

@@ -7,13 +7,13 @@ use crate::{
         decide::{
             Events,
             hearing::Hearing,
-            incident::{Failed, open_by_stranger},
+            incident::{Failed, close_over, weigh_unmarked},
             person::Found,
             void_tickets,
         },
         entry::Subject,
         event::{CountsFor, Event, OutcomeSeen, TrafficKind},
-        hearing::{Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
+        hearing::{Barred, Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
         incident::IncidentKind,
         names::SenderId,
         refusal::Refusal,
@@ -60,6 +60,9 @@ impl Hearing<'_, '_> {
         found: Option<Subject>,
         events: &mut Events,
     ) {
+        let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
+        let kind = failure.map(incident_kind);
+        close_over(self.draft, sender, (kind, self.at), events);
         let is_sign = |event: &&mut Event| {
             matches!(
                 event,
@@ -71,16 +74,25 @@ impl Hearing<'_, '_> {
             *counts_for = CountsFor::Message(delivery.message);
             return;
         }
-        let failed = delivery.step == Step::Failed;
-        let kind = delivery.failure.as_ref().filter(|_| failed);
-        let kind = kind.and_then(|failure| incident_kind(failure.effect));
-        let stranger = found.is_none();
-        if let Some(kind) = kind.filter(|_| stranger) {
-            open_by_stranger(self.draft, sender, (kind, self.at), events);
+        let is_marked = failure.is_some_and(|failure| self.may_mark(failure, sender));
+        let (stranger, to) = (found.is_none(), found.filter(|_| kind.is_some() && !is_marked));
+        if let Some(kind) = kind.filter(|_| stranger || to.is_some()) {
+            weigh_unmarked(self.draft, sender, (kind, self.at, to), events);
         }
         let (sender, message, happened_at) = (sender.clone(), delivery.message, self.at);
-        let seen = OutcomeSeen { sender, message, happened_at, failed, kind, stranger };
+        let failed = delivery.step == Step::Failed;
+        let seen = OutcomeSeen { sender, message, happened_at, failed, kind, stranger, to };
         events.push((Subject::SYSTEM, Event::OutcomeSeen(Box::new(seen))));
+    }
+
+    /// Returns whether a failure marks the person, unless too many fail so.
+    fn may_mark(&self, failure: &Failure, sender: &SenderId) -> bool {
+        let is_of_country = || self.of_country(failure, Some(sender)).is_some();
+        match incident_kind(failure) {
+            IncidentKind::Unreachable | IncidentKind::Experiment | IncidentKind::Barred => true,
+            IncidentKind::CountryBlocked => !is_of_country(),
+            IncidentKind::Code(_) => false,
+        }
     }
 
     /// What it says of whom it went to, and who that is if anybody is known.
@@ -258,9 +270,12 @@ impl Hearing<'_, '_> {
                 let (sender, until) = (sender.clone(), Rest::grown_until(known, self.at, ms));
                 (!is_known).then_some(Event::PairSlowed { sender, until, happened_at })
             }),
+            // Nobody knows which sender it bars.
+            FailureEffect::RefuseForever if sender.is_none() => None,
             FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
+                let is_news = told.is_barred_anew(Barred::only(code, sender), self.at);
                 let sender = sender.cloned();
-                told.is_barred_anew(self.at).then_some(Event::Barred { code, sender, happened_at })
+                is_news.then_some(Event::Barred { code, sender, happened_at })
             }
             FailureEffect::Identity => {
                 self.doubt(found, events);
@@ -272,8 +287,9 @@ impl Hearing<'_, '_> {
         let mark = Failed { subject, told, sender, code, at, is_new };
         match (mark.record(self.draft, event, events), failure.effect) {
             (true, FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever) => {
-                let cause = VoidCause::Blocked;
-                void_tickets(self.draft, found.subject, cause, self.now, |_| true, events);
+                let (cause, only) = (VoidCause::Blocked, Barred::only(failure.code, sender));
+                let is_of = |ticket: &Ticket| only.is_none_or(|only| ticket.sender == *only);
+                void_tickets(self.draft, found.subject, cause, self.now, is_of, events);
             }
             (true, FailureEffect::MarketingStopped) => self.void_marketing(found.subject, events),
             _ => {}
@@ -310,15 +326,13 @@ impl Hearing<'_, '_> {
     }
 }
 
-/// Returns in which way a failure may be an incident.
-const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
-    match effect {
-        FailureEffect::Unreachable => Some(IncidentKind::Unreachable),
-        FailureEffect::Experiment => Some(IncidentKind::Experiment),
-        FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => {
-            Some(IncidentKind::Barred)
-        }
-        FailureEffect::CountryBlocked => Some(IncidentKind::CountryBlocked),
+/// Returns what failures have in common with this one.
+const fn incident_kind(failure: &Failure) -> IncidentKind {
+    match failure.effect {
+        FailureEffect::Unreachable => IncidentKind::Unreachable,
+        FailureEffect::Experiment => IncidentKind::Experiment,
+        FailureEffect::BlockedByBusiness | FailureEffect::RefuseForever => IncidentKind::Barred,
+        FailureEffect::CountryBlocked => IncidentKind::CountryBlocked,
         FailureEffect::WindowClosed
         | FailureEffect::MarketingCooldown
         | FailureEffect::MarketingStopped
@@ -332,7 +346,7 @@ const fn incident_kind(effect: FailureEffect) -> Option<IncidentKind> {
         | FailureEffect::TemplatePaused
         | FailureEffect::TemplateDisabled
         | FailureEffect::TemplateUnknown
-        | FailureEffect::Nothing => None,
+        | FailureEffect::Nothing => IncidentKind::Code(failure.code),
     }
 }
 

@@ -26,7 +26,7 @@ use crate::domain::{
     },
     entry::Subject,
     event::{Event, OptedIn, Source},
-    hearing::{Closed, Preference},
+    hearing::{Barred, Closed, Preference},
     key::ContactKey,
     named::KeyTag,
     names::TopicId,
@@ -262,6 +262,10 @@ impl Hearing<'_, '_> {
         for one in events.iter() {
             self.part(one, events, &mut more);
             let (subject, event) = one;
+            if Barred::only_by(event).is_some() {
+                // That is about the number, whoever has it.
+                continue;
+            }
             let (event, at) =
                 if let Event::MarketingPreferenceSeen { is_stopped: true, happened_at }
                 | Event::Barred { happened_at, .. }
@@ -305,7 +309,8 @@ impl Hearing<'_, '_> {
             let known = told.and_then(|told| told.preference);
             (Preference::is_news(known, true, *happened_at), None)
         } else if let Event::Barred { happened_at, .. } = &event {
-            let is_news = told.is_none_or(|told| told.is_barred_anew(*happened_at));
+            let only = Barred::only_by(&event);
+            let is_news = told.is_none_or(|told| told.is_barred_anew(only, *happened_at));
             (is_news, Some((VoidCause::Blocked, *happened_at)))
         } else if let Event::IdentityDoubted { happened_at, by_move } = &event {
             let known = told.and_then(|told| if *by_move { told.taken } else { told.doubted });

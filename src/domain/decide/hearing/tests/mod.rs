@@ -1,5 +1,7 @@
 //! Given what happened, when WhatsApp says something, then events, and never a refusal.
 
+mod alike;
+mod barred;
 mod business;
 mod days;
 mod follow;

@@ -1,26 +1,18 @@
-//! Failures that an unusual share of a sender's messages has in common: an incident of the sender's,
-//! which says nothing about the people the messages were meant for.
-//!
-//! Counted by the events' own time, to the minute, from what the ledger records: every message that
-//! arrived or failed, once, and the people whose messages failed alike. Only failures that would
-//! mark a person until something else happens can be an incident; what ends by itself, and what the
-//! person did, always counts.
+//! Counting what came of each sender's messages, hour by hour.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     domain::{
         absorbed::Mark,
         contact::SenderIx,
         entry::{Seq, Subject},
-        event::{Event, OutcomeSeen, TrafficKind},
+        event::OutcomeSeen,
+        incident::kind::{IncidentKind, MARKING},
         key::MessageKey,
-        names::SenderId,
         time::{MINUTE_MS, Timestamp},
     },
     policy::Country,
@@ -37,22 +29,6 @@ pub const SHARE_PERCENT: u32 = 30;
 
 /// So many people at most are absolved when an incident is found.
 pub const ABSOLVED_MAX: usize = 1_000;
-
-/// What failures have in common. Stable names: they are stored and part of the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentKind {
-    /// WhatsApp could not deliver.
-    Unreachable,
-    /// The people are in a group that gets no marketing.
-    Experiment,
-    /// WhatsApp takes no message to the people from this business.
-    Barred,
-    /// The business may not write to their country.
-    CountryBlocked,
-}
-
-const KINDS: usize = 4;
 
 /// An incident that goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,13 +92,25 @@ struct Minute {
     place: i64,
     reached: u32,
     /// People, each once within the hour.
-    people: [u32; KINDS],
+    people: [u32; MARKING],
     /// Messages that are counted by their id.
-    failed: [u32; KINDS],
-    /// Messages that failed in another way.
+    failed: [u32; MARKING],
+    /// Messages that failed in a way that marks nobody.
     others: u32,
+    /// The same by WhatsApp's code.
+    codes: Arc<BTreeMap<i64, Count>>,
+    /// Whom messages failed for that no mark counts, by how, in order. Who is in several minutes
+    /// is counted in the last of them.
+    people_seen: Arc<Vec<(IncidentKind, Subject)>>,
     /// Half the key of each message that was counted here by its id, in order.
     seen: Arc<Vec<u64>>,
+}
+
+/// So much that failed with one code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Count {
+    people: u32,
+    failed: u32,
 }
 
 /// What came of the messages of one sender within the last hour.
@@ -142,38 +130,6 @@ pub struct Incidents {
     by_sender: BTreeMap<SenderIx, Arc<Outcomes>>,
     /// When the latest message of each was, to it or by it.
     heard_at: BTreeMap<SenderIx, Timestamp>,
-}
-
-impl IncidentKind {
-    const fn place(self) -> usize {
-        match self {
-            Self::Unreachable => 0,
-            Self::Experiment => 1,
-            Self::Barred => 2,
-            Self::CountryBlocked => 3,
-        }
-    }
-}
-
-/// Returns how, by whose message and when an entry says that a message failed in a way that marks
-/// the person until something else happens.
-pub(crate) fn failure(event: &Event) -> Option<(IncidentKind, Option<&SenderId>, Timestamp)> {
-    let (kind, sender, at) =
-        if let Event::TrafficSeen {
-            kind: TrafficKind::Undeliverable, sender, happened_at, ..
-        } = event
-        {
-            (IncidentKind::Unreachable, sender, happened_at)
-        } else if let Event::ExperimentSeen { sender, happened_at } = event {
-            (IncidentKind::Experiment, sender, happened_at)
-        } else if let Event::Barred { sender, happened_at, .. } = event {
-            (IncidentKind::Barred, sender, happened_at)
-        } else if let Event::CountryBlocked { sender, happened_at, .. } = event {
-            (IncidentKind::CountryBlocked, sender, happened_at)
-        } else {
-            return None;
-        };
-    Some((kind, sender.as_ref(), *at))
 }
 
 impl Tally {
@@ -199,10 +155,12 @@ impl Outcomes {
     /// message. `None` where that is too long ago to be counted.
     pub fn tally_with(&self, more: FailedNow) -> Option<Tally> {
         let FailedNow { kind, at, subject, is_new } = more;
-        let is_counted = subject.is_some_and(|subject| self.is_blamed(kind, at, subject));
+        let last = self.last(at);
+        let is_counted = subject.is_some_and(|subject| {
+            self.is_blamed(kind, at, subject) || self.is_seen(kind, last, subject)
+        });
         let person = (kind, u32::from(!is_counted));
         let message = (kind, u32::from(is_new));
-        let last = self.last(at);
         let is_recent = minute_of(at) > last - WINDOW_MINUTES;
         is_recent.then(|| self.tally(kind, last, Some((person, message))))
     }
@@ -225,6 +183,22 @@ impl Outcomes {
         self.blamed.iter().any(is_it)
     }
 
+    fn is_seen(&self, kind: IncidentKind, last: i64, subject: Subject) -> bool {
+        self.since(last).any(|minute| minute.people_seen.binary_search(&(kind, subject)).is_ok())
+    }
+
+    /// Returns what is counted within the hour that ends with this minute.
+    fn since(&self, last: i64) -> impl Iterator<Item = &Minute> {
+        self.minutes.iter().filter(move |minute| minute.place > last - WINDOW_MINUTES)
+    }
+
+    /// Returns the incidents of whose failures the hour up to `at` shows none any more.
+    pub fn over_at(&self, at: Timestamp) -> impl Iterator<Item = IncidentKind> {
+        let last = self.last(at);
+        let open = self.open.keys().copied();
+        open.filter(move |kind| self.tally(*kind, last, None).failed == 0)
+    }
+
     /// Returns what is counted at `now`.
     pub fn tally_at(&self, kind: IncidentKind, now: Timestamp) -> Tally {
         self.tally(kind, minute_of(now), None)
@@ -233,12 +207,15 @@ impl Outcomes {
     /// Adds up the hour. A person whose messages were not named has had one at least.
     fn tally(&self, kind: IncidentKind, last: i64, more: Option<(One, One)>) -> Tally {
         let mut tally = Tally { people: 0, failed: 0, outcomes: 0 };
-        let (mut people, mut messages) = ([0_u32; KINDS], [0_u32; KINDS]);
+        let (mut people, mut messages) = ([0_u32; MARKING], [0_u32; MARKING]);
         if let Some((person, message)) = more {
             add(&mut people, person);
             add(&mut messages, message);
+            if kind.marking().is_none() {
+                tally = Tally { people: person.1, failed: message.1, outcomes: message.1 };
+            }
         }
-        for counted in self.minutes.iter().filter(|one| one.place > last - WINDOW_MINUTES) {
+        for counted in self.since(last) {
             let rest = counted.reached.saturating_add(counted.others);
             tally.outcomes = tally.outcomes.saturating_add(rest);
             for (sums, counts) in [(&mut people, &counted.people), (&mut messages, &counted.failed)]
@@ -247,11 +224,15 @@ impl Outcomes {
                     *sum = sum.saturating_add(*count);
                 }
             }
+            if let Some(count) = kind.code().and_then(|code| counted.codes.get(&code)) {
+                tally.people = tally.people.saturating_add(count.people);
+                tally.failed = tally.failed.saturating_add(count.failed);
+            }
         }
         for (place, (people, messages)) in people.into_iter().zip(messages).enumerate() {
             let failed = people.max(messages);
             tally.outcomes = tally.outcomes.saturating_add(failed);
-            if place == kind.place() {
+            if kind.marking() == Some(place) {
                 (tally.people, tally.failed) = (people, failed);
             }
         }
@@ -294,7 +275,23 @@ impl Outcomes {
 
     fn fold_person(&mut self, kind: IncidentKind, at: Timestamp) {
         if let Some(minute) = self.minute(at) {
-            add(&mut minute.people, (kind, 1));
+            minute.fold_person(kind);
+        }
+    }
+
+    /// Counts somebody whom no mark counts: once within the hour, in the last minute it happened.
+    fn fold_seen(&mut self, kind: IncidentKind, at: Timestamp, subject: Subject) {
+        let (one, place) = ((kind, subject), minute_of(at));
+        let is_in = |minute: &&mut Minute| minute.people_seen.binary_search(&one).is_ok();
+        match self.minutes.iter_mut().rev().find(is_in) {
+            Some(known) if known.place >= place => return,
+            Some(known) => known.take_person(kind),
+            None => {}
+        }
+        let Some(minute) = self.minute(at) else { return };
+        minute.fold_person(kind);
+        if let Err(place) = minute.people_seen.binary_search(&one) {
+            Arc::make_mut(&mut minute.people_seen).insert(place, one);
         }
     }
 }
@@ -302,16 +299,58 @@ impl Outcomes {
 /// So many of one kind.
 type One = (IncidentKind, u32);
 
-fn add(counts: &mut [u32; KINDS], (kind, more): One) {
-    if let Some(count) = counts.get_mut(kind.place()) {
+fn add(counts: &mut [u32; MARKING], (kind, more): One) {
+    if let Some(count) = kind.marking().and_then(|place| counts.get_mut(place)) {
         *count = count.saturating_add(more);
     }
 }
 
 impl Minute {
     fn at(place: i64) -> Self {
-        let (people, failed) = ([0; KINDS], [0; KINDS]);
-        Self { place, reached: 0, people, failed, others: 0, seen: Arc::default() }
+        let (people, failed) = ([0; MARKING], [0; MARKING]);
+        Self {
+            place,
+            reached: 0,
+            people,
+            failed,
+            others: 0,
+            codes: Arc::default(),
+            people_seen: Arc::default(),
+            seen: Arc::default(),
+        }
+    }
+
+    fn of_code(&mut self, code: i64) -> &mut Count {
+        Arc::make_mut(&mut self.codes).entry(code).or_default()
+    }
+
+    fn fold_failed(&mut self, kind: IncidentKind) {
+        add(&mut self.failed, (kind, 1));
+        if let Some(code) = kind.code() {
+            self.others = self.others.saturating_add(1);
+            let count = self.of_code(code);
+            count.failed = count.failed.saturating_add(1);
+        }
+    }
+
+    fn fold_person(&mut self, kind: IncidentKind) {
+        add(&mut self.people, (kind, 1));
+        if let Some(code) = kind.code() {
+            let count = self.of_code(code);
+            count.people = count.people.saturating_add(1);
+        }
+    }
+
+    /// Takes somebody out who is counted in a later minute.
+    fn take_person(&mut self, kind: IncidentKind) {
+        let people = match (kind.marking(), kind.code()) {
+            (Some(place), _) => self.people.get_mut(place),
+            (None, Some(code)) => Some(&mut self.of_code(code).people),
+            (None, None) => None,
+        };
+        if let Some(people) = people {
+            *people = people.saturating_sub(1);
+        }
     }
 
     fn fold_seen(&mut self, message: MessageKey) {
@@ -390,14 +429,20 @@ impl Incidents {
 
     /// Folds in what became of a message of which nothing else is recorded.
     pub(crate) fn fold_outcome(&mut self, sender: SenderIx, seen: &OutcomeSeen) {
-        let Some(minute) = self.of_mut(sender).minute(seen.happened_at) else { return };
+        let outcomes = self.of_mut(sender);
+        let Some(minute) = outcomes.minute(seen.happened_at) else { return };
         minute.fold_seen(seen.message);
         match (seen.failed, seen.kind) {
             (false, _) => minute.reached = minute.reached.saturating_add(1),
+            // As before failures were counted by code.
             (true, None) => minute.others = minute.others.saturating_add(1),
             (true, Some(kind)) => {
-                add(&mut minute.failed, (kind, 1));
-                add(&mut minute.people, (kind, u32::from(seen.stranger)));
+                minute.fold_failed(kind);
+                if seen.stranger {
+                    minute.fold_person(kind);
+                } else if let Some(subject) = seen.to {
+                    outcomes.fold_seen(kind, seen.happened_at, subject);
+                }
             }
         }
     }
