@@ -17,6 +17,7 @@ use crate::{
         key::ContactKey,
         named::NameTags,
         names::{SenderId, TopicId},
+        questions::ShownTag,
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -44,6 +45,9 @@ pub struct Absorbed {
     /// What the person was asked and withdrew from, and when they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<(TopicId, Timestamp)>,
+    /// What was sent along with those questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<ShownLeft>,
     /// The latest withdrawal from everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_stop: Option<Mark>,
@@ -105,6 +109,17 @@ pub struct TopicLeft {
     /// Under which identifiers it was done, where those are not the contact's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<NameTags>,
+}
+
+/// What was sent along with a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownLeft {
+    /// About which topic.
+    pub topic: TopicId,
+    /// When the person was asked.
+    pub at: Timestamp,
+    /// What stands for each member of the evidence.
+    pub tags: Vec<ShownTag>,
 }
 
 /// What is known of the identity.
@@ -219,6 +234,7 @@ mod tests {
                 under: None,
             }],
             questions: Vec::new(),
+            shown: Vec::new(),
             full_stop: Some(Mark { at, seq: Seq(5) }),
             blocked: None,
             identity: Some(IdentityLeft {

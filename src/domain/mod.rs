@@ -24,7 +24,7 @@ pub mod named;
 pub mod names;
 pub mod pace;
 pub mod phone;
-mod questions;
+pub mod questions;
 pub mod reason;
 pub mod refusal;
 pub mod registry;

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use crate::domain::{
-    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, TopicLeft},
+    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, ShownLeft, TopicLeft},
     command::Merge,
     consent::{Act, Consent, ConsentStatus, Consents, FullStop},
     contact::{Contact, Details},
@@ -86,6 +86,7 @@ fn absorb(
         weak_keys: new_weak(kept, lost),
         topics: topics.collect(),
         questions: questions(draft, &kept.consents, &lost.consents),
+        shown: shown(draft, &kept.consents, &lost.consents),
         full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
         blocked: earliest.map(mark),
         identity: join_identities(kept, lost, seq),
@@ -134,6 +135,15 @@ fn questions(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<(TopicI
         pending.chain(open.map(|(topic, at, _)| (topic, at))).collect()
     };
     asked(kept).into_iter().chain(asked(lost)).filter_map(named).collect()
+}
+
+/// What was sent along with those questions.
+fn shown(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<ShownLeft> {
+    let both = kept.shown().chain(lost.shown());
+    let named = both.filter_map(|(ix, at, tags)| {
+        Some(ShownLeft { topic: draft.registry().topic_id(ix)?.clone(), at, tags: tags.to_vec() })
+    });
+    named.collect()
 }
 
 fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark},
+    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark, ShownLeft},
     consent::{Consents, FullStop},
     contact::{Contact, Lookup, PendingLookup},
     entry::{Seq, Subject},
@@ -97,7 +97,13 @@ impl Draft<'_> {
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let asked = event.questions.iter();
         let asked = asked.filter_map(|(topic, at)| Some((registry.topic(topic)?.0, *at)));
-        Consents::standing_at(acts, full_stop, asked)
+        let mut consents = Consents::standing_at(acts, full_stop, asked);
+        for ShownLeft { topic, at, tags } in &event.shown {
+            if let Some((topic, _)) = registry.topic(topic) {
+                consents.fold_shown(topic, *at, tags.iter().copied());
+            }
+        }
+        consents
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::{
     ids::{LookupId, TicketId},
     key::{ContactKey, MessageKey},
     lookup_job::{JobAnswer, KnownThen, LookupJobs},
+    questions::ShownTag,
     registry::{Put, Registry, StatementVersion},
     state::{Done, Draft, OpenLookup, hearing::fold_reported},
     ticket::{Ticket, TicketState},
@@ -246,6 +247,7 @@ impl Draft<'_> {
         let (basis, at) = (event.basis, event.captured_at);
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let under = event.under.unwrap_or(own).tags();
+        let shown = || event.evidence.iter().map(ShownTag::of);
         for outcome in &event.topics {
             // An act that decided nothing is in the ledger, and changes nothing here but that a
             // question may be answered later.
@@ -253,7 +255,10 @@ impl Draft<'_> {
             if outcome.seq.is_some() {
                 if let Some(contact) = self.contact_mut(subject) {
                     match act {
-                        Act::Asked => contact.consents.fold_question(topic, at),
+                        Act::Asked => {
+                            contact.consents.fold_question(topic, at);
+                            contact.consents.fold_shown(topic, at, shown());
+                        }
                         Act::Agreed if basis.is_express() => {
                             contact.consents.fold_answer(topic, at);
                         }
@@ -269,6 +274,9 @@ impl Draft<'_> {
                 Consent { topic, act, basis, at, there_since, expires_at, seq, by, under };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
+                if act == Act::Asked {
+                    contact.consents.fold_shown(topic, at, shown());
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What the rules say, tested on a ledger in miniature.
 
+mod asked;
 mod desk;
 mod histories;
 mod pace;

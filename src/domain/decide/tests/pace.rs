@@ -388,6 +388,7 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
     // A form that anybody can fill in does not vouch for whoever has the number now.
     let proof = || Evidence::from([("mail".into(), "the link was followed".into())]);
+    let mailed_again = || Evidence::from([("mail".into(), "the second link was followed".into())]);
     for hash in ["A", "B"] {
         desk.now += 10;
         desk.identity(1, hash, desk.now).unwrap();
@@ -395,7 +396,8 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     for (evidence, refused) in [
         (proof(), Some(Reason::IdentityChanged)),
         (Evidence::new(), Some(Reason::IdentityChanged)),
-        (proof(), None),
+        (proof(), Some(Reason::IdentityChanged)),
+        (mailed_again(), None),
     ] {
         desk.now += 10;
         claim(&mut desk, evidence);
@@ -414,7 +416,7 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     desk.now += 2 * DAY_MS;
     assert_eq!(claim(&mut desk, proof()), ConsentStatus::Expired, "nobody asked since");
     desk.now += 1;
-    assert_eq!(claim(&mut desk, proof()), ConsentStatus::Granted);
+    assert_eq!(claim(&mut desk, mailed_again()), ConsentStatus::Granted);
     // Nobody has shown that the user id beside a claim is the person's.
     let mut person = desk.person(3);
     if let Some(number) = &mut person.number {
