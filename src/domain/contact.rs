@@ -197,6 +197,14 @@ impl Contact {
         self.number_key.filter(|_| is_number).unwrap_or(key)
     }
 
+    /// Returns what stands for the identifier asked about where it is not the contact's own: it came
+    /// by a merge, and is another account of WhatsApp.
+    pub fn other(&self, key: Option<ContactKey>) -> Option<KeyTag> {
+        let Named { number_key, user_key } = self.own();
+        let key = Some(self.as_own(key?));
+        key.filter(|_| key != number_key && key != user_key).map(KeyTag::of)
+    }
+
     /// Returns when, and by which entry, the identifier asked about was given up, if it was, and
     /// under what whoever has it since must have agreed. Without one it is the contact's number
     /// that is asked about, or else its user id.

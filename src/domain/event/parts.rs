@@ -13,7 +13,7 @@ use crate::{
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
         lookup_job::{JobEnd, JudgedBy},
-        named::Named,
+        named::{KeyTag, Named},
         names::{Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{Category, TemplateRef},
@@ -255,6 +255,9 @@ pub struct TicketReserved {
     /// microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_paced_us: Option<i64>,
+    /// What stands for the number it goes to, where that is not the contact's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<KeyTag>,
 }
 
 /// Two contacts were named as one person: what restricts the one restricts the other.

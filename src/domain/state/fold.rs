@@ -175,6 +175,9 @@ impl Draft<'_> {
             Event::TicketReleased { ticket } => self.fold_release(subject, *ticket),
             Event::TicketVoided { ticket, cause } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Voided { cause: *cause });
+                if let Some(voided) = self.ticket(*ticket).cloned() {
+                    self.fold_sent_at(subject, &voided);
+                }
             }
             Event::LookupRequested { lookup, job } => {
                 self.fold_lookup_request(subject, *lookup, record.at);
@@ -377,6 +380,7 @@ impl Draft<'_> {
             reserved_at,
             category: event.category,
             counts_for: event.counts_for.clone(),
+            to: event.to,
             expires_at: event.expires_at,
             state: TicketState::Reserved,
             step: None,

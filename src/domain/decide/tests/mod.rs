@@ -3,6 +3,7 @@
 mod asked;
 mod desk;
 mod histories;
+mod numbers;
 mod pace;
 mod rules;
 mod tickets;

@@ -137,21 +137,6 @@ fn an_expired_ticket_keeps_its_room_because_it_may_have_been_used() {
 }
 
 #[test]
-fn two_contacts_that_become_one_count_once() {
-    use crate::domain::command::{ContactRef, Merge};
-    let mut desk = Desk::with_people(3);
-    desk.limit(Some(2));
-    desk.reserve(1, TEMPLATE).unwrap();
-    desk.reserve(2, TEMPLATE).unwrap();
-    let [from, into] =
-        [1, 2].map(|key| ContactRef::Key(crate::domain::key::ContactKey::from_bits(key)));
-    let merge = Merge { from, into, reason: None, evidence: Evidence::new() };
-    desk.run(Command::Merge(Box::new(merge))).unwrap();
-    assert_eq!(desk.used(), 1, "a merge takes open tickets back, and one may have gone out");
-    assert!(desk.replayed() == desk.state);
-}
-
-#[test]
 fn one_marketing_message_in_fourteen_days_unless_policy_says_otherwise() {
     let mut desk = Desk::with_people(1);
     desk.choose(json!({}));
