@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         consent::{Act, Consent, Standing, TopicIx},
-        contact::LookupState,
+        contact::{LookupState, OtherAnswer},
         entry::{Seq, Subject},
         hearing::Told,
         identity::IdentityTag,
@@ -200,6 +200,9 @@ pub struct LookupLeft {
     /// Whether a message was sent since the look-up that gave the answer was requested.
     #[serde(default)]
     pub was_contacted: bool,
+    /// The last answers about numbers that are not the contact's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherAnswer>,
 }
 
 #[cfg(test)]
@@ -256,6 +259,7 @@ mod tests {
                 state: Some(LookupState::Registered),
                 answered_at: Some(at),
                 was_contacted: true,
+                others: Vec::new(),
             }),
             told: None,
         };

@@ -98,6 +98,8 @@ pub struct Ticket {
     pub stray: Option<MessageKey>,
     /// Whether its message is known to have been sent, be it that it failed afterwards.
     pub was_sent: bool,
+    /// When it earned a look-up, if it did.
+    pub earned_at: Option<Timestamp>,
     /// When WhatsApp took its message, by its own word.
     pub taken_at: Option<Timestamp>,
     /// By when it had at the latest, by any other word: that it was sent, or that it arrived.

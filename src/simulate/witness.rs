@@ -63,7 +63,8 @@ pub(super) struct Person {
     pub(super) asked: BTreeSet<usize>,
     /// The look-up that is waited for.
     pub(super) pending: Option<(usize, i64)>,
-    pub(super) answered_at: Option<i64>,
+    /// By number.
+    pub(super) answered_at: BTreeMap<u32, i64>,
     pub(super) is_looked_up: bool,
 }
 

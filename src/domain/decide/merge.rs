@@ -7,7 +7,7 @@ use crate::domain::{
     absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, ShownLeft, TopicLeft},
     command::Merge,
     consent::{Act, Consent, ConsentStatus, Consents, FullStop},
-    contact::{Contact, Details},
+    contact::{Contact, Details, OtherAnswer},
     decide::{Events, upcoming, void_tickets},
     entry::{Seq, Subject},
     event::Event,
@@ -93,7 +93,7 @@ fn absorb(
         inbound: join_windows(draft, ours, theirs),
         reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
         failed: latest.map(mark),
-        lookup: join_lookups(ours, theirs),
+        lookup: join_lookups(kept, lost),
         told: join_told(kept, lost),
     }
 }
@@ -242,21 +242,34 @@ fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     (joined != Told::NOTHING).then(|| Box::new(joined))
 }
 
-/// An answer is about a number: that of the contact that stays, whose number is the one shown,
-/// comes first. Of two look-ups under way the one that lapses last is waited for; both are taken.
-fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
-    let (ours, theirs) = (ours.lookup.as_ref(), theirs.lookup.as_ref());
-    let known = || [ours, theirs].into_iter().flatten();
-    known().next()?;
-    let answer = known().find_map(|lookup| lookup.answer);
+/// An answer is about a number, and stays that of the number: only of two sides of one number, that
+/// of the contact that stays comes first. Of two look-ups under way the one that lapses last is
+/// waited for; both are taken.
+fn join_lookups(kept: &Contact, lost: &Contact) -> Option<LookupLeft> {
+    let lookups = [kept, lost].map(|contact| contact.details().lookup.as_ref());
+    let known = || lookups.into_iter().flatten();
+    let mut joined = known().next()?.clone();
+    joined.was_contacted = known().any(|lookup| lookup.was_contacted);
+    let [ours, theirs] = lookups;
+    if let Some(theirs) = theirs {
+        let other = kept.number_key.and_then(|_| kept.other(lost.number_key));
+        joined.answer = ours.and_then(|ours| ours.answer);
+        if let Some(answer) = theirs.answer.filter(|_| other.is_some() || joined.answer.is_none()) {
+            joined.fold_answer(other, answer);
+        }
+        for OtherAnswer { number, state, at } in &theirs.others {
+            joined.fold_answer(Some(*number), (*state, *at));
+        }
+    }
     let pending = known().filter_map(|lookup| lookup.pending).max_by_key(|pending| pending.at);
     Some(LookupLeft {
         pending: pending.map(|pending| pending.id),
         pending_since: pending.map(|pending| pending.at),
         pending_contacted: pending.is_some_and(|pending| pending.was_contacted),
-        state: answer.map(|(state, _)| state),
-        answered_at: answer.map(|(_, at)| at),
-        was_contacted: known().any(|lookup| lookup.was_contacted),
+        state: joined.answer.map(|(state, _)| state),
+        answered_at: joined.answer.map(|(_, at)| at),
+        was_contacted: joined.was_contacted,
+        others: joined.others,
     })
 }
 
@@ -575,8 +588,10 @@ mod tests {
             assert_eq!((budget(&desk).used, desk.state.lookups().count()), (2, 0));
             let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
             let contact = desk.state.contacts().get(subject).unwrap();
-            let plan =
-                plan_lookup(Some(contact), desk.state.registry(), &RULES.lookup, at(desk.now));
+            // The one that was asked about; which that was is not lost by the merge.
+            let asked = ContactKey::from_bits([1, 2][asked_place]);
+            let whom = (Some(contact), asked);
+            let plan = plan_lookup(whom, desk.state.registry(), &RULES.lookup, at(desk.now));
             let state = LookupState::Registered;
             assert!(matches!(plan, LookupPlan::Cached { state: known, .. } if known == state));
             assert!(desk.replayed() == desk.state);

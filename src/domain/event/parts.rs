@@ -9,10 +9,10 @@ use crate::{
         consent::ConsentStatus,
         entry::{Seq, Subject},
         event::skip::is_false,
-        ids::{JobId, TicketId},
+        ids::{JobId, LookupId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
-        lookup_job::{JobEnd, JudgedBy},
+        lookup_job::{ForJob, JobEnd, JudgedBy},
         named::{KeyTag, Named},
         names::{Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
@@ -22,6 +22,19 @@ use crate::{
     },
     policy::ConsentBasis,
 };
+
+/// A look-up was asked of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupRequested {
+    /// Which.
+    pub lookup: LookupId,
+    /// The job it was made for, if it was for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<ForJob>,
+    /// What stands for the number it is about, where that is not the contact's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<KeyTag>,
+}
 
 /// A job that looked many numbers up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

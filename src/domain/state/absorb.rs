@@ -120,11 +120,11 @@ fn identity_left(left: &IdentityLeft) -> Identity {
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {
-    let LookupLeft { pending, pending_since, pending_contacted, state, answered_at, was_contacted } =
-        *left;
+    let LookupLeft { pending, pending_since, pending_contacted, state, answered_at, .. } = *left;
     // Without its time it lapses at once, and the number may be asked about again.
     let since = pending_since.unwrap_or_default();
     let pending =
         pending.map(|id| PendingLookup { id, at: since, was_contacted: pending_contacted });
-    Lookup { pending, answer: state.zip(answered_at), was_contacted }
+    let (others, was_contacted) = (left.others.clone(), left.was_contacted);
+    Lookup { pending, answer: state.zip(answered_at), others, was_contacted }
 }
