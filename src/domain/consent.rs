@@ -189,7 +189,7 @@ impl Consents {
     pub fn is_news(&self, topic: TopicIx, evidence: &Evidence) -> bool {
         let was_shown =
             |tag| self.questions.as_ref().is_some_and(|questions| questions.was_shown(topic, tag));
-        evidence.iter().map(ShownTag::of).any(|tag| !was_shown(tag))
+        evidence.iter().any(|(name, text)| !was_shown(ShownTag::of(name, text)))
     }
 
     /// Returns what stands for what was sent along with unanswered questions, and when they were put.

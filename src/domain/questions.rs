@@ -35,7 +35,7 @@ impl ShownTag {
     /// Returns what stands for a member with this name and this text.
     ///
     /// Source: Fowler, Noll, Vo, FNV-1a with 32 bits.
-    pub fn of((name, text): (&Box<str>, &Box<str>)) -> Self {
+    pub fn of(name: &str, text: &str) -> Self {
         let mix = |mixed: u32, byte: u8| (mixed ^ u32::from(byte)).wrapping_mul(0x0100_0193);
         // No text has a byte 0xFF: it tells where the name ends.
         let bytes = name.bytes().chain([0xff]).chain(text.bytes());

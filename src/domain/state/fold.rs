@@ -247,7 +247,7 @@ impl Draft<'_> {
         let (basis, at) = (event.basis, event.captured_at);
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let under = event.under.unwrap_or(own).tags();
-        let shown = || event.evidence.iter().map(ShownTag::of);
+        let shown = || event.evidence.iter().map(|(name, text)| ShownTag::of(name, text));
         for outcome in &event.topics {
             // An act that decided nothing is in the ledger, and changes nothing here but that a
             // question may be answered later.

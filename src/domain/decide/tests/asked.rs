@@ -79,9 +79,9 @@ impl Desk {
 #[test]
 fn a_question_put_to_whoever_had_the_number_before_is_put_again() {
     let (mail, none) = (evidence(&[("mail", "the link was followed")]), Evidence::new());
-    let given_up = [Desk::is_somebody_else as fn(&mut Desk, u128), Desk::gives_number_up];
+    let leaves: [fn(&mut Desk, u128); 2] = [Desk::is_somebody_else, Desk::gives_number_up];
     for (was_withdrawn, leaves) in
-        [false, true].into_iter().flat_map(|one| given_up.map(|leaves| (one, leaves)))
+        [false, true].into_iter().flat_map(|one| leaves.map(|leaves| (one, leaves)))
     {
         let mut desk = Desk::that_asks();
         if was_withdrawn {
