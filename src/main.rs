@@ -181,6 +181,8 @@ enum MainError {
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(code) => code,
+        // Whoever read what is printed has read enough.
+        Err(MainError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let mut text = format!("izin: {error}");
             let mut cause = error.source();

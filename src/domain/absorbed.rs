@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         consent::{Act, Consent, Standing, TopicIx},
-        contact::LookupState,
+        contact::{LookupState, OtherAnswer},
         entry::{Seq, Subject},
         hearing::Told,
         identity::IdentityTag,
@@ -18,6 +18,7 @@ use crate::{
         named::NameTags,
         names::{SenderId, TopicId},
         pair::Pair,
+        questions::ShownTag,
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -48,6 +49,9 @@ pub struct Absorbed {
     /// What the person was asked and withdrew from, and when they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<(TopicId, Timestamp)>,
+    /// What was sent along with those questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<ShownLeft>,
     /// The latest withdrawal from everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_stop: Option<Mark>,
@@ -109,6 +113,17 @@ pub struct TopicLeft {
     /// Under which identifiers it was done, where those are not the contact's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<NameTags>,
+}
+
+/// What was sent along with a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownLeft {
+    /// About which topic.
+    pub topic: TopicId,
+    /// When the person was asked.
+    pub at: Timestamp,
+    /// What stands for each member of the evidence.
+    pub tags: Vec<ShownTag>,
 }
 
 /// What is known of the identity.
@@ -189,6 +204,9 @@ pub struct LookupLeft {
     /// Whether a message was sent since the look-up that gave the answer was requested.
     #[serde(default)]
     pub was_contacted: bool,
+    /// The last answers about numbers that are not the contact's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<OtherAnswer>,
 }
 
 #[cfg(test)]
@@ -224,6 +242,7 @@ mod tests {
                 under: None,
             }],
             questions: Vec::new(),
+            shown: Vec::new(),
             full_stop: Some(Mark { at, seq: Seq(5) }),
             blocked: None,
             identity: Some(IdentityLeft {
@@ -245,6 +264,7 @@ mod tests {
                 state: Some(LookupState::Registered),
                 answered_at: Some(at),
                 was_contacted: true,
+                others: Vec::new(),
             }),
             told: None,
         };

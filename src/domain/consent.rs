@@ -7,9 +7,10 @@ use smallvec::SmallVec;
 use crate::{
     domain::{
         entry::Seq,
+        event::Evidence,
         identity::{Change, IdentityTag},
         named::{KeyTag, NameTags},
-        questions::Questions,
+        questions::{Questions, ShownTag},
         time::Timestamp,
     },
     policy::ConsentBasis,
@@ -183,6 +184,19 @@ impl Consents {
         asked.find(|(known, _, is_open)| *known == topic && *is_open).map(|(_, at, _)| at)
     }
 
+    /// Returns whether any of this was not sent along with a question about a topic that is
+    /// unanswered.
+    pub fn is_news(&self, topic: TopicIx, evidence: &Evidence) -> bool {
+        let was_shown =
+            |tag| self.questions.as_ref().is_some_and(|questions| questions.was_shown(topic, tag));
+        evidence.iter().any(|(name, text)| !was_shown(ShownTag::of(name, text)))
+    }
+
+    /// Returns what stands for what was sent along with unanswered questions, and when they were put.
+    pub fn shown(&self) -> impl Iterator<Item = (TopicIx, Timestamp, &[ShownTag])> + '_ {
+        self.questions.iter().flat_map(|questions| questions.shown())
+    }
+
     /// Returns the withdrawal from everything, if there ever was one.
     pub const fn full_stop(&self) -> Option<FullStop> {
         self.full_stop
@@ -253,6 +267,18 @@ impl Consents {
         let known = self.by_topic.iter().find(|known| known.topic == topic);
         let agreed_at = known.filter(|known| known.is_said()).map(|known| known.at);
         self.questions.get_or_insert_default().fold_question(topic, at, agreed_at);
+    }
+
+    /// Folds in what was sent along with a question that is known, whoever put it at that moment.
+    pub(crate) fn fold_shown(
+        &mut self,
+        topic: TopicIx,
+        at: Timestamp,
+        tags: impl Iterator<Item = ShownTag>,
+    ) {
+        if let Some(questions) = &mut self.questions {
+            questions.fold_shown(topic, at, tags);
+        }
     }
 
     /// Folds in that the person said that they agree, where that decides nothing.

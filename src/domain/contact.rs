@@ -91,14 +91,27 @@ pub struct Traffic {
 }
 
 /// What the last look-up of a contact said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lookup {
     /// The look-up under way, if one is.
     pub pending: Option<PendingLookup>,
-    /// The last answer, and when it came. There is one as soon as a provider was asked once.
+    /// The last answer about the contact's own number, and when it came.
     pub answer: Option<(LookupState, Timestamp)>,
+    /// The last answers about other numbers of the contact, which came by merges.
+    pub others: Vec<OtherAnswer>,
     /// Whether a message was sent since the look-up that gave the answer was requested.
     pub was_contacted: bool,
+}
+
+/// What the last look-up of another number of a contact said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OtherAnswer {
+    /// What stands for the number.
+    pub number: KeyTag,
+    /// What a provider said.
+    pub state: LookupState,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A look-up under way.
@@ -287,6 +300,14 @@ impl Contact {
         self.number_key.filter(|_| is_number).unwrap_or(key)
     }
 
+    /// Returns what stands for the identifier asked about where it is not the contact's own: it came
+    /// by a merge, and is another account of WhatsApp.
+    pub fn other(&self, key: Option<ContactKey>) -> Option<KeyTag> {
+        let Named { number_key, user_key } = self.own();
+        let key = Some(self.as_own(key?));
+        key.filter(|_| key != number_key && key != user_key).map(KeyTag::of)
+    }
+
     /// Returns when, and by which entry, the identifier asked about was given up, if it was, and
     /// under what whoever has it since must have agreed. Without one it is the contact's number
     /// that is asked about, or else its user id.
@@ -388,10 +409,41 @@ impl Details {
 }
 
 impl Lookup {
-    /// Returns whether the number was found on WhatsApp and nobody wrote to it since.
+    /// Returns whether a number was found on WhatsApp and nobody wrote to the person since.
     pub fn is_uncontacted(&self) -> bool {
-        let was_found = self.answer.is_some_and(|(state, _)| state == LookupState::Registered);
-        was_found && !self.was_contacted
+        self.found_at().is_some() && !self.was_contacted
+    }
+
+    /// Returns when a number was last found on WhatsApp, if its last answer says that it is.
+    pub fn found_at(&self) -> Option<Timestamp> {
+        let others = self.others.iter().map(|other| (other.state, other.at));
+        let found = self.answer.into_iter().chain(others);
+        found.filter(|(state, _)| *state == LookupState::Registered).map(|(_, at)| at).max()
+    }
+
+    /// Returns whether there is any answer: there is as soon as a provider was asked once.
+    pub fn has_answer(&self) -> bool {
+        self.answer.is_some() || !self.others.is_empty()
+    }
+
+    /// Returns the last answer about a number, which is the contact's own where none is named, and
+    /// when it came.
+    pub fn answer_about(&self, number: Option<KeyTag>) -> Option<(LookupState, Timestamp)> {
+        let Some(number) = number else { return self.answer };
+        let known = self.others.iter().find(|known| known.number == number);
+        known.map(|known| (known.state, known.at))
+    }
+
+    /// Folds an answer in.
+    pub(crate) fn fold_answer(&mut self, number: Option<KeyTag>, answer: (LookupState, Timestamp)) {
+        let Some(number) = number else {
+            self.answer = Some(answer);
+            return;
+        };
+        let (state, at) = answer;
+        self.others.retain(|known| known.number != number);
+        self.others.push(OtherAnswer { number, state, at });
+        self.others.sort_unstable_by_key(|known| known.number);
     }
 }
 

@@ -205,6 +205,13 @@ impl Governor {
         push(&mut self.messages, at);
     }
 
+    /// Takes the mark of a message sent at `at` back: it only failed.
+    pub(crate) fn fold_unearned(&mut self, at: Timestamp) {
+        if let Ok(place) = self.messages.binary_search(&at) {
+            self.messages.remove(place);
+        }
+    }
+
     pub(crate) const fn fold_uncontacted(&mut self, is_added: bool) {
         self.uncontacted = if is_added {
             self.uncontacted.saturating_add(1)

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    contact::{Contact, LookupState},
+    contact::{Contact, LookupState, Traffic},
     eligibility::has_granted,
     entry::Seq,
     ids::{JobId, LookupId},
@@ -115,16 +115,22 @@ impl JobEnd {
 }
 
 impl KnownThen {
-    /// Returns what is known of a contact at `now`.
-    pub fn of(contact: &Contact, registry: &Registry, now: Timestamp) -> Self {
-        let details = contact.details();
-        let lookup = details.lookup.as_ref();
+    /// Returns what is known at `now` of a number of a contact. What an own number showed says nothing
+    /// of another one: whose traffic it was is not known of that.
+    pub fn of(
+        (contact, number): (&Contact, ContactKey),
+        registry: &Registry,
+        now: Timestamp,
+    ) -> Self {
+        let other = contact.other(Some(number));
+        let traffic = Some(&contact.details().traffic).filter(|_| other.is_none());
+        let lookup = contact.details().lookup.as_ref();
         Self {
-            unreachable_at: details.traffic.unreachable().map(|(at, _)| at),
-            reached_at: details.traffic.reached_at,
+            unreachable_at: traffic.and_then(Traffic::unreachable).map(|(at, _)| at),
+            reached_at: traffic.and_then(|traffic| traffic.reached_at),
             pending_at: lookup.and_then(|lookup| lookup.pending.map(|pending| pending.at)),
-            answer: lookup.and_then(|lookup| lookup.answer),
-            has_granted: has_granted(contact, registry, now),
+            answer: lookup.and_then(|lookup| lookup.answer_about(other)),
+            has_granted: has_granted(contact, Some(number), registry, now),
         }
     }
 }

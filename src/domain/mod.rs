@@ -25,7 +25,7 @@ pub mod names;
 pub mod pace;
 pub mod pair;
 pub mod phone;
-mod questions;
+pub mod questions;
 pub mod reason;
 pub mod refusal;
 pub mod registry;

@@ -21,7 +21,7 @@ pub struct Named {
 }
 
 /// Stands for an identifier where only sameness within one contact matters: 32 bits of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyTag(NonZeroU32);
 
 /// The same as [`Named`], in the room a contact in memory has for it. The serde form is stored.

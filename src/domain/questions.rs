@@ -1,5 +1,8 @@
 //! What a person was asked to confirm, and until when they said that they agree.
 
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::domain::{consent::TopicIx, time::Timestamp};
@@ -17,15 +20,35 @@ struct Question {
     topic: TopicIx,
     /// When the person was asked, in order: last before they agreed, and every time since.
     asked: SmallVec<[Timestamp; 1]>,
+    /// What was sent along with those, in order, where anything was.
+    shown: Vec<(Timestamp, Box<[ShownTag]>)>,
     /// When the person last said that they agree.
     agreed_at: Option<Timestamp>,
+}
+
+/// Stands for a member of the evidence that was sent along with a question, where only sameness
+/// matters: 32 bits of its name and its text. The serde form is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShownTag(NonZeroU32);
+
+impl ShownTag {
+    /// Returns what stands for a member with this name and this text.
+    ///
+    /// Source: Fowler, Noll, Vo, FNV-1a with 32 bits.
+    pub fn of(name: &str, text: &str) -> Self {
+        let mix = |mixed: u32, byte: u8| (mixed ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        // No text has a byte 0xFF: it tells where the name ends.
+        let bytes = name.bytes().chain([0xff]).chain(text.bytes());
+        let mixed = bytes.fold(0x811c_9dc5, mix);
+        Self(NonZeroU32::new(mixed).unwrap_or(NonZeroU32::MIN))
+    }
 }
 
 impl Questions {
     /// Returns what was asked, when, and whether the person did not say since that they agree.
     pub(super) fn all(&self) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
         self.0.iter().flat_map(|question| {
-            let Question { topic, asked, agreed_at } = question;
+            let Question { topic, asked, agreed_at, .. } = question;
             asked.iter().map(|at| (*topic, *at, *agreed_at < Some(*at)))
         })
     }
@@ -35,10 +58,24 @@ impl Questions {
         &self,
         moment: Timestamp,
     ) -> impl Iterator<Item = (TopicIx, Timestamp, bool)> + '_ {
-        self.0.iter().filter_map(move |Question { topic, asked, agreed_at }| {
+        self.0.iter().filter_map(move |Question { topic, asked, agreed_at, .. }| {
             let at = asked.iter().rfind(|at| **at <= moment)?;
             Some((*topic, *at, *agreed_at < Some(*at)))
         })
+    }
+
+    /// Returns what was sent along with questions that are unanswered.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (TopicIx, Timestamp, &[ShownTag])> + '_ {
+        self.0.iter().flat_map(|Question { topic, shown, agreed_at, .. }| {
+            let open = shown.iter().filter(|(at, _)| *agreed_at < Some(*at));
+            open.map(|(at, tags)| (*topic, *at, &**tags))
+        })
+    }
+
+    /// Returns whether this was sent along with an unanswered question about a topic.
+    pub(super) fn was_shown(&self, topic: TopicIx, tag: ShownTag) -> bool {
+        let mut shown = self.shown().filter(|(known, ..)| *known == topic);
+        shown.any(|(_, _, tags)| tags.binary_search(&tag).is_ok())
     }
 
     /// Returns whether anything is kept about a topic.
@@ -61,6 +98,31 @@ impl Questions {
         });
     }
 
+    /// Folds in what was sent along with a question, if that is kept.
+    pub(super) fn fold_shown(
+        &mut self,
+        topic: TopicIx,
+        at: Timestamp,
+        tags: impl Iterator<Item = ShownTag>,
+    ) {
+        let known = self.0.iter_mut().find(|known| known.topic == topic);
+        let Some(known) = known.filter(|known| known.asked.contains(&at)) else { return };
+        let place = known.shown.partition_point(|(shown_at, _)| *shown_at < at);
+        let before = known.shown.get(place).filter(|(shown_at, _)| *shown_at == at);
+        let before = before.map(|(_, tags)| tags.to_vec());
+        let is_kept = before.is_some();
+        let mut all: Vec<ShownTag> = before.unwrap_or_default();
+        all.extend(tags);
+        all.sort_unstable();
+        all.dedup();
+        let all = all.into_boxed_slice();
+        if is_kept {
+            known.shown.splice(place..=place, [(at, all)]);
+        } else if !all.is_empty() {
+            known.shown.insert(place, (at, all));
+        }
+    }
+
     /// Folds in that the person said that they agree.
     pub(super) fn fold_answer(&mut self, topic: TopicIx, at: Timestamp) {
         self.change(topic, |question| question.agreed_at = question.agreed_at.max(Some(at)));
@@ -78,7 +140,8 @@ impl Questions {
             known.forget_answered();
             return;
         }
-        let mut question = Question { topic, asked: SmallVec::new(), agreed_at: None };
+        let mut question =
+            Question { topic, asked: SmallVec::new(), shown: Vec::new(), agreed_at: None };
         change(&mut question);
         question.forget_answered();
         self.0.push(question);
@@ -95,5 +158,7 @@ impl Question {
         if self.asked.len() > ASKED_MAX {
             self.asked.remove(1);
         }
+        let Self { asked, shown, .. } = self;
+        shown.retain(|(at, _)| asked.contains(at));
     }
 }

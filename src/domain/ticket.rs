@@ -6,6 +6,7 @@ use crate::domain::{
     hearing::Step,
     ids::TicketId,
     key::MessageKey,
+    named::KeyTag,
     names::{PortfolioId, SenderId},
     registry::{Category, HoldScope, TemplateRef},
     time::Timestamp,
@@ -83,6 +84,8 @@ pub struct Ticket {
     pub category: Option<Category>,
     /// Out of whose limit it is, if out of one.
     pub counts_for: Option<PortfolioId>,
+    /// To which number, where not to what was the contact's own when it was reserved.
+    pub to: Option<KeyTag>,
     /// When it was reserved.
     pub reserved_at: Timestamp,
     /// Until when sending may start.
@@ -95,6 +98,8 @@ pub struct Ticket {
     pub stray: Option<MessageKey>,
     /// Whether its message is known to have been sent, be it that it failed afterwards.
     pub was_sent: bool,
+    /// When it earned a look-up, if it did.
+    pub earned_at: Option<Timestamp>,
     /// When WhatsApp took its message, by its own word.
     pub taken_at: Option<Timestamp>,
     /// By when it had at the latest, by any other word: that it was sent, or that it arrived.
@@ -126,6 +131,12 @@ impl Ticket {
     /// the last moment at which it may have been.
     pub fn sent_at(&self) -> Timestamp {
         self.taken_at.or(self.known_at).unwrap_or(self.expires_at).max(self.reserved_at)
+    }
+
+    /// Returns whether it was taken back, and nobody said that its message went out all the same.
+    pub const fn is_recalled(&self) -> bool {
+        let is_unheard = self.taken_at.is_none() && self.known_at.is_none();
+        matches!(self.state, TicketState::Voided { .. }) && is_unheard
     }
 
     /// Returns it as it is dated once its message is known to have got so far at a moment. In

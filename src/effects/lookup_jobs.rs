@@ -257,7 +257,8 @@ impl JobParts {
         let Some(entries) = self.submit(Command::RequestLookups(request)).await? else {
             return Ok(());
         };
-        let is_ours = |event: &Event| matches!(event, Event::LookupRequested { lookup: made, .. } if *made == lookup);
+        let is_ours =
+            |event: &Event| matches!(event, Event::LookupRequested(made) if made.lookup == lookup);
         if entries.iter().any(is_ours) {
             self.lookups.perform(vec![(lookup, known)]).await;
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{command::NumberIdentifier, contact::LookupState, key::ContactKey},
+    domain::{command::NumberIdentifier, contact::LookupState, entry::Subject, key::ContactKey},
     http::{
         edge::{Ask, Edge, Submitted, internal},
         person::{self, NotANumber},
@@ -166,7 +166,16 @@ fn status(known: &Known, is_doubt: bool) -> ContactStatus {
     }
 }
 
-/// Returns how WhatsApp writes the numbers of these people, where it ever did.
+/// Returns whose own number this is.
+fn whose(edge: &Edge, key: ContactKey) -> Option<Subject> {
+    let state = edge.views().state();
+    let subject = state.contacts().find(key)?;
+    let contact = state.contacts().get(subject)?;
+    contact.other(Some(key)).is_none().then_some(subject)
+}
+
+/// Returns how WhatsApp writes the numbers of these people, where it ever did: only a contact's own,
+/// since what came to it by a merge is another number.
 async fn wa_ids(
     edge: &Arc<Edge>,
     keys: Vec<ContactKey>,
@@ -179,8 +188,7 @@ async fn wa_ids(
     let read = move || {
         let mut found = BTreeMap::new();
         for key in keys {
-            let subject = reading.views().state().contacts().find(key);
-            let Some(subject) = subject else { continue };
+            let Some(subject) = whose(&reading, key) else { continue };
             let document = reading.store.document(subject).map_err(|error| internal(&error))?;
             if let Some(wa_id) = document.and_then(|document| document.wa_id) {
                 found.insert(key, wa_id);

@@ -101,6 +101,8 @@ codes! {
         "Reserve another one before you send. A commit is noted all the same: the message counts, and its statuses are found.";
     TICKET_COMMITTED, "ticket_committed", 409, "The ticket was used", false,
         "One ticket is one message. Reserve another one.";
+    TICKET_EXPIRED, "ticket_expired", 409, "The ticket ran out", false,
+        "It was reserved by an earlier request with this `Idempotency-Key` and is good no longer. Do not send: much may have changed since. Reserve another one with another key. A commit is taken all the same, of a message that went out in time. Release the ticket if nothing was sent; until then it counts as if something had been.";
     TICKETS_OPEN, "tickets_open", 409, "Too many tickets are open for this contact", true,
         "A sender reserves at most 64 messages to one contact at a time. Commit or release some, or wait as long as `Retry-After` says: tickets run out.";
     SENDER_BUSY, "sender_busy", 429, "The sender cannot send so much before the ticket runs out", true,

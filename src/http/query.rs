@@ -51,6 +51,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// Returns whether a parameter is given without a value.
+    pub fn is_blank(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, value)| known == name && value.is_empty())
+    }
+
     /// Returns a parameter; an empty one counts as not given.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.pairs.iter().find(|(known, _)| known == name);

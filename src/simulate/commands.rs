@@ -118,7 +118,8 @@ pub(super) fn opt_in(
     how: Agreeing,
     at: Timestamp,
 ) -> Result<Command, MadeUpError> {
-    let proof = (how == Agreeing::Confirming).then(|| ("mail".into(), "followed".into()));
+    let proof = (how == Agreeing::Confirming)
+        .then(|| ("mail".into(), format!("followed at {}", at.to_rfc3339()).into()));
     Ok(Command::OptIn(Box::new(OptIn {
         person: someone(person)?,
         topics: vec![topic_id(topic)?],

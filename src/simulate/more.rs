@@ -67,8 +67,8 @@ impl World {
             Err(_) => return,
         };
         for (_, event) in events {
-            let Event::LookupRequested { lookup, .. } = event else { continue };
-            let place = place_of(lookup);
+            let Event::LookupRequested(made) = event else { continue };
+            let place = place_of(made.lookup);
             let Some(person) = self.lookups.get(place).copied() else { continue };
             self.witness.looked_up(person, place, self.now);
             // Some answers come late, and some never.

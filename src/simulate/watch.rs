@@ -94,7 +94,8 @@ impl Witness {
             if known.pending.is_some_and(|(_, since)| at - since < LAPSE_MS) {
                 broken.push(("two look-ups at once", format!("{:?}", known.pending)));
             }
-            if known.answered_at.is_some_and(|answered| at - answered < LOOKUP_WINDOW_MS) {
+            let answered = known.answered_at.get(&person);
+            if answered.is_some_and(|answered| at - answered < LOOKUP_WINDOW_MS) {
                 broken.push(("looked up again too soon", format!("{:?}", known.answered_at)));
             }
             (known.pending, known.is_looked_up) = (Some((lookup, at)), true);
@@ -119,7 +120,7 @@ impl Witness {
                 known.pending = None;
             }
             if is_certain {
-                known.answered_at = Some(at);
+                known.answered_at.insert(person, at);
             }
         }
     }
@@ -204,9 +205,9 @@ impl Person {
         self.tickets.sort_unstable();
         self.asked.extend(lost.asked);
         self.is_looked_up |= lost.is_looked_up;
-        // An answer of either counts; which look-up is waited for is the rules' own affair.
+        // Which look-up is waited for is the rules' own affair.
         self.pending = None;
-        self.answered_at = None;
+        self.answered_at.extend(lost.answered_at);
     }
 }
 

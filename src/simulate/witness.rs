@@ -63,7 +63,8 @@ pub(super) struct Person {
     pub(super) asked: BTreeSet<usize>,
     /// The look-up that is waited for.
     pub(super) pending: Option<(usize, i64)>,
-    pub(super) answered_at: Option<i64>,
+    /// By number.
+    pub(super) answered_at: BTreeMap<u32, i64>,
     pub(super) is_looked_up: bool,
 }
 
@@ -273,7 +274,7 @@ impl Witness {
         }
     }
 
-    /// Returns how many people count for a portfolio's limit, and how large that is.
+    /// Returns how many numbers count for a portfolio's limit, and how large that is.
     pub(super) fn used(&self, portfolio: usize, now: i64) -> (u64, Option<u32>) {
         let limit = self.limits.get(portfolio).copied().flatten();
         (self.counted(portfolio, now).len().try_into().unwrap_or(u64::MAX), limit)
@@ -289,7 +290,7 @@ impl Witness {
         let tickets = recent.filter_map(|place| self.tickets.get(*place));
         let counts =
             |ticket: &&Ticket| ticket.counts && ticket.is_outside && now - DAY_MS < ticket.sent_at;
-        tickets.filter(counts).map(|ticket| self.root(ticket.person)).collect()
+        tickets.filter(counts).map(|ticket| ticket.person).collect()
     }
 
     /// Takes a ticket down that was given out, and looks whether it should have been. Returns its
@@ -444,10 +445,11 @@ impl Witness {
             let (used, limit) = self.used(portfolio, ticket.at);
             let own = counts().filter(|own| {
                 own.is_outside
+                    && own.person == ticket.person
                     && portfolio_of(own.sender) == portfolio
                     && ticket.at - DAY_MS < own.sent_at
             });
-            // One more message to somebody who counts already takes nothing.
+            // One more message to a number that counts already takes nothing.
             if own.count() == 1 && limit.is_some_and(|limit| used > limit.into()) {
                 broken.push(("messaging limit", format!("{used} of {limit:?}")));
             }
@@ -457,8 +459,12 @@ impl Witness {
         }
         for (count, days) in &self.caps {
             let since = ticket.at - i64::from(*days) * DAY_MS;
-            let of_caps =
-                |own: &&Ticket| own.template.is_some_and(is_marketing) && since < own.sent_at;
+            // What was taken back and not heard of since did not go out.
+            let is_over =
+                |own: &Ticket| own.is_dead && !own.is_sent && own.sent_at <= ticket.at - DAY_MS;
+            let of_caps = |own: &&Ticket| {
+                own.template.is_some_and(is_marketing) && since < own.sent_at && !is_over(own)
+            };
             let sent: Vec<i64> = counts().filter(of_caps).map(|own| own.sent_at).collect();
             if sent.len() > usize::try_from(*count).unwrap_or(usize::MAX) {
                 broken.push(("marketing cap", format!("{count} in {days} days: {sent:?}")));

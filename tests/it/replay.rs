@@ -287,8 +287,8 @@ impl Life {
                 let Ok(Outcome::Done(entries)) = answer else { continue };
                 for entry in entries {
                     self.seen.insert(kind(&entry.record.event));
-                    if let Event::LookupRequested { lookup, .. } = entry.record.event {
-                        self.lookups.push(lookup);
+                    if let Event::LookupRequested(made) = entry.record.event {
+                        self.lookups.push(made.lookup);
                     } else if let Event::LookupJobStarted { job, .. } = &entry.record.event {
                         self.jobs.push(*job);
                     } else if let Event::TicketReserved(reserved) = &entry.record.event {

@@ -1,8 +1,10 @@
 //! Consent words held against texts as people write them, language by language.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Stdio};
 
 use izin::words::{Reading, Scope, Words, page};
+
+use crate::process;
 
 /// One text and what it has to be read as.
 #[derive(serde::Deserialize)]
@@ -73,4 +75,19 @@ fn the_published_page_is_that_of_the_lists() {
         fs::read_to_string(path).unwrap() == page(),
         "docs/consent-words.md is not what the lists say; run `cargo run -- words > docs/consent-words.md`"
     );
+}
+
+#[test]
+fn whoever_reads_no_further_is_told_nothing_of_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for arguments in [&["words"][..], &["openapi"][..], &["simulate", "--days", "1"][..]] {
+        let mut command = process::izin(folder.path(), arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Nobody reads: what is printed finds the pipe closed.
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(process::said(&output), "", "{arguments:?}");
+        assert!(output.status.success(), "{arguments:?}");
+    }
 }

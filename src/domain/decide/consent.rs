@@ -105,18 +105,21 @@ fn is_unconfirmed(
         return false;
     }
     let Some(rules) = rules_about(draft, found, opt_in, id) else { return false };
-    let standing = found.consents.standing(*ix, now);
+    let consents = &found.consents;
+    let standing = consents.standing(*ix, now);
     let repeats = standing.basis.is_express() || !opt_in.basis.is_express();
-    let confirms = opt_in.basis.is_express() && !opt_in.evidence.is_empty();
-    let is_asked_since = |at: Option<Timestamp>| found.consents.question(*ix) > at && confirms;
+    // What was sent along with the question says nothing of an answer.
+    let confirms = opt_in.basis.is_express() && consents.is_news(*ix, &opt_in.evidence);
+    let is_asked_since = |at: Option<Timestamp>| consents.question(*ix) > at && confirms;
+    // What somebody else agreed to or was asked says nothing of whoever is there now.
     let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, found.named.first()));
     let is_confirmed = match (standing.status, suspended_at) {
-        // What somebody else agreed to is no agreement of whoever is there now.
-        (ConsentStatus::Granted, Some(changed_at)) => is_asked_since(Some(changed_at)),
         (ConsentStatus::Granted, None) if repeats => true,
-        (ConsentStatus::Granted | ConsentStatus::Pending, _) => confirms,
+        (ConsentStatus::Granted | ConsentStatus::Pending, changed_at) => is_asked_since(changed_at),
         // They withdrew or ran out, came back, and were asked since.
-        (ConsentStatus::Withdrawn | ConsentStatus::Expired, _) => is_asked_since(standing.at),
+        (ConsentStatus::Withdrawn | ConsentStatus::Expired, changed_at) => {
+            is_asked_since(standing.at.max(changed_at))
+        }
         (ConsentStatus::NeverAsked, _) => false,
     };
     rules.double_opt_in.is_some() && !is_confirmed

@@ -65,7 +65,7 @@ pub fn judge_row(
     }
     let done = |state, source, at| JobRow::Done { state, source, reason: None, at: Some(at) };
     let plan = match job.ended {
-        None => plan_lookup(contact, registry, policy, now),
+        None => plan_lookup((contact, number), registry, policy, now),
         Some((_, ended_at)) => {
             let by = job.judged_by.unwrap_or_else(|| judged_by(policy));
             let JudgedBy { cache_ms, requires_opt_in, lapse_ms } = by;

@@ -6,7 +6,7 @@ use crate::domain::{
     command::RequestLookups,
     contact::{Contact, LookupState},
     decide::{Events, Rules, spelling},
-    event::Event,
+    event::{Event, LookupRequested},
     governor::LookupPolicy,
     ids::LookupId,
     key::ContactKey,
@@ -45,14 +45,14 @@ pub enum LookupPlan {
     Ask,
 }
 
-/// Plans how to answer for one contact at `now`; `None` is a person nothing is known of.
+/// Plans how to answer for one number of a contact at `now`; `None` is a person nothing is known of.
 pub fn plan_lookup(
-    contact: Option<&Contact>,
+    (contact, number): (Option<&Contact>, ContactKey),
     registry: &Registry,
     policy: &LookupPolicy,
     now: Timestamp,
 ) -> LookupPlan {
-    let known = contact.map(|contact| KnownThen::of(contact, registry, now));
+    let known = contact.map(|contact| KnownThen::of((contact, number), registry, now));
     plan_known(known.as_ref(), policy, now)
 }
 
@@ -109,7 +109,7 @@ pub(super) fn request(
     for (key, lookup) in &request.numbers {
         let Some(subject) = draft.find(*key) else { continue };
         let contact = draft.contact(subject);
-        let plan = plan_lookup(contact, draft.registry(), &rules.lookup, now);
+        let plan = plan_lookup((contact, *key), draft.registry(), &rules.lookup, now);
         let is_new = events.iter().all(|(known, _)| *known != subject);
         let is_new = is_new && job.is_none_or(|job| !job.has_asked(*key));
         if plan == LookupPlan::Ask && request.has_provider && is_new {
@@ -118,7 +118,9 @@ pub(super) fn request(
                 events.push((subject, lapsed(lost.id)));
             }
             let job = request.job.map(|job| ForJob { job, number: *key });
-            events.push((subject, Event::LookupRequested { lookup: *lookup, job }));
+            let about = contact.and_then(|contact| contact.other(Some(*key)));
+            let request = LookupRequested { lookup: *lookup, job, about };
+            events.push((subject, Event::LookupRequested(request)));
             wanted += 1;
         }
     }
@@ -152,7 +154,8 @@ pub(super) struct Said<'a> {
 }
 
 /// Ends a look-up once. A number WhatsApp answered with that is nobody's finds the contact from
-/// then on; one that is somebody's makes the two possible duplicates and no more.
+/// then on; one that is somebody's makes the two possible duplicates and no more. What it answered
+/// about another number of the contact is no name of its own.
 pub(super) fn conclude(
     draft: &Draft<'_>,
     lookup: LookupId,
@@ -160,14 +163,15 @@ pub(super) fn conclude(
     now: Timestamp,
 ) -> Result<Events, Refusal> {
     let subject = draft.lookup(lookup).ok_or(Refusal::LookupUnknown)?;
-    let wa_key = said.wa_key.filter(|key| draft.find(*key).is_none());
+    let is_other = draft.looked_up(lookup).is_some();
+    let wa_key = said.wa_key.filter(|key| !is_other && draft.find(*key).is_none());
     let mut events = Vec::with_capacity(1);
     if let (Some(key), Some(contact)) = (wa_key, draft.contact(subject)) {
         let mut consents = Cow::Borrowed(&contact.consents);
         spelling::take_over(draft, subject, key, &mut consents, now, &mut events);
     }
     let Said { state, cause, wa_id, wa_key: _, was_asked } = *said;
-    let (cause, wa_id) = (cause.clone(), wa_id.clone());
+    let (cause, wa_id) = (cause.clone(), wa_id.clone().filter(|_| !is_other));
     let concluded = Event::LookupConcluded { lookup, state, cause, wa_id, wa_key, was_asked };
     events.push((subject, concluded));
     Ok(events)
@@ -268,7 +272,7 @@ mod tests {
                 RequestLookups { numbers: numbers.collect(), has_provider: true, job: self.job };
             let events = self.run(&Command::RequestLookups(request))?;
             let reserved = events.into_iter().filter_map(|(_, event)| {
-                if let Event::LookupRequested { lookup, .. } = event { Some(lookup) } else { None }
+                if let Event::LookupRequested(made) = event { Some(made.lookup) } else { None }
             });
             Ok(reserved.collect())
         }
@@ -299,7 +303,7 @@ mod tests {
         fn plan(&self, place: u32) -> LookupPlan {
             let contact = self.state.contacts().get(Subject(place));
             plan_lookup(
-                contact,
+                (contact, key(place)),
                 self.state.registry(),
                 &rules().lookup,
                 Timestamp::from_unix_ms(self.now),

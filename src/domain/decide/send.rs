@@ -72,6 +72,7 @@ pub(super) fn reserve(
         paced_until: Some(paced_until(paced, now)),
         send_at: (now < send_at).then_some(send_at),
         sender_paced_us: Some(sender_paced_us),
+        to: contact.other(key),
     };
     Ok(vec![(subject, Event::TicketReserved(Box::new(event)))])
 }

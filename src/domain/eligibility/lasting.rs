@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        consent::{ConsentStatus, Standing},
+        consent::{ConsentStatus, Standing, TopicIx},
         contact::Contact,
         home::Home,
+        key::ContactKey,
         names::TopicId,
         registry::Registry,
         time::{DAY_MS, Timestamp},
@@ -55,9 +56,20 @@ pub fn seen_at_home(
     under_policy(standing, rules, now).0
 }
 
-/// Returns whether any consent of a contact is in force at `now`, by the policy in force.
-pub fn has_granted(contact: &Contact, registry: &Registry, now: Timestamp) -> bool {
-    contact.consents.topics().any(|topic| {
+/// Returns whether any consent is in force at `now`, by the policy in force, of whoever has this
+/// identifier of a contact now. Of somebody who is blocked none is.
+pub fn has_granted(
+    contact: &Contact,
+    key: Option<ContactKey>,
+    registry: &Registry,
+    now: Timestamp,
+) -> bool {
+    let details = contact.details();
+    if details.blocked.is_some() || details.told().barred.is_some() {
+        return false;
+    }
+    let is_theirs = |topic: &TopicIx| contact.suspended_at(*topic, key).is_none();
+    contact.consents.topics().filter(is_theirs).any(|topic| {
         let standing = contact.consents.standing(topic, now);
         let named = registry.topic_id(topic).map(|id| (registry, id));
         let seen = named.map(|topic| seen_at_home(standing, contact.home, topic, now));

@@ -222,7 +222,7 @@ impl Resolved {
             hits.push(Hit::at(Reason::SessionWindowClosed, since, None));
         }
         if let Some(contact) = contact {
-            self.judge_pace(contact, window_is_open, now, (&mut hits, &mut grounds));
+            self.judge_pace((contact, key), window_is_open, now, (&mut hits, &mut grounds));
         }
         Verdict { hits, standing, window_closes_at, window_is_open, grounds }
     }

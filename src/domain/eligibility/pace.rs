@@ -12,6 +12,7 @@ use crate::{
             question::resolve_sender,
         },
         home::Home,
+        key::ContactKey,
         names::{PortfolioId, SenderId},
         pace::{COUNTED_MS, Counted, UsageKey, capped_until, is_counted, last_of},
         reason::Reason,
@@ -217,14 +218,15 @@ impl Resolved {
     /// `None` where it takes none anyway, or where there is no limit and something spares it now.
     pub fn spared(
         &self,
-        contact: Option<&Contact>,
+        (contact, key): (Option<&Contact>, Option<ContactKey>),
         (verdict, policy): (&Verdict, SessionPolicy),
         now: Timestamp,
     ) -> Option<Spared> {
         let portfolio = self.pace.portfolio.as_ref();
         let portfolio = portfolio.filter(|_| self.kind == MessageKind::Template)?;
         let window = verdict.window_closes_at.filter(|_| verdict.window_is_open);
-        let last = contact.and_then(|known| last_of(&known.details().sent, portfolio));
+        let last =
+            contact.and_then(|known| last_of(&known.details().sent, portfolio, known.other(key)));
         let counted_until = last.map(|at| at.plus_ms(COUNTED_MS)).filter(|until| now < *until);
         let window_until = window.map(|closes_at| closes_at.plus_ms(-policy.margin_ms));
         let spared = Spared { window_until, counted_until };
@@ -247,7 +249,7 @@ impl Resolved {
     /// Judges country, caps, hours, quality, pair and limit, in this order.
     pub(super) fn judge_pace(
         &self,
-        contact: &Contact,
+        (contact, key): (&Contact, Option<ContactKey>),
         is_open: bool,
         now: Timestamp,
         (hits, grounds): (&mut Hits, &mut Grounds),
@@ -263,7 +265,7 @@ impl Resolved {
             && !is_open
             && let Some(hit) = self.pace.full.hit(Reason::MessagingLimit)
             && let Some(portfolio) = &self.pace.portfolio
-            && !is_counted(&contact.details().sent, portfolio, now)
+            && !is_counted(&contact.details().sent, (portfolio, contact.other(key)), now)
         {
             hits.push(hit);
         }

@@ -22,7 +22,6 @@ use crate::{
         ids::{ContactId, JobId, LookupId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
-        lookup_job::ForJob,
         names::{AccountId, EntryPointId, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{
@@ -36,9 +35,9 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, EarlyStatus, Evidence, LimitReported, LookupJobEnded, OptedIn, OptedOut,
-    OutcomeSeen, PairSeen, ReviewOpened, SeenTogether, SenderLearned, Source, StatementShown,
-    TicketReserved, TopicOutcome, TrafficKind,
+    CountsFor, EarlyStatus, Evidence, LimitReported, LookupJobEnded, LookupRequested, OptedIn,
+    OptedOut, OutcomeSeen, PairSeen, ReviewOpened, SeenTogether, SenderLearned, Source,
+    StatementShown, TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
 
@@ -553,13 +552,7 @@ pub enum Event {
         cause: VoidCause,
     },
     /// A look-up was asked of a provider.
-    LookupRequested {
-        /// Which.
-        lookup: LookupId,
-        /// The job it was made for, if it was for one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        job: Option<ForJob>,
-    },
+    LookupRequested(LookupRequested),
     /// Many numbers are to be looked up, one after the other.
     LookupJobStarted {
         /// The job.

@@ -10,11 +10,11 @@ use crate::{
         entry::{Seq, Subject},
         event::skip::is_false,
         hearing::Step,
-        ids::{JobId, TicketId},
+        ids::{JobId, LookupId, TicketId},
         incident::IncidentKind,
         key::{ContactKey, MessageKey},
-        lookup_job::{JobEnd, JudgedBy},
-        named::Named,
+        lookup_job::{ForJob, JobEnd, JudgedBy},
+        named::{KeyTag, Named},
         names::{AccountId, Language, PortfolioId, SenderId, StatementId, TopicId},
         phone::PhoneNumber,
         registry::{Category, TemplateChange, TemplateRef},
@@ -23,6 +23,19 @@ use crate::{
     },
     policy::ConsentBasis,
 };
+
+/// A look-up was asked of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupRequested {
+    /// Which.
+    pub lookup: LookupId,
+    /// The job it was made for, if it was for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<ForJob>,
+    /// What stands for the number it is about, where that is not the contact's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<KeyTag>,
+}
 
 /// A job that looked many numbers up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +272,9 @@ pub struct TicketReserved {
     /// microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_paced_us: Option<i64>,
+    /// What stands for the number it goes to, where that is not the contact's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<KeyTag>,
 }
 
 /// A user id was named with the number of a contact. Where it is not the one the contact has, it was

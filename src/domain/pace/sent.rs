@@ -1,7 +1,10 @@
 //! What was sent to one person lately.
 
+use smallvec::SmallVec;
+
 use crate::domain::{
     ids::TicketId,
+    named::KeyTag,
     names::PortfolioId,
     pace::moments::COUNTED_MS,
     registry::Category,
@@ -28,6 +31,10 @@ pub struct Sent {
     pub category: Category,
     /// Out of whose limit it was, if out of one: it did not go into an open window.
     pub portfolio: Option<PortfolioId>,
+    /// To which number, where not to the contact's own: WhatsApp counts each of a person's numbers.
+    pub to: Option<KeyTag>,
+    /// Whether its ticket was taken back and nobody said that it went out all the same.
+    pub is_recalled: bool,
 }
 
 /// Adds a template to those a person was sent.
@@ -45,20 +52,29 @@ pub(crate) fn add(sent: &mut Vec<Sent>, new: Sent) {
     }
 }
 
-/// Returns when a person was last sent something out of a portfolio's limit.
-pub(crate) fn last_of(sent: &[Sent], portfolio: &PortfolioId) -> Option<Timestamp> {
-    let counted = sent.iter().filter(|known| known.portfolio.as_ref() == Some(portfolio));
-    counted.map(|known| known.at).max()
+/// Returns when this number of a person was last sent something out of a portfolio's limit.
+pub(crate) fn last_of(
+    sent: &[Sent],
+    portfolio: &PortfolioId,
+    to: Option<KeyTag>,
+) -> Option<Timestamp> {
+    let is_meant = |known: &&Sent| known.portfolio.as_ref() == Some(portfolio) && known.to == to;
+    sent.iter().filter(is_meant).map(|known| known.at).max()
 }
 
-/// Returns whether a person counts for a portfolio's limit at `now`, so that one more message costs
-/// nothing of it.
-pub(crate) fn is_counted(sent: &[Sent], portfolio: &PortfolioId, now: Timestamp) -> bool {
-    last_of(sent, portfolio).is_some_and(|at| now < at.plus_ms(COUNTED_MS))
+/// Returns whether this number of a person counts for a portfolio's limit at `now`, so that one more
+/// message costs nothing of it.
+pub(crate) fn is_counted(
+    sent: &[Sent],
+    (portfolio, to): (&PortfolioId, Option<KeyTag>),
+    now: Timestamp,
+) -> bool {
+    last_of(sent, portfolio, to).is_some_and(|at| now < at.plus_ms(COUNTED_MS))
 }
 
 /// Returns when one more template of a category is allowed under a cap of `count` in `days`;
-/// `None` if it is now.
+/// `None` if it is now. What was taken back counts no longer than it does for limits: had it gone
+/// out, that would be known by then.
 pub(crate) fn capped_until(
     sent: &[Sent],
     category: Category,
@@ -66,11 +82,14 @@ pub(crate) fn capped_until(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let span_ms = i64::from(days).saturating_mul(DAY_MS);
-    let since = now.plus_ms(-span_ms);
-    let of_category = sent.iter().rev().filter(|known| known.category == category);
-    let nth = usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
-    let oldest = of_category.take_while(|known| known.at > since).nth(nth)?;
-    Some(oldest.at.plus_ms(span_ms))
+    let recalled_ms = span_ms.min(COUNTED_MS);
+    let of_category = sent.iter().filter(|known| known.category == category);
+    let ends = of_category
+        .map(|known| known.at.plus_ms(if known.is_recalled { recalled_ms } else { span_ms }));
+    let mut ends: SmallVec<[Timestamp; 4]> = ends.filter(|end| now < *end).collect();
+    ends.sort_unstable();
+    let count = usize::try_from(count.max(1)).unwrap_or(usize::MAX);
+    ends.get(ends.len().checked_sub(count)?).copied()
 }
 
 #[cfg(test)]
@@ -90,7 +109,8 @@ mod tests {
         for day in days {
             let ticket = TicketId::from_uuid(Uuid::from_u128(day.unsigned_abs().into()));
             let portfolio = portfolio.map(|id| PortfolioId::parse(id).unwrap());
-            add(&mut all, Sent { ticket, at: at(day * DAY_MS), category: MARKETING, portfolio });
+            let (at, category) = (at(day * DAY_MS), MARKETING);
+            add(&mut all, Sent { ticket, at, category, portfolio, to: None, is_recalled: false });
         }
         all
     }
@@ -114,12 +134,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_back_leaves_a_cap_after_a_day_and_sooner_where_the_cap_is_shorter() {
+        let mut known = sent(&[1, 2, 3], None);
+        known[1].is_recalled = true;
+        let now = at(3 * DAY_MS - 1);
+        assert_eq!(capped_until(&known, MARKETING, (3, 14), now), Some(at(3 * DAY_MS)));
+        assert_eq!(capped_until(&known, MARKETING, (2, 14), now), Some(at(15 * DAY_MS)));
+        assert_eq!(capped_until(&known, MARKETING, (3, 14), at(3 * DAY_MS)), None);
+    }
+
+    #[test]
     fn a_person_counts_for_a_day_after_the_last_message_and_for_no_other_portfolio() {
         let known = sent(&[1, 2], Some("p1"));
         let [one, other] = ["p1", "p2"].map(|id| PortfolioId::parse(id).unwrap());
-        assert!(is_counted(&known, &one, at(3 * DAY_MS - 1)));
-        assert!(!is_counted(&known, &one, at(3 * DAY_MS)));
-        assert!(!is_counted(&known, &other, at(2 * DAY_MS)));
+        assert!(is_counted(&known, (&one, None), at(3 * DAY_MS - 1)));
+        assert!(!is_counted(&known, (&one, None), at(3 * DAY_MS)));
+        assert!(!is_counted(&known, (&other, None), at(2 * DAY_MS)));
+        let number = Some(KeyTag::of(crate::domain::key::ContactKey::from_bits(7)));
+        assert!(!is_counted(&known, (&one, number), at(2 * DAY_MS)), "another number");
     }
 
     #[test]
@@ -128,7 +160,8 @@ mod tests {
         for n in 0..500_u128 {
             let ticket = TicketId::from_uuid(Uuid::from_u128(1_000 + n));
             let category = Category::Utility;
-            add(&mut known, Sent { ticket, at: at(2 * DAY_MS), category, portfolio: None });
+            let (at, portfolio) = (at(2 * DAY_MS), None);
+            add(&mut known, Sent { ticket, at, category, portfolio, to: None, is_recalled: false });
         }
         assert_eq!(known.len(), SENT_MAX + 1);
         let until = capped_until(&known, MARKETING, (1, 14), at(3 * DAY_MS));

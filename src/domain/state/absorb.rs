@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark},
+    absorbed::{Absorbed, IdentityLeft, LookupLeft, Mark, ShownLeft},
     consent::{Consents, FullStop},
     contact::{Contact, Lookup, PendingLookup},
     entry::{Seq, Subject},
@@ -114,7 +114,13 @@ impl Draft<'_> {
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let asked = event.questions.iter();
         let asked = asked.filter_map(|(topic, at)| Some((registry.topic(topic)?.0, *at)));
-        Consents::standing_at(acts, full_stop, asked)
+        let mut consents = Consents::standing_at(acts, full_stop, asked);
+        for ShownLeft { topic, at, tags } in &event.shown {
+            if let Some((topic, _)) = registry.topic(topic) {
+                consents.fold_shown(topic, *at, tags.iter().copied());
+            }
+        }
+        consents
     }
 }
 
@@ -131,11 +137,11 @@ fn identity_left(left: &IdentityLeft) -> Identity {
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {
-    let LookupLeft { pending, pending_since, pending_contacted, state, answered_at, was_contacted } =
-        *left;
+    let LookupLeft { pending, pending_since, pending_contacted, state, answered_at, .. } = *left;
     // Without its time it lapses at once, and the number may be asked about again.
     let since = pending_since.unwrap_or_default();
     let pending =
         pending.map(|id| PendingLookup { id, at: since, was_contacted: pending_contacted });
-    Lookup { pending, answer: state.zip(answered_at), was_contacted }
+    let (others, was_contacted) = (left.others.clone(), left.was_contacted);
+    Lookup { pending, answer: state.zip(answered_at), others, was_contacted }
 }

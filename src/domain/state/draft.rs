@@ -14,6 +14,7 @@ use crate::{
         ids::{ContactId, LookupId, TicketId},
         incident::Incidents,
         key::{CommandId, ContactKey, MessageKey},
+        named::KeyTag,
         names::SenderId,
         pace::{MomentsDelta, PacedUs, UsageKey},
         registry::Registry,
@@ -205,6 +206,17 @@ impl<'a> Draft<'a> {
     /// Returns whom a look-up under way is about.
     pub fn lookup(&self, id: LookupId) -> Option<Subject> {
         self.open_lookup(id).map(|open| self.resolve(open.subject))
+    }
+
+    /// Returns which number a look-up under way is about, where that is not the own one of whoever
+    /// it is about now.
+    pub fn looked_up(&self, id: LookupId) -> Option<KeyTag> {
+        let OpenLookup { subject, about, .. } = self.open_lookup(id)?;
+        let merged = || {
+            let number = self.contact(subject)?.number_key;
+            self.contact(self.resolve(subject))?.other(number)
+        };
+        about.or_else(merged)
     }
 
     /// Returns a look-up under way.

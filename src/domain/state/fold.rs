@@ -7,17 +7,18 @@ use std::sync::Arc;
 use crate::domain::{
     absorbed::Mark,
     consent::{Act, Consent, ConsentStatus, FullStop},
-    contact::{Contact, Lookup, LookupState, PendingLookup},
+    contact::Contact,
     entry::{Seq, Subject},
-    event::{Event, LookupJobEnded, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
+    event::{Event, OptedIn, OptedOut, Record, TicketReserved, TrafficKind},
     hearing::Step,
     home::Home,
     identity::{Identity, IdentityTag},
-    ids::{LookupId, TicketId},
+    ids::TicketId,
     key::{ContactKey, MessageKey},
-    lookup_job::{JobAnswer, KnownThen, LookupJobs},
+    lookup_job::JobAnswer,
+    questions::ShownTag,
     registry::{Put, Registry, StatementVersion},
-    state::{Done, Draft, OpenLookup, hearing::fold_reported},
+    state::{Done, Draft, hearing::fold_reported},
     ticket::{Ticket, TicketState},
     time::Timestamp,
 };
@@ -195,12 +196,12 @@ impl Draft<'_> {
             Event::TicketReleased { ticket } => self.fold_release(subject, *ticket),
             Event::TicketVoided { ticket, cause } => {
                 self.fold_ticket_end(subject, *ticket, TicketState::Voided { cause: *cause });
-            }
-            Event::LookupRequested { lookup, job } => {
-                self.fold_lookup_request(subject, *lookup, record.at);
-                if let Some(job) = job {
-                    self.jobs_mut().fold_request(*lookup, *job);
+                if let Some(voided) = self.ticket(*ticket).cloned() {
+                    self.fold_sent_at(subject, &voided);
                 }
+            }
+            Event::LookupRequested(request) => {
+                self.fold_lookup_request(subject, request, record.at);
             }
             Event::LookupConcluded { lookup, state, wa_key, was_asked, cause, .. } => {
                 let (cause, at, was_asked) = (cause.clone(), record.at, *was_asked);
@@ -268,6 +269,7 @@ impl Draft<'_> {
         let (basis, at) = (event.basis, event.captured_at);
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let under = event.under.unwrap_or(own).tags();
+        let shown = || event.evidence.iter().map(|(name, text)| ShownTag::of(name, text));
         for outcome in &event.topics {
             // An act that decided nothing is in the ledger, and changes nothing here but that a
             // question may be answered later.
@@ -275,7 +277,10 @@ impl Draft<'_> {
             if outcome.seq.is_some() {
                 if let Some(contact) = self.contact_mut(subject) {
                     match act {
-                        Act::Asked => contact.consents.fold_question(topic, at),
+                        Act::Asked => {
+                            contact.consents.fold_question(topic, at);
+                            contact.consents.fold_shown(topic, at, shown());
+                        }
                         Act::Agreed if basis.is_express() => {
                             contact.consents.fold_answer(topic, at);
                         }
@@ -291,6 +296,9 @@ impl Draft<'_> {
                 Consent { topic, act, basis, at, there_since, expires_at, seq, by, under };
             if let Some(contact) = self.contact_mut(subject) {
                 contact.consents.fold_act(consent);
+                if act == Act::Asked {
+                    contact.consents.fold_shown(topic, at, shown());
+                }
             }
         }
     }
@@ -391,11 +399,13 @@ impl Draft<'_> {
             reserved_at,
             category: event.category,
             counts_for: event.counts_for.clone(),
+            to: event.to,
             expires_at: event.expires_at,
             state: TicketState::Reserved,
             step: None,
             stray: None,
             was_sent: false,
+            earned_at: None,
             taken_at: None,
             known_at: None,
             is_given_back: false,
@@ -471,6 +481,8 @@ impl Draft<'_> {
             self.changes.messages.insert(message, id);
         }
         match step {
+            // That it was handed over is no word of WhatsApp's that it was sent.
+            Step::Failed if known.step.is_none() => self.fold_message_unsent(id),
             Step::Failed => {}
             Step::Sent | Step::Delivered | Step::Read => self.fold_message_sent(subject, id, at),
         }
@@ -490,102 +502,18 @@ impl Draft<'_> {
             Some(ticket) => ticket.was_sent = true,
             None => {}
         }
-        self.fold_contacted(subject, at);
-    }
-
-    /// A message went to this person: it earns a look-up if the person was looked up. One sent
-    /// while the first look-up is still under way does not: nobody may have been asked.
-    fn fold_contacted(&mut self, subject: Subject, at: Timestamp) {
-        let Some(contact) = self.contact_mut(subject) else { return };
-        let Some(lookup) = &mut contact.details_mut().lookup else { return };
-        let was_uncontacted = lookup.is_uncontacted();
-        lookup.was_contacted = true;
-        if let Some(pending) = &mut lookup.pending {
-            pending.was_contacted = true;
-        }
-        if lookup.answer.is_none() {
-            return;
-        }
-        let governor = Arc::make_mut(&mut self.changes.governor);
-        governor.fold_message(at);
-        if was_uncontacted {
-            governor.fold_uncontacted(false);
+        let earned_at = self.fold_contacted(subject, at).then_some(at);
+        if let Some(ticket) = self.ticket_mut(id) {
+            ticket.earned_at = earned_at;
         }
     }
 
-    fn jobs_mut(&mut self) -> &mut LookupJobs {
-        Arc::make_mut(&mut self.changes.governor).jobs_mut()
-    }
-
-    fn fold_job(&mut self, seq: Seq, record: &Record) {
-        if let Event::LookupJobStarted { job, rows } = &record.event {
-            self.jobs_mut().fold_start(*job, rows, (seq, record.at));
-        } else if let Event::LookupJobEnded(ended) = &record.event {
-            let LookupJobEnded { job, how, judged_by } = *ended;
-            let rows = self.governor().jobs().get(job).map(|job| Arc::clone(&job.rows));
-            let numbers = rows.iter().flat_map(|rows| rows.iter().flatten());
-            let known = numbers.filter_map(|number| {
-                let contact = self.contact(self.find(*number)?)?;
-                Some((*number, KnownThen::of(contact, self.registry(), record.at)))
-            });
-            let known = known.collect();
-            self.jobs_mut().fold_end(job, (how, record.at), judged_by, known);
-        }
-    }
-
-    fn fold_job_answer(&mut self, lookup: LookupId, answer: &JobAnswer) {
-        if self.governor().jobs().is_waiting_for(lookup) {
-            self.jobs_mut().fold_answer(lookup, answer);
-        }
-    }
-
-    fn fold_lookup_request(&mut self, subject: Subject, id: LookupId, at: Timestamp) {
-        self.changes.lookups.insert(id, Some(OpenLookup { subject, requested_at: at }));
-        Arc::make_mut(&mut self.changes.governor).fold_lookup(at);
-        let Some(contact) = self.contact_mut(subject) else { return };
-        let lookup = contact.details_mut().lookup.get_or_insert(Lookup {
-            pending: None,
-            answer: None,
-            was_contacted: false,
-        });
-        lookup.pending = Some(PendingLookup { id, at, was_contacted: false });
-    }
-
-    /// Ends a look-up; without a state nobody was asked, and it is as if it had not been requested.
-    fn fold_lookup_end(
-        &mut self,
-        subject: Subject,
-        id: LookupId,
-        state: Option<LookupState>,
-        at: Timestamp,
-    ) {
-        let requested_at = self.open_lookup(id).map(|open| open.requested_at);
-        self.changes.lookups.insert(id, None);
-        let Some(contact) = self.contact_mut(subject) else { return };
-        let details = contact.details_mut();
-        let Some(lookup) = &mut details.lookup else { return };
-        // Of two contacts that became one, each may have had a look-up under way.
-        let pending = lookup.pending.take_if(|pending| pending.id == id);
-        let Some(state) = state else {
-            details.lookup.take_if(|lookup| lookup.pending.is_none() && lookup.answer.is_none());
-            if let Some(requested_at) = requested_at {
-                Arc::make_mut(&mut self.changes.governor).fold_unasked(requested_at);
-            }
-            return;
-        };
-        let was_uncontacted = lookup.is_uncontacted();
-        // "Nobody knows" and "still looking" do not take away what was known.
-        let is_answer = match state {
-            LookupState::Registered | LookupState::NotRegistered => true,
-            LookupState::InProgress | LookupState::Unknown => lookup.answer.is_none(),
-        };
-        if is_answer {
-            lookup.answer = Some((state, at));
-            lookup.was_contacted = pending.map_or(lookup.was_contacted, |own| own.was_contacted);
-        }
-        let is_uncontacted = lookup.is_uncontacted();
-        if is_uncontacted != was_uncontacted {
-            Arc::make_mut(&mut self.changes.governor).fold_uncontacted(is_uncontacted);
+    /// The message of a ticket only failed: what it had earned is taken back.
+    fn fold_message_unsent(&mut self, id: TicketId) {
+        let Some(ticket) = self.ticket_mut(id).filter(|ticket| ticket.was_sent) else { return };
+        ticket.was_sent = false;
+        if let Some(at) = ticket.earned_at.take() {
+            Arc::make_mut(&mut self.changes.governor).fold_unearned(at);
         }
     }
 }

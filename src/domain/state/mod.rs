@@ -10,6 +10,7 @@ mod draft;
 mod fold;
 mod hearing;
 mod incident;
+mod lookup;
 mod pace;
 
 use std::{collections::BTreeMap, collections::VecDeque, sync::Arc};
@@ -27,6 +28,7 @@ use crate::domain::{
     ids::{LookupId, TicketId},
     incident::Incidents,
     key::{CommandId, ContactKey, Fingerprint, MessageKey},
+    named::KeyTag,
     names::SenderId,
     pace::{Moments, PacedUs, UsageKey},
     registry::Registry,
@@ -76,6 +78,8 @@ struct OpenLookup {
     /// Whom it was requested for, who may have become part of another contact since.
     subject: Subject,
     requested_at: Timestamp,
+    /// Which number it is about, where that was not their own.
+    about: Option<KeyTag>,
 }
 
 /// How long the outcome of a command stays known, in milliseconds.

@@ -89,6 +89,9 @@ pub fn kind(text: &str) -> Result<MessageKind, &'static str> {
 pub(crate) async fn ask(ask: Ask) -> Result<HttpResponse, Problem> {
     let edge = &ask.edge;
     let query = Query::read(&ask.req, PARAMETERS)?;
+    if query.is_blank("at") {
+        return Err(refuse("at", "has no value; leave it out to ask about now"));
+    }
     let question = Question {
         kind: query.parse("kind", kind)?.unwrap_or(MessageKind::Template),
         template: query.parse("template", TemplateName::parse)?,

@@ -369,9 +369,15 @@ fn row_body(
     };
     let wa_id = document.as_ref().and_then(|document| document.wa_id.clone());
     let named = document.as_ref().and_then(|document| named(edge, document, number));
-    let contact = subject
+    // What WhatsApp wrote is the contact's own number, and none that came to it by a merge.
+    let (contact, is_own) = subject
         .filter(|_| document.is_some())
-        .and_then(|subject| edge.views().state().contacts().get(subject).map(|contact| contact.id));
+        .and_then(|subject| {
+            let state = edge.views().state();
+            let contact = state.contacts().get(subject)?;
+            Some((contact.id, contact.other(number).is_none()))
+        })
+        .unzip();
     Ok(JobRowBody {
         row,
         number: named,
@@ -379,7 +385,7 @@ fn row_body(
         state,
         source,
         reason,
-        wa_id: wa_id.filter(|_| state == LookupState::Registered),
+        wa_id: wa_id.filter(|_| is_own == Some(true) && state == LookupState::Registered),
         checked_at: at.map(Moment),
     })
 }

@@ -204,7 +204,7 @@ fn plan(edge: &Edge, number: Option<&NumberIdentifier>, now: Timestamp) -> Optio
     let state = edge.views().state();
     let subject = state.contacts().find(number.key);
     let contact = subject.and_then(|subject| state.contacts().get(subject));
-    Some(plan_lookup(contact, state.registry(), &edge.rules.lookup, now))
+    Some(plan_lookup((contact, number.key), state.registry(), &edge.rules.lookup, now))
 }
 
 /// Returns how many of the numbers that need it the provider may be asked about now, and why no
@@ -262,10 +262,10 @@ pub(crate) async fn look_up(
     match edge.ledger.submit(envelope).await {
         Ok(Outcome::Done(entries)) => {
             let reserved = entries.iter().filter_map(|entry| {
-                let Event::LookupRequested { lookup, .. } = &entry.record.event else {
+                let Event::LookupRequested(made) = &entry.record.event else {
                     return None;
                 };
-                Some((*lookup, ids.get(lookup)?.clone()))
+                Some((made.lookup, ids.get(&made.lookup)?.clone()))
             });
             let reserved = reserved.collect();
             let concluded = match wait {

@@ -140,7 +140,7 @@ fn search(edge: &Edge, from: Subject, limit: usize) -> (Vec<Waiting>, Option<Sub
 fn of(subject: Subject, contact: &Contact) -> Option<Waiting> {
     let lookup =
         contact.details().lookup.as_ref().filter(|lookup| Lookup::is_uncontacted(lookup))?;
-    let (_, verified_at) = lookup.answer?;
+    let verified_at = lookup.found_at()?;
     Some(Waiting { subject, id: contact.id, verified_at })
 }
 

@@ -289,7 +289,7 @@ impl Preview {
         let others = || verdict.hits.iter().filter(|hit| !is_planned(hit));
         self.tally.count(others().map(|hit| hit.reason));
         if others().next().is_none() {
-            self.queue.add(resolved.spared(whom.0, (verdict, policy), now));
+            self.queue.add(resolved.spared(whom, (verdict, policy), now));
         } else if let Some(at) =
             resolved.eligible_from(whom, policy, (verdict, now), |hit| !is_planned(hit))
         {

@@ -18,7 +18,7 @@ use crate::{
     http::{
         edge::{Ask, Edge, Submitted, internal},
         person,
-        problem::{BODY_INVALID, INTERNAL, Problem, SEND_REFUSED, TICKET_UNKNOWN},
+        problem::{BODY_INVALID, INTERNAL, Problem, SEND_REFUSED, TICKET_EXPIRED, TICKET_UNKNOWN},
         v1::{batch::MessageKindBody, decision::Rendered},
         wire::{self, Moment, NothingBody, ReceiptBody},
     },
@@ -162,20 +162,23 @@ pub(crate) async fn reserve(mut ask: Ask) -> Result<HttpResponse, Problem> {
 }
 
 /// Reads what an earlier call with the same key reserved, if it may still be sent on: a ticket that
-/// was taken or given back since, or used, is no answer to whoever is about to send.
+/// was taken or given back since, was used or ran out is no answer to whoever is about to send.
 pub(super) async fn reserved_before(
     ask: &Ask,
     first: Seq,
     entries: u32,
 ) -> Result<Submitted, Problem> {
     let submitted = ask.reread(first, entries).await?;
-    let id = TicketBody::of(&submitted)?.id;
+    let TicketBody { id, expires_at: Moment(expires_at), .. } = TicketBody::of(&submitted)?;
     match ask.edge.views().state().ticket(id).map(|ticket| ticket.state) {
         Some(TicketState::Voided { cause }) => Err(Refusal::TicketVoided { cause }.into()),
         Some(TicketState::Released) => Err(Refusal::TicketReleased.into()),
         Some(TicketState::Committed { .. }) => Err(Refusal::TicketCommitted.into()),
-        // Long over: it says itself until when it was good.
-        Some(TicketState::Reserved) | None => Ok(submitted),
+        Some(TicketState::Reserved) if ask.edge.clock.now() < expires_at => Ok(submitted),
+        // A STOP takes back no ticket that had run out, and one that is forgotten ran out long ago.
+        Some(TicketState::Reserved) | None => {
+            Err(Problem::new(TICKET_EXPIRED, "the ticket of this key was not used in time"))
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub struct SendResult {
 
 /// Judges and reserves many. Others may be decided in between; none is undone for another. With an
 /// `Idempotency-Key`, what was reserved is answered again and reserved once only; a ticket that was
-/// taken back, given back or used since is answered with its problem instead. A refusal is not
+/// taken back, given back or used since, or ran out, is answered with its problem instead. A refusal is not
 /// remembered, here as in `POST /v1/sends`: the same call judges it anew, and may give a ticket
 /// where time or a change cured it. `replayed` says how many were answered again, and
 /// `Idempotent-Replayed` stands where all were. The key belongs to the whole body, whatever became of

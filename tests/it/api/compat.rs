@@ -138,6 +138,23 @@ async fn what_is_known_already_comes_with_the_id_whatsapp_gave() {
 }
 
 #[tokio::test]
+async fn each_number_of_a_merged_contact_is_answered_by_itself() {
+    let provider = FakeProvider::start();
+    provider.answer_by(registered);
+    let app = asking(&provider, "20").await;
+    app.opt_in(BEN, "orders").await;
+    statuses(&app, &[ANN]).await;
+    let merge = json!({"from": BEN, "into": ANN, "reason": "one customer, two phones"});
+    app.post("/v1/contacts/merge").json(&merge).expect(200).await;
+    for times in ["asked", "known"] {
+        let answer = check(&app, "wait", &[ANN, BEN]).expect(200).await;
+        let ids = [0, 1].map(|place| answer["contacts"][place]["wa_id"].clone());
+        assert_eq!(ids, ["12025550123", "12025550124"], "{times}");
+    }
+    assert_eq!(provider.received().len(), 2, "each once");
+}
+
+#[tokio::test]
 async fn a_repeated_request_asks_nobody_again() {
     let provider = FakeProvider::start();
     provider.then(Reply::status(500));

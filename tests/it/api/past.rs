@@ -114,6 +114,8 @@ async fn a_moment_the_ledger_does_not_know_is_a_clear_problem() {
         assert_eq!(problem["errors"][0]["pointer"], "/at", "{at}");
     }
     assert_eq!(app.get(&path(&app.moment(0))).expect(200).await["eligible"], false);
+    // A moment that was left blank by mistake is not now.
+    app.get(&path("")).problem(400, "query_invalid").await;
     for at in ["yesterday", "2026-11-20"] {
         app.get(&path(at)).problem(400, "query_invalid").await;
         let body = json!({"recipients": [ANN], "topic": "orders", "at": at});

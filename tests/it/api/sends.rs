@@ -146,6 +146,44 @@ async fn a_repeated_send_hands_out_no_ticket_that_is_over() {
 }
 
 #[tokio::test]
+async fn a_repeated_send_hands_out_no_ticket_that_ran_out_and_its_message_is_noted_all_the_same() {
+    let mut app = opted_in().await;
+    let good_for = |ttl_s: u32| {
+        let mut send = template();
+        send["ttl_s"] = json!(ttl_s);
+        send
+    };
+    let (one, long) = (good_for(60), good_for(600));
+    let body = json!({"sends": [one, long]});
+    let single = |app: &TestApp| app.post("/v1/sends").header("idempotency-key", "s").json(&one);
+    let batch =
+        |app: &TestApp| app.post("/v1/sends/batch").header("idempotency-key", "b").json(&body);
+    let ticket = single(&app).expect(201).await;
+    let many = batch(&app).expect(200).await;
+    app.clock.advance_ms(59_000);
+    assert_eq!(single(&app).expect(201).await["id"], ticket["id"], "as long as it is good");
+    app.clock.advance_ms(1_000);
+    single(&app).problem(409, "ticket_expired").await;
+    let again = batch(&app).expect(200).await;
+    let codes = [&again["results"][0]["problem"]["code"], &again["results"][1]["status"]];
+    assert_eq!(codes, [&json!("ticket_expired"), &json!(201)]);
+    assert_eq!(again["results"][1]["ticket"]["id"], many["results"][1]["ticket"]["id"]);
+    let counts = ["reserved", "refused", "replayed"].map(|count| again[count].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 1]);
+    // What ran out is taken back by nothing, and found by nobody once it is forgotten.
+    app.opt_out(ANN).await;
+    single(&app).problem(409, "ticket_expired").await;
+    app.restart();
+    single(&app).problem(409, "ticket_expired").await;
+    let done = commit(&app, &ticket, "wamid.late").expect(200).await;
+    assert_eq!(done["status"], "committed");
+    single(&app).problem(409, "ticket_committed").await;
+    app.wait_hours(40);
+    let forgotten = batch(&app).expect(200).await;
+    assert_eq!(forgotten["results"][0]["problem"]["code"], "ticket_expired");
+}
+
+#[tokio::test]
 async fn an_opt_out_of_another_topic_leaves_a_ticket_alone() {
     let app = opted_in().await;
     app.opt_in(ANN, "promotions").await;

@@ -4,10 +4,10 @@
 use std::cmp::Ordering;
 
 use crate::domain::{
-    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, TopicLeft},
+    absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, ShownLeft, TopicLeft},
     command::Merge,
     consent::{Act, Consent, ConsentStatus, Consents, FullStop},
-    contact::{Contact, Details},
+    contact::{Contact, Details, OtherAnswer},
     decide::{Events, upcoming, void_tickets},
     entry::{Seq, Subject},
     event::{Event, Evidence},
@@ -171,13 +171,14 @@ fn absorb(
         weak_keys: new_weak(kept, lost),
         topics: topics.collect(),
         questions,
+        shown: shown(draft, &kept.consents, &lost.consents),
         full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
         blocked: earliest.map(mark),
         identity: join_identities(kept, lost, seq),
         inbound: join_windows(draft, ours, theirs),
         reached_at: ours.traffic.reached_at.max(theirs.traffic.reached_at),
         failed: latest.map(mark),
-        lookup: join_lookups(ours, theirs),
+        lookup: join_lookups(kept, lost),
         told: join_told(kept, lost),
     }
 }
@@ -222,6 +223,15 @@ fn questions<const N: usize>(
         pending.chain(open.map(|(topic, at, _)| (topic, at))).collect()
     };
     sides.into_iter().flat_map(asked).filter_map(named).collect()
+}
+
+/// What was sent along with those questions.
+fn shown(draft: &Draft<'_>, kept: &Consents, lost: &Consents) -> Vec<ShownLeft> {
+    let both = kept.shown().chain(lost.shown());
+    let named = both.filter_map(|(ix, at, tags)| {
+        Some(ShownLeft { topic: draft.registry().topic_id(ix)?.clone(), at, tags: tags.to_vec() })
+    });
+    named.collect()
 }
 
 fn latest_stop(kept: &Consents, lost: &Consents) -> Option<FullStop> {
@@ -358,21 +368,34 @@ fn told_by_time(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     (joined != Told::NOTHING).then(|| Box::new(joined))
 }
 
-/// An answer is about a number: that of the contact that stays, whose number is the one shown,
-/// comes first. Of two look-ups under way the one that lapses last is waited for; both are taken.
-fn join_lookups(ours: &Details, theirs: &Details) -> Option<LookupLeft> {
-    let (ours, theirs) = (ours.lookup.as_ref(), theirs.lookup.as_ref());
-    let known = || [ours, theirs].into_iter().flatten();
-    known().next()?;
-    let answer = known().find_map(|lookup| lookup.answer);
+/// An answer is about a number, and stays that of the number: only of two sides of one number, that
+/// of the contact that stays comes first. Of two look-ups under way the one that lapses last is
+/// waited for; both are taken.
+fn join_lookups(kept: &Contact, lost: &Contact) -> Option<LookupLeft> {
+    let lookups = [kept, lost].map(|contact| contact.details().lookup.as_ref());
+    let known = || lookups.into_iter().flatten();
+    let mut joined = known().next()?.clone();
+    joined.was_contacted = known().any(|lookup| lookup.was_contacted);
+    let [ours, theirs] = lookups;
+    if let Some(theirs) = theirs {
+        let other = kept.number_key.and_then(|_| kept.other(lost.number_key));
+        joined.answer = ours.and_then(|ours| ours.answer);
+        if let Some(answer) = theirs.answer.filter(|_| other.is_some() || joined.answer.is_none()) {
+            joined.fold_answer(other, answer);
+        }
+        for OtherAnswer { number, state, at } in &theirs.others {
+            joined.fold_answer(Some(*number), (*state, *at));
+        }
+    }
     let pending = known().filter_map(|lookup| lookup.pending).max_by_key(|pending| pending.at);
     Some(LookupLeft {
         pending: pending.map(|pending| pending.id),
         pending_since: pending.map(|pending| pending.at),
         pending_contacted: pending.is_some_and(|pending| pending.was_contacted),
-        state: answer.map(|(state, _)| state),
-        answered_at: answer.map(|(_, at)| at),
-        was_contacted: known().any(|lookup| lookup.was_contacted),
+        state: joined.answer.map(|(state, _)| state),
+        answered_at: joined.answer.map(|(_, at)| at),
+        was_contacted: joined.was_contacted,
+        others: joined.others,
     })
 }
 

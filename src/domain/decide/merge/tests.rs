@@ -307,7 +307,10 @@ fn of_two_look_ups_under_way_neither_is_lost_nor_charged_for_nothing() {
         assert_eq!((budget(&desk).used, desk.state.lookups().count()), (2, 0));
         let subject = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
         let contact = desk.state.contacts().get(subject).unwrap();
-        let plan = plan_lookup(Some(contact), desk.state.registry(), &RULES.lookup, at(desk.now));
+        // The one that was asked about; which that was is not lost by the merge.
+        let asked = ContactKey::from_bits([1, 2][asked_place]);
+        let whom = (Some(contact), asked);
+        let plan = plan_lookup(whom, desk.state.registry(), &RULES.lookup, at(desk.now));
         let state = LookupState::Registered;
         assert!(matches!(plan, LookupPlan::Cached { state: known, .. } if known == state));
         assert!(desk.replayed() == desk.state);

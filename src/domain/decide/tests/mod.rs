@@ -1,7 +1,9 @@
 //! What the rules say, tested on a ledger in miniature.
 
+mod asked;
 mod desk;
 mod histories;
+mod numbers;
 mod pace;
 mod rules;
 mod tickets;

@@ -137,21 +137,6 @@ fn an_expired_ticket_keeps_its_room_because_it_may_have_been_used() {
 }
 
 #[test]
-fn two_contacts_that_become_one_count_once() {
-    use crate::domain::command::{ContactRef, Merge};
-    let mut desk = Desk::with_people(3);
-    desk.limit(Some(2));
-    desk.reserve(1, TEMPLATE).unwrap();
-    desk.reserve(2, TEMPLATE).unwrap();
-    let [from, into] =
-        [1, 2].map(|key| ContactRef::Key(crate::domain::key::ContactKey::from_bits(key)));
-    let merge = Merge { from, into, reason: None, evidence: Evidence::new() };
-    desk.run(Command::Merge(Box::new(merge))).unwrap();
-    assert_eq!(desk.used(), 1, "a merge takes open tickets back, and one may have gone out");
-    assert!(desk.replayed() == desk.state);
-}
-
-#[test]
 fn one_marketing_message_in_fourteen_days_unless_policy_says_otherwise() {
     let mut desk = Desk::with_people(1);
     desk.choose(json!({}));
@@ -388,6 +373,7 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     assert_eq!(claim(&mut desk, proof), ConsentStatus::Granted);
     // A form that anybody can fill in does not vouch for whoever has the number now.
     let proof = || Evidence::from([("mail".into(), "the link was followed".into())]);
+    let mailed_again = || Evidence::from([("mail".into(), "the second link was followed".into())]);
     for hash in ["A", "B"] {
         desk.now += 10;
         desk.identity(1, hash, desk.now).unwrap();
@@ -395,7 +381,8 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     for (evidence, refused) in [
         (proof(), Some(Reason::IdentityChanged)),
         (Evidence::new(), Some(Reason::IdentityChanged)),
-        (proof(), None),
+        (proof(), Some(Reason::IdentityChanged)),
+        (mailed_again(), None),
     ] {
         desk.now += 10;
         claim(&mut desk, evidence);
@@ -414,7 +401,7 @@ fn where_policy_wants_a_confirmation_an_agreement_waits_for_it() {
     desk.now += 2 * DAY_MS;
     assert_eq!(claim(&mut desk, proof()), ConsentStatus::Expired, "nobody asked since");
     desk.now += 1;
-    assert_eq!(claim(&mut desk, proof()), ConsentStatus::Granted);
+    assert_eq!(claim(&mut desk, mailed_again()), ConsentStatus::Granted);
     // Nobody has shown that the user id beside a claim is the person's.
     let mut person = desk.person(3);
     if let Some(number) = &mut person.number {

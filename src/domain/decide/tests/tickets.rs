@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// WhatsApp says how far the message of a ticket got.
-    fn steps(
+    pub(super) fn steps(
         &mut self,
         (ticket, message): (Option<TicketId>, u128),
         step: Step,
@@ -401,6 +401,40 @@ fn room_of_what_was_taken_back_comes_back_when_it_is_given_back_or_fails_or_in_t
     desk.now += 1;
     assert_eq!(desk.counts(), 0, "a day after it ended, as of any ticket nobody heard of");
     assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn a_cap_counts_what_was_taken_back_for_a_day_and_what_was_sent_for_all_its_days() {
+    for is_sent in [false, true] {
+        let mut desk = Desk::with_consenting(1);
+        desk.ruled(json!({}));
+        let (ticket, _, end) = desk.reserve_for(1, TEMPLATE, HOUR_MS).unwrap();
+        desk.blocks(1, true);
+        desk.blocks(1, false);
+        desk.now = end + DAY_MS - 2;
+        assert_eq!(desk.reserve_for(1, TEMPLATE, 1_000), Err(vec![Reason::FrequencyCap]));
+        if is_sent {
+            // It had gone out all the same, as WhatsApp says late.
+            desk.steps((Some(ticket), 9), Step::Delivered, end);
+            desk.now = end + 14 * DAY_MS - 2;
+            assert_eq!(desk.reserve_for(1, TEMPLATE, 1_000), Err(vec![Reason::FrequencyCap]));
+        }
+        desk.reserve_for(1, TEMPLATE, 1_000).expect("its days are over");
+        assert!(desk.replayed() == desk.state);
+    }
+    // Of several under a cap, the one that ends first says when there is room.
+    let mut desk = Desk::with_consenting(1);
+    let cap = json!({"category": "marketing", "cap": {"count": 2, "days": 14}});
+    desk.ruled(json!({"settings": {"frequency_caps": [cap]}}));
+    let sent = desk.reserve_for(1, TEMPLATE, HOUR_MS).unwrap().0;
+    desk.commit(sent, 1).unwrap();
+    let (_, _, end) = desk.reserve_for(1, TEMPLATE, HOUR_MS).unwrap();
+    desk.blocks(1, true);
+    desk.blocks(1, false);
+    let refused = desk.reserve_for(1, TEMPLATE, 1_000);
+    assert_eq!(refused, Err(vec![Reason::FrequencyCap]));
+    desk.now = end + DAY_MS;
+    desk.reserve_for(1, TEMPLATE, 1_000).expect("one of the two counts no more");
 }
 
 #[test]
