@@ -12,7 +12,7 @@ use crate::{
             hearing::followers,
             not_future,
             person::{Found, apart, by_number, claimed, find_or_add},
-            spelling::{self, OTHER_SPELLING, Stop},
+            spelling::{self, OTHER_SPELLING, Stop, is_among},
             upcoming,
         },
         eligibility::consent_ends,
@@ -112,7 +112,9 @@ fn is_unconfirmed(
     let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, found.named.first()));
     let is_confirmed = match (standing.status, suspended_at) {
         // What somebody else agreed to is no agreement of whoever is there now.
-        (ConsentStatus::Granted, Some(changed_at)) => is_asked_since(Some(changed_at)),
+        (ConsentStatus::Granted, Some(changed_at)) => {
+            is_asked_since(Some(changed_at.end_of_second()))
+        }
         (ConsentStatus::Granted, None) if repeats => true,
         (ConsentStatus::Granted | ConsentStatus::Pending, _) => confirms,
         // They withdrew or ran out, came back, and were asked since.
@@ -293,6 +295,9 @@ pub(super) fn add_opt_out_of(
     Ok(())
 }
 
+/// The member of the evidence that says how a withdrawal was dated, where it counts from later.
+const TOLD_AT: &str = "told_at";
+
 /// A withdrawal that is being recorded.
 struct Withdrawal<'a, 'd> {
     draft: &'a Draft<'d>,
@@ -341,16 +346,19 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
 
     /// Records it of a contact that was found, by this number if by one.
     fn record_of(&mut self, found: &Found<'_>, number: Option<&NumberIdentifier>) {
-        let (draft, at, now) = (self.draft, self.captured_at, self.now);
+        let (draft, told_at, now) = (self.draft, self.captured_at, self.now);
         let &Found { subject, known, ref consents, ref weak, named: _ } = found;
         let topics = match &self.named {
             Some(named) => named.clone(),
             None => known_topics(draft, consents),
         };
+        let seq = upcoming(draft, self.events);
+        let is_meant = |ix: TopicIx| is_among(self.named.as_deref(), ix);
+        let at = consents.withdrawn_at((told_at, seq), is_meant);
         let taken = FullStop { at, seq: Seq(0) };
         let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let spellings = spelling::weak_of(draft, subject, known, weak);
-        let seq = upcoming(draft, self.events);
+        let told_at = (at != told_at).then(|| (TOLD_AT.into(), told_at.to_rfc3339().into()));
         let event = OptedOut {
             number: number.map(|number| number.number.clone()),
             written: number.and_then(|number| number.written.clone()),
@@ -361,7 +369,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             reason: self.opt_out.reason.clone(),
             weak_keys: spellings.unknown,
             derived_from: None,
-            evidence: self.evidence.clone(),
+            evidence: self.evidence.clone().into_iter().chain(told_at).collect(),
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
         let stop = Stop { topics: self.named.as_deref(), at, seq, via: OTHER_SPELLING };
@@ -370,7 +378,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             stop.fold(&mut after, &topics);
             stop.void_tickets(draft, (subject, &after), now, self.events);
         }
-        let followers = followers(draft, subject, at);
+        let followers = followers(draft, subject, self.captured_at);
         self.given.push(Given { subject, seq, others: spellings.known, followers });
     }
 

@@ -225,7 +225,7 @@ fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
     let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
     let taken = [(kept, lost), (lost, kept)].map(|(own, other)| {
-        let counts = |mark: &Mark| own.has_before(mark.at) || !other.has_before(mark.at);
+        let counts = |mark: &Mark| own.has_before(*mark) || !other.has_before(*mark);
         own.details().told().taken.filter(counts)
     });
     joined.taken = taken.into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));

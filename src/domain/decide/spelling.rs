@@ -81,9 +81,6 @@ impl Stop<'_> {
         events: &mut Events,
     ) {
         let general = general(draft.registry());
-        let is_meant = |ix: TopicIx| {
-            self.topics.is_none_or(|topics| topics.iter().any(|(_, named)| *named == ix))
-        };
         let applies = |ticket: &Ticket| {
             let Some(topic) = ticket.topic else {
                 return self.topics.is_none() && after.has_left();
@@ -92,10 +89,14 @@ impl Stop<'_> {
             let own = after.deciding(topic).map(|_| topic);
             own.or(general).is_some_and(|ix| {
                 let is_over = after.deciding(ix).is_some_and(|act| act.act == Act::TookBack);
-                is_meant(ix) && is_over
+                self.is_about(ix) && is_over
             })
         };
         void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, events);
+    }
+
+    fn is_about(&self, ix: TopicIx) -> bool {
+        is_among(self.topics, ix)
     }
 
     /// Records the withdrawal of a contact it reaches, unless it would change nothing there.
@@ -107,8 +108,9 @@ impl Stop<'_> {
         now: Timestamp,
         events: &mut Events,
     ) {
-        let Some(topics) = self.changes(draft, consents) else { return };
-        let at = self.at;
+        let at = consents.withdrawn_at((self.at, self.seq), |ix| self.is_about(ix));
+        let dated = Self { at, ..*self };
+        let Some(topics) = dated.changes(draft, consents) else { return };
         let taken = FullStop { at, seq: self.seq };
         let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let kind = self.via.into();
@@ -124,7 +126,7 @@ impl Stop<'_> {
             derived_from: Some(self.seq),
             evidence: Evidence::new(),
         };
-        let here = Self { seq: upcoming(draft, events), ..*self };
+        let here = Self { seq: upcoming(draft, events), ..dated };
         events.push((subject, Event::OptedOut(Box::new(event))));
         let consents = consents.to_mut();
         here.fold(consents, &topics);
@@ -155,6 +157,11 @@ impl Stop<'_> {
         let topics: Vec<_> = topics.iter().filter(|(_, ix)| is_newer(*ix)).cloned().collect();
         (!topics.is_empty()).then_some(topics)
     }
+}
+
+/// Returns whether a withdrawal from these topics, or from everything, is one from this topic.
+pub(super) fn is_among(topics: Option<&[(TopicId, TopicIx)]>, ix: TopicIx) -> bool {
+    topics.is_none_or(|topics| topics.iter().any(|(_, named)| *named == ix))
 }
 
 /// Records of a contact that is known by a number from now on what was withdrawn from under the
@@ -386,36 +393,62 @@ mod tests {
         #[test]
         fn a_ticket_is_given_exactly_when_the_last_act_that_reaches_the_number_is_a_yes(
             steps in prop::collection::vec(
-                (1_u128..5, prop::option::of(prop::option::of(any::<bool>())), any::<bool>(), 0_i64..30),
+                (
+                    1_u128..5,
+                    prop::option::of(prop::option::of(any::<bool>())),
+                    any::<bool>(),
+                    prop::option::of(0_i64..30),
+                ),
                 // Each step may reserve a ticket, and a person gets so many at once.
                 1..40,
             ),
         ) {
             let mut desk = desk();
-            // Whom an act reaches, about what, whether it agrees, and when it happened.
-            let mut acts: Vec<(Vec<u128>, Option<&str>, bool, i64)> = Vec::new();
+            desk.now += 300;
+            // Whom an act reaches and when it happened for each, about what, whether it agrees.
+            type Reached = Vec<(u128, i64)>;
+            let mut acts: Vec<(Reached, Option<&str>, bool)> = Vec::new();
             let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
+            let mut known = std::collections::BTreeSet::new();
             for (key, stop, promotions, ago) in steps {
-                let at = desk.now - ago;
+                // Dated to the millisecond, or by the whole second they all happen in.
+                let at = ago.map_or(desk.now - desk.now % 1_000, |ago| desk.now - ago);
                 match stop {
                     None => {
                         desk.opt_in(key, name(promotions), Some(at)).unwrap();
-                        acts.push((vec![key], Some(name(promotions)), true, at));
+                        acts.push((vec![(key, at)], Some(name(promotions)), true));
                     }
                     Some(topic) => {
                         let topic = topic.map(name);
                         desk.opt_out_at(key, topic.as_ref().map(std::slice::from_ref), Some(at))
                             .unwrap();
-                        let reached = std::iter::once(key).chain(desk.weak_of(key)).collect();
-                        acts.push((reached, topic, false, at));
+                        // A whole second may stand for any after the agreements so far.
+                        let at_for = |key: u128| {
+                            let agreed = acts.iter().filter(|(_, about, agreed)| {
+                                *agreed && topic.is_none_or(|topic| *about == Some(topic))
+                            });
+                            let agreed = agreed.flat_map(|(reached, ..)| reached);
+                            let agreed = agreed.filter(|(known, _)| *known == key);
+                            let last = agreed.map(|(_, at)| *at).max().unwrap_or(at);
+                            if at % 1_000 == 0 { at.max(last) } else { at }
+                        };
+                        let mut reached = vec![(key, at_for(key))];
+                        // Where nobody is known by a spelling, it waits as it counts here.
+                        let is_known = |key: u128| known.contains(&key);
+                        reached.extend(desk.weak_of(key).map(|weak| {
+                            (weak, if is_known(weak) { at_for(weak) } else { at_for(key) })
+                        }));
+                        acts.push((reached, topic, false));
                     }
                 }
+                known.insert(key);
                 for key in 1..5 {
-                    let about = acts.iter().filter(|(reached, topic, ..)| {
-                        reached.contains(&key) && topic.is_none_or(|topic| topic == "promotions")
+                    let about = acts.iter().filter_map(|(reached, topic, agreed)| {
+                        let (_, at) = reached.iter().find(|(known, _)| *known == key)?;
+                        let is_about = topic.is_none_or(|topic| topic == "promotions");
+                        is_about.then_some((*at, !agreed))
                     });
-                    let latest = about.max_by_key(|(_, _, agreed, at)| (*at, !agreed));
-                    let says_yes = latest.is_some_and(|(_, _, agreed, _)| *agreed);
+                    let says_yes = about.max().is_some_and(|(_, is_stop)| !is_stop);
                     prop_assert_eq!(desk.reserve(key, MessageKind::Template).is_ok(), says_yes);
                 }
             }

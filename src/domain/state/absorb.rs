@@ -55,7 +55,7 @@ impl Draft<'_> {
     }
 
     /// A contact stands where the entry says it stands, now that another is part of it.
-    pub(super) fn fold_absorbed(&mut self, subject: Subject, event: &Absorbed) {
+    pub(super) fn fold_absorbed(&mut self, seq: Seq, subject: Subject, event: &Absorbed) {
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let brought = Named { number_key: event.number_key, user_key: event.user_key };
         let consents = self.consents_left(event, own.or(brought).tags());
@@ -73,7 +73,7 @@ impl Draft<'_> {
         contact.add_weak(&event.weak_keys);
         contact.consents = consents;
         let details = contact.details_mut();
-        details.identity = event.identity.as_ref().map(identity_left);
+        details.identity = event.identity.as_ref().map(|left| identity_left(left, seq));
         details.blocked = event.blocked.map(|mark| (mark.at, mark.seq));
         details.traffic.inbound = inbound;
         details.traffic.reached_at = event.reached_at;
@@ -106,11 +106,13 @@ fn is_uncontacted(contact: &Contact) -> bool {
     contact.details().lookup.as_ref().is_some_and(Lookup::is_uncontacted)
 }
 
-fn identity_left(left: &IdentityLeft) -> Identity {
+/// What one side vouched for was vouched for by the entry that made the two one, at the latest.
+fn identity_left(left: &IdentityLeft, by: Seq) -> Identity {
     let IdentityLeft { hash, observed_at, change, confirmed_at, tag, first_at, before_at } = left;
     let change = change.map(|Mark { at, seq }| Change { at, seq, tag: *tag });
     let since = (first_at.unwrap_or(*observed_at), *before_at);
-    Identity::joined((hash.clone(), *observed_at), change, *confirmed_at, since)
+    let confirmed = confirmed_at.map(|at| Mark { at, seq: by });
+    Identity::joined((hash.clone(), *observed_at), change, confirmed, since)
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {

@@ -122,7 +122,7 @@ impl Hearing<'_, '_> {
         let is_known = number.is_some_and(|key| self.draft.find(key).is_some());
         let mut found = find_or_add(self.draft, &holder, self.now, events)?;
         let former = found.known.filter(|_| is_known);
-        let is_doubted = former.is_some_and(|known| known.has_before(self.at));
+        let is_doubted = former.is_some_and(|known| known.has_before(self.as_of(self.at)));
         // Whoever is known by their user id alone had no number that was another's.
         let has_number = is_known || found.known.is_none();
         if has_number && (is_doubted || !follows) {
@@ -354,5 +354,5 @@ fn restrictions(consents: &Consents, until: Timestamp) -> Vec<(Option<TopicIx>, 
     let acts = consents.acts().filter(is_own);
     let acts = acts.map(|act| (Some(act.topic), FullStop { at: act.at, seq: act.seq }));
     let all = full_stop.map(|stop| (None, stop)).into_iter().chain(acts);
-    all.filter(|(_, stop)| stop.at <= until).collect()
+    all.filter(|(_, stop)| until.may_be_after(stop.at)).collect()
 }

@@ -11,6 +11,7 @@ mod moments;
 mod order;
 mod owners;
 mod people;
+mod seconds;
 mod templates;
 mod tickets;
 mod together;
