@@ -157,8 +157,9 @@ impl Hearing<'_, '_> {
 
     /// A yes confirms what the person was asked before it, also where they withdrew in between:
     /// the later word counts, in whatever order the two come. Without a question it is no agreement
-    /// to anything; of someone who withdrew, people must see it. What is a yes only as an answer
-    /// must be one: to a message, or to what was asked within the day before.
+    /// to anything; of someone who withdrew, people must see it. Below a message about something
+    /// else it is none to the question. What is a yes only as an answer must be one: to a message,
+    /// or to what was asked within the day before.
     fn yes(
         &self,
         wrote: &Wrote,
@@ -232,7 +233,7 @@ impl Hearing<'_, '_> {
             // After a withdrawal a mere answer may be one to anything that was said since.
             let is_recent = self.at.ms_since(at) <= DAY_MS;
             let is_own = is_recent || (!has_withdrawn && how.question.is_some());
-            let is_answered = !answer_only || (is_own && is_about);
+            let is_answered = is_about && (is_own || !answer_only);
             // What somebody else was asked is no question to whoever is there now.
             if is_answered && (has_seen || changed_at < Some(at)) {
                 let confirmed = if has_seen { &mut seen } else { &mut unseen };
