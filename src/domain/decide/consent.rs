@@ -396,7 +396,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
                 reached.push(other);
                 let stop = Stop { topics: named.as_deref(), at, seq, via };
                 let mut consents = Cow::Borrowed(&contact.consents);
-                stop.reach(draft, other, &mut consents, now, events);
+                stop.reach(draft, (other, &[]), &mut consents, now, events);
             }
         }
     }

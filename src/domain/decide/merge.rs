@@ -8,7 +8,7 @@ use crate::domain::{
     command::Merge,
     consent::{Act, Consent, ConsentStatus, Consents, FullStop},
     contact::{Contact, Details},
-    decide::{Events, upcoming, void_tickets},
+    decide::{Events, spelling, upcoming, void_tickets},
     entry::{Seq, Subject},
     event::Event,
     hearing::Told,
@@ -42,6 +42,10 @@ pub(super) fn merge(draft: &Draft<'_>, merge: &Merge, now: Timestamp) -> Result<
     let mut events = Vec::with_capacity(2);
     void_tickets(draft, from, VoidCause::Merged, now, |_| true, &mut events);
     void_tickets(draft, into, VoidCause::Merged, now, |_| true, &mut events);
+    for (place, one, other) in [(from, lost, kept), (into, kept, lost)] {
+        let weak = &other.aliases().weak;
+        spelling::spread(draft, (place, &one.consents), weak, now, &mut events);
+    }
     let seq = upcoming(draft, &events);
     let merged = Event::ContactMerged {
         into: kept.id,

@@ -3,12 +3,13 @@
 //! An opt-in counts for the number it was given for and its strong spellings, which are one
 //! contact. A withdrawal reaches the weak spellings too: contacts that are known by one get it on
 //! record, and one that nobody is known by yet keeps it waiting. Whatever mistake the spellings
-//! make, it falls on the silent side.
+//! make, it falls on the silent side. By whatever way a withdrawal comes to the contact of a number,
+//! it reaches the spellings of that number; from those it goes no further.
 
 use std::borrow::Cow;
 
 use crate::domain::{
-    consent::{Act, Consents, FullStop, TopicIx},
+    consent::{Act, Consent, Consents, FullStop, TopicIx},
     contact::Contact,
     decide::{
         Events,
@@ -29,6 +30,7 @@ use crate::domain::{
 pub(super) const OTHER_SPELLING: &str = "other_spelling";
 
 /// The weak spellings of a person's number.
+#[derive(Default)]
 pub(super) struct Weak<'a> {
     /// Contacts that are known by one.
     pub(super) known: Vec<(Subject, &'a Contact)>,
@@ -99,38 +101,79 @@ impl Stop<'_> {
         is_among(self.topics, ix)
     }
 
-    /// Records the withdrawal of a contact it reaches, unless it would change nothing there.
+    /// Records the withdrawal of a contact it reaches, unless it would change nothing there, and of
+    /// whoever has a weak spelling of its number, which is `given` where the contact is new.
     pub(super) fn reach(
         &self,
         draft: &Draft<'_>,
-        subject: Subject,
+        (subject, given): (Subject, &[ContactKey]),
         consents: &mut Cow<'_, Consents>,
         now: Timestamp,
         events: &mut Events,
     ) {
         let at = consents.withdrawn_at((self.at, self.seq), |ix| self.is_about(ix));
         let dated = Self { at, ..*self };
+        if events.iter().any(|one| dated.is_in(one, subject)) {
+            return dated.fold(consents.to_mut(), self.topics.unwrap_or_default());
+        }
         let Some(topics) = dated.changes(draft, consents) else { return };
-        let taken = FullStop { at, seq: self.seq };
+        // Whoever has another spelling than the one it was said under may be somebody else.
+        let is_theirs = self.via != OTHER_SPELLING;
+        let weak = is_theirs.then(|| weak_of(draft, subject, draft.contact(subject), given));
+        let Weak { known, unknown } = weak.unwrap_or_default();
+        let here = Self { seq: upcoming(draft, events), ..dated };
+        events.push((subject, dated.recorded((consents, &topics), unknown, now)));
+        let consents = consents.to_mut();
+        here.fold(consents, &topics);
+        self.void_tickets(draft, (subject, consents), now, events);
+        self.reach_spellings(draft, known, now, events);
+    }
+
+    fn reach_spellings(
+        &self,
+        draft: &Draft<'_>,
+        known: Vec<(Subject, &Contact)>,
+        now: Timestamp,
+        events: &mut Events,
+    ) {
+        let stop = Self { via: OTHER_SPELLING, ..*self };
+        for (other, contact) in known {
+            stop.reach(draft, (other, &[]), &mut Cow::Borrowed(&contact.consents), now, events);
+        }
+    }
+
+    /// Returns the event that records it of somebody about these topics, as it came to them, for
+    /// whoever turns up under one of these spellings as well.
+    fn recorded(
+        &self,
+        (consents, topics): (&Consents, &[(TopicId, TopicIx)]),
+        weak_keys: Vec<ContactKey>,
+        now: Timestamp,
+    ) -> Event {
+        let taken = FullStop { at: self.at, seq: self.seq };
         let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let kind = self.via.into();
-        let event = OptedOut {
+        Event::OptedOut(Box::new(OptedOut {
             number: None,
             written: None,
             everything: self.topics.is_none(),
             topics: outcomes.collect(),
-            captured_at: at,
+            captured_at: self.at,
             source: Source { kind, entry_point: None, url: None, reference: None },
             reason: None,
-            weak_keys: Vec::new(),
+            weak_keys,
             derived_from: Some(self.seq),
             evidence: Evidence::new(),
-        };
-        let here = Self { seq: upcoming(draft, events), ..dated };
-        events.push((subject, Event::OptedOut(Box::new(event))));
-        let consents = consents.to_mut();
-        here.fold(consents, &topics);
-        self.void_tickets(draft, (subject, consents), now, events);
+        }))
+    }
+
+    /// Returns whether an event of the same command records it, or more, of somebody already.
+    fn is_in(&self, (known, event): &(Subject, Event), subject: Subject) -> bool {
+        let Event::OptedOut(known_of) = event else { return false };
+        let has = |(id, _): &(TopicId, TopicIx)| known_of.topics.iter().any(|it| it.topic == *id);
+        let covers =
+            known_of.everything || self.topics.is_some_and(|topics| topics.iter().all(has));
+        *known == subject && self.at <= known_of.captured_at && covers
     }
 
     /// Folds it into what stood before, about these topics if it is about some.
@@ -178,14 +221,52 @@ pub(super) fn take_over(
     let full_stop = shadow.full_stop();
     if let Some(FullStop { at, seq }) = full_stop {
         let via = OTHER_SPELLING;
-        Stop { topics: None, at, seq, via }.reach(draft, subject, consents, now, events);
+        let stop = Stop { topics: None, at, seq, via };
+        stop.reach(draft, (subject, &[]), consents, now, events);
     }
     for act in shadow.acts().filter(|act| full_stop.is_none_or(|stop| act.at > stop.at)) {
         let Some(topic) = draft.registry().topic_id(act.topic) else { continue };
         let topics = [(topic.clone(), act.topic)];
         let (topics, via) = (Some(topics.as_slice()), OTHER_SPELLING);
         let stop = Stop { topics, at: act.at, seq: act.seq, via };
-        stop.reach(draft, subject, consents, now, events);
+        stop.reach(draft, (subject, &[]), consents, now, events);
+    }
+}
+
+/// Returns what somebody withdrew from, topic by topic or from everything.
+pub(super) fn withdrawals(
+    consents: &Consents,
+) -> impl Iterator<Item = (Option<TopicIx>, FullStop)> + '_ {
+    let full_stop = consents.full_stop();
+    let is_own = move |act: &&Consent| {
+        act.act == Act::TookBack && full_stop.is_none_or(|stop| stop.at < act.at)
+    };
+    let acts = consents.acts().filter(is_own);
+    let acts = acts.map(|act| (Some(act.topic), FullStop { at: act.at, seq: act.seq }));
+    full_stop.map(|stop| (None, stop)).into_iter().chain(acts)
+}
+
+/// Lets what a contact withdrew from reach weak spellings that it is known by from now on: whoever
+/// is known by one has it on record, and it waits for whoever turns up under another.
+pub(super) fn spread(
+    draft: &Draft<'_>,
+    (subject, consents): (Subject, &Consents),
+    weak: &[ContactKey],
+    now: Timestamp,
+    events: &mut Events,
+) {
+    for (topic, FullStop { at, seq }) in withdrawals(consents) {
+        let named = topic.map(|ix| draft.registry().topic_id(ix).map(|id| (id.clone(), ix)));
+        let named: Option<Vec<_>> = named.map(|one| one.into_iter().collect());
+        let stop = Stop { topics: named.as_deref(), at, seq, via: OTHER_SPELLING };
+        let Weak { known, mut unknown } = weak_of(draft, subject, None, weak);
+        let nothing = Consents::default();
+        unknown.retain(|key| stop.changes(draft, draft.shadow(*key).unwrap_or(&nothing)).is_some());
+        if !unknown.is_empty() {
+            let topics = named.clone().unwrap_or_else(|| known_topics(draft, consents));
+            events.push((subject, stop.recorded((consents, &topics), unknown, now)));
+        }
+        stop.reach_spellings(draft, known, now, events);
     }
 }
 

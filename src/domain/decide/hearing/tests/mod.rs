@@ -12,6 +12,7 @@ mod order;
 mod owners;
 mod people;
 mod seconds;
+mod spellings;
 mod templates;
 mod tickets;
 mod together;
