@@ -285,6 +285,9 @@ mod tests {
         ticket::MessageKind,
     };
 
+    /// Whom an act reaches, and from when for each.
+    type Reached = Vec<(u128, i64)>;
+
     /// A desk where 1 and 2 may be one person, and so may 2 and 3.
     fn desk() -> Desk {
         let mut desk = Desk::new();
@@ -487,7 +490,6 @@ mod tests {
             let mut desk = desk();
             desk.now += 300;
             // Whom an act reaches and when it happened for each, about what, whether it agrees.
-            type Reached = Vec<(u128, i64)>;
             let mut acts: Vec<(Reached, Option<&str>, bool)> = Vec::new();
             let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
             let mut known = std::collections::BTreeSet::new();
