@@ -275,6 +275,8 @@ impl ContactDocument {
             && known.changed_at.is_none_or(|known| known < *happened_at)
         {
             (known.changed_at, known.changed_seq) = (Some(*happened_at), Some(seq));
+            // Whoever vouched before this was heard vouched for what was before it.
+            known.confirmed_at.take_if(|at| happened_at <= at && happened_at.may_be_after(*at));
         } else if let Event::TrafficSeen { identity_hash: Some(_), happened_at, .. } = event
             && let Some(known) = &mut self.identity
         {

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{
     domain::{
+        absorbed::Mark,
         entry::Seq,
         event::Evidence,
         identity::{Change, IdentityTag},
@@ -202,10 +203,26 @@ impl Consents {
         self.full_stop
     }
 
+    /// Returns from when a withdrawal counts that is dated so, from everything that `is_meant`, and
+    /// was recorded by the entry `seq`. A whole second stands for any moment within it: whatever had
+    /// been agreed or asked in that second, and was known by then, came first.
+    pub fn withdrawn_at(
+        &self,
+        (at, seq): (Timestamp, Seq),
+        is_meant: impl Fn(TopicIx) -> bool,
+    ) -> Timestamp {
+        let is_agreed = |act: &&Consent| act.act == Act::Agreed && act.seq < seq;
+        let agreed = self.by_topic.iter().filter(is_agreed).map(|act| (act.topic, act.at));
+        let asked = self.questions().map(|(topic, asked_at, _)| (topic, asked_at));
+        let came_first = agreed.chain(asked).filter(|(topic, _)| is_meant(*topic));
+        let came_first = came_first.map(|(_, first)| first);
+        came_first.filter(|first| at.may_be_after(*first)).fold(at, Timestamp::max)
+    }
+
     /// Returns whether somebody who came after `since` said that they agree under this identifier,
     /// and did not take that back: to `topic`, or to any. An agreement that has run out since was
     /// one all the same; one that is implied was never said.
-    pub fn has_agreed_under(&self, tag: KeyTag, topic: Option<TopicIx>, since: Timestamp) -> bool {
+    pub fn has_agreed_under(&self, tag: KeyTag, topic: Option<TopicIx>, since: Mark) -> bool {
         self.acts_on(topic).any(|consent| consent.is_agreed_under(tag, since))
     }
 
@@ -372,12 +389,12 @@ impl Consent {
     }
 
     /// Returns whether it is an agreement of somebody who came after `since`.
-    fn is_agreed_by_other(&self, since: Timestamp) -> bool {
-        self.is_said() && self.there_since > since
+    fn is_agreed_by_other(&self, since: Mark) -> bool {
+        self.is_said() && since.is_before(self.there_since, self.seq)
     }
 
     /// Returns whether it is an agreement of somebody who came after `since` and has this identifier.
-    pub fn is_agreed_under(&self, tag: KeyTag, since: Timestamp) -> bool {
+    pub fn is_agreed_under(&self, tag: KeyTag, since: Mark) -> bool {
         self.under.has(tag) && self.is_agreed_by_other(since)
     }
 
@@ -386,7 +403,7 @@ impl Consent {
     pub fn is_registration_since(&self, change: Change) -> bool {
         let is_same =
             change.tag.is_some() && self.by == change.tag && self.there_since == change.at;
-        self.is_agreed_by_other(change.at) || (self.is_said() && is_same)
+        self.is_agreed_by_other(change.mark()) || (self.is_said() && is_same)
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.
@@ -522,7 +539,7 @@ mod tests {
         let standing = consents.standing(PROMOTIONS, Timestamp::from_unix_ms(30));
         assert_eq!(standing.basis, ConsentBasis::ImpliedPurchase);
         // Nobody who changed hands said that they agree.
-        let since = Timestamp::from_unix_ms(7);
+        let since = Mark { at: Timestamp::from_unix_ms(7), seq: Seq(0) };
         assert!(!consents.has_agreed_under(their_number(), None, since));
         // A yes counts in its place, be it older, and a purchase after it changes nothing.
         consents.fold_act(consent(Act::Agreed, 8, 4));

@@ -208,6 +208,16 @@ impl Contact {
         }
     }
 
+    /// Judges that a user id was named with its number at a moment.
+    pub fn judge_pair(&self, key: ContactKey, at: Timestamp) -> Paired {
+        let pair = self.details().pair;
+        let former = pair.and_then(|pair| pair.former).map(|former| former.key);
+        let older = self.aliases().users.iter().filter(|user| former != Some(**user));
+        let told = self.details().told();
+        let older_until = older.filter_map(|user| told.closed(*user)).map(|mark| mark.at).max();
+        Pair::judge(self.user_key, pair.as_ref(), (key, at), older_until)
+    }
+
     /// Takes down that a user id was named with its number: the one that came last is its own, and
     /// whoever is known by another is known no more by that.
     pub(crate) fn see_pair(&mut self, key: ContactKey, seen: Mark) {
@@ -217,7 +227,7 @@ impl Contact {
         let Pair { since, former } = before;
         // Who was there, and when somebody else came, two or more before the one that is.
         let mut older = None;
-        match (Pair::judge(self.user_key, known.as_ref(), (key, seen.at)), self.user_key) {
+        match (self.judge_pair(key, seen.at), self.user_key) {
             (Paired::Newer, None) => {
                 self.user_key = Some(key);
                 self.details_mut().pair = Some(Pair { since: seen, former: None });
@@ -259,7 +269,7 @@ impl Contact {
     }
 
     /// Lets a user id lead here that is not its own.
-    fn add_user(&mut self, key: ContactKey) {
+    pub(crate) fn add_user(&mut self, key: ContactKey) {
         let users = &mut self.aliases.get_or_insert_default().users;
         if !users.contains(&key) {
             users.push(key);
@@ -324,11 +334,12 @@ impl Contact {
     /// Returns since when what was agreed to about a topic is suspended for whoever is asked about by
     /// this identifier, since somebody else may have that now.
     pub fn suspended_at(&self, topic: TopicIx, key: Option<ContactKey>) -> Option<Timestamp> {
-        let (topic, changed) = (Some(topic), self.identity_changed());
-        let changed = changed.filter(|change| !self.consents.has_registered_since(topic, *change));
+        let topic = Some(topic);
+        let is_over = |change: Change| self.consents.has_registered_since(topic, change);
+        let changed = self.identity_changed_unless(is_over);
         let given_up = self
             .given_up(key)
-            .filter(|(mark, tag)| !self.consents.has_agreed_under(*tag, topic, mark.at));
+            .filter(|(mark, tag)| !self.consents.has_agreed_under(*tag, topic, *mark));
         changed.map(|change| change.at).max(given_up.map(|(mark, _)| mark.at))
     }
 
@@ -339,16 +350,27 @@ impl Contact {
 
     /// Returns the same as far as it had happened by a moment.
     pub fn identity_changed_by(&self, moment: Timestamp) -> Option<Change> {
+        latest(self.identity_changes_by(moment))
+    }
+
+    /// Returns the same of those changes that are not `is_over`. One that is dated by a whole second
+    /// may be over later than one that is dated later.
+    pub fn identity_changed_unless(&self, is_over: impl Fn(Change) -> bool) -> Option<Change> {
+        latest(self.identity_changes_by(Timestamp::NEVER).filter(|change| !is_over(*change)))
+    }
+
+    /// Returns the changes that nobody has vouched for since, as far as they had happened by a
+    /// moment.
+    pub fn identity_changes_by(&self, moment: Timestamp) -> impl Iterator<Item = Change> + '_ {
         let identity = self.details().identity.as_ref();
-        let confirmed_at = identity.and_then(Identity::confirmed_at);
         let told = self.details().told();
-        let taken = told.taken.filter(|mark| self.has_before(mark.at));
+        let taken = told.taken.filter(|mark| self.has_before(*mark));
         let doubted = [told.doubted, taken, self.taken_over()].into_iter().flatten();
-        let doubted = doubted.filter(|mark| confirmed_at.is_none_or(|at| at < mark.at));
+        let doubted =
+            doubted.filter(move |m| identity.is_none_or(|known| !known.is_confirmed_since(*m)));
         let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
         let changed = identity.and_then(Identity::open_change);
-        let open = changed.into_iter().chain(doubted).filter(|change| change.at <= moment);
-        open.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
+        changed.into_iter().chain(doubted).filter(move |change| change.at <= moment)
     }
 
     /// Returns since when, and by which entry, WhatsApp has named another user id with the number: it
@@ -361,15 +383,16 @@ impl Contact {
         (!was_given_up).then_some(since)
     }
 
-    /// Returns whether the person agreed, withdrew or wrote at a moment or before it, or was asked
-    /// something then that waits for an answer, or that was answered later by no more than a yes.
-    pub fn has_before(&self, at: Timestamp) -> bool {
-        let mut acts = self.consents.acts();
+    /// Returns whether the person agreed, withdrew or wrote at the moment something happened or
+    /// before it, or was asked something then that waits for an answer, or that was answered later
+    /// by no more than a yes.
+    pub fn has_before(&self, mark: Mark) -> bool {
+        let (mut acts, mut questions) = (self.consents.acts(), self.consents.questions());
         let mut windows = self.details().traffic.inbound.iter();
-        acts.any(|act| act.there_since <= at)
-            || self.consents.questions().any(|(_, asked_at, is_open)| is_open && asked_at <= at)
-            || self.consents.full_stop().is_some_and(|stop| stop.at <= at)
-            || windows.any(|(_, wrote_at)| *wrote_at <= at)
+        acts.any(|act| !mark.is_before(act.there_since, act.seq))
+            || questions.any(|(_, asked_at, is_open)| is_open && mark.at.may_be_after(asked_at))
+            || self.consents.full_stop().is_some_and(|stop| !mark.is_before(stop.at, stop.seq))
+            || windows.any(|(_, wrote_at)| mark.at.may_be_after(*wrote_at))
     }
 
     /// Returns the identity hash to send along, unless WhatsApp said since that it is another one.
@@ -381,6 +404,10 @@ impl Contact {
         let is_good = |known: &&Identity| doubted.is_none_or(|mark| mark.at <= known.observed_at());
         identity.filter(is_good).map(Identity::hash)
     }
+}
+
+fn latest(changes: impl Iterator<Item = Change>) -> Option<Change> {
+    changes.max_by_key(|change| (change.at, change.tag.is_none(), change.seq))
 }
 
 impl Details {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{entry::Seq, time::Timestamp};
+use crate::domain::{absorbed::Mark, entry::Seq, time::Timestamp};
 
 /// Stands for an identity hash where only sameness within one moment matters: 32 bits of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Identity {
     hash: Box<str>,
     observed_at: Timestamp,
     change: Option<Change>,
-    confirmed_at: Option<Timestamp>,
+    confirmed: Option<Mark>,
     /// When the hash was first seen since another one was.
     first_at: Timestamp,
     /// When another hash was last seen before it.
@@ -79,22 +79,38 @@ pub enum Sighting {
     NothingNew,
 }
 
+impl Change {
+    /// Returns when it was observed, and the entry that recorded it.
+    pub const fn mark(self) -> Mark {
+        Mark { at: self.at, seq: self.seq }
+    }
+}
+
 impl Identity {
     /// Judges a report of `hash` at `observed_at` against what is known.
     pub fn judge(known: Option<&Self>, hash: &str, observed_at: Timestamp) -> Report {
         match known {
             None => Report::First,
-            Some(known) if observed_at < known.observed_at => Report::NothingNew,
-            Some(known) if observed_at == known.observed_at => {
+            Some(known)
+                if observed_at <= known.observed_at
+                    && observed_at.may_be_after(known.observed_at) =>
+            {
                 match Self::judge_sighting(Some(known), hash, observed_at) {
                     Sighting::Changed => Report::Changed,
                     Sighting::Before => Report::Tied,
                     Sighting::First | Sighting::Again | Sighting::NothingNew => Report::NothingNew,
                 }
             }
+            Some(known) if observed_at < known.observed_at => Report::NothingNew,
             Some(known) if *known.hash == *hash => Report::SeenAgain,
             Some(_) => Report::Changed,
         }
+    }
+
+    /// Returns whether the hash was seen within the second that `at` stands for, so that nobody knows
+    /// whether it came before what is dated so or after it.
+    pub fn may_come_before(&self, at: Timestamp) -> bool {
+        [self.observed_at, self.first_at].iter().any(|seen| at < *seen && at.may_be_after(*seen))
     }
 
     /// Judges a sighting that may come late: what it would change.
@@ -154,11 +170,11 @@ impl Identity {
     pub(crate) fn joined(
         (hash, observed_at): (Box<str>, Timestamp),
         change: Option<Change>,
-        confirmed_at: Option<Timestamp>,
+        confirmed: Option<Mark>,
         since: (Timestamp, Option<Timestamp>),
     ) -> Self {
         let (first_at, before_at) = since;
-        Self { hash, observed_at, change, confirmed_at, first_at, before_at }
+        Self { hash, observed_at, change, confirmed, first_at, before_at }
     }
 
     /// Returns since when the later of two hashes was there without the other between, and when
@@ -179,8 +195,16 @@ impl Identity {
     }
 
     /// Returns when a change was last vouched for.
-    pub const fn confirmed_at(&self) -> Option<Timestamp> {
-        self.confirmed_at
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        self.confirmed.map(|mark| mark.at)
+    }
+
+    /// Returns whether somebody vouched for the person after a change: not before it was known,
+    /// where it may have happened after that in the same second.
+    pub fn is_confirmed_since(&self, change: Mark) -> bool {
+        self.confirmed.is_some_and(|mark| {
+            mark.at == change.at && change.seq < mark.seq || change.is_before(mark.at, mark.seq)
+        })
     }
 
     /// Returns the last change, whether or not it was vouched for since.
@@ -200,13 +224,13 @@ impl Identity {
 
     /// Returns the change that still awaits re-registration, if no confirmation came since.
     pub fn open_change(&self) -> Option<Change> {
-        self.change.filter(|change| self.confirmed_at.is_none_or(|at| at < change.at))
+        self.change.filter(|change| !self.is_confirmed_since(change.mark()))
     }
 
     /// The first hash.
     pub(crate) const fn first(hash: Box<str>, observed_at: Timestamp) -> Self {
         let (first_at, before_at) = (observed_at, None);
-        Self { hash, observed_at, change: None, confirmed_at: None, first_at, before_at }
+        Self { hash, observed_at, change: None, confirmed: None, first_at, before_at }
     }
 
     /// Folds another sighting in: of the known hash a later one counts, and another hash than the
@@ -224,12 +248,12 @@ impl Identity {
         let tag = Some(IdentityTag::of(&hash));
         let change = Some(Change { at: observed_at, seq, tag });
         let (first_at, before_at) = (observed_at, self.before_at.max(Some(self.observed_at)));
-        *self = Self { hash, observed_at, change, confirmed_at: None, first_at, before_at };
+        *self = Self { hash, observed_at, change, confirmed: None, first_at, before_at };
     }
 
     /// Folds a confirmation in.
-    pub(crate) const fn fold_confirmation(&mut self, at: Timestamp) {
-        self.confirmed_at = Some(at);
+    pub(crate) const fn fold_confirmation(&mut self, at: Timestamp, seq: Seq) {
+        self.confirmed = Some(Mark { at, seq });
     }
 }
 
@@ -279,7 +303,7 @@ mod tests {
     fn a_confirmation_of_one_hash_does_not_vouch_for_one_that_is_reported_late() {
         let mut known = Identity::first("A".into(), at(10));
         known.fold_change("B".into(), at(20), Seq(2));
-        known.fold_confirmation(at(100));
+        known.fold_confirmation(at(100), Seq(3));
         known.fold_change("C".into(), at(50), Seq(4));
         let tag = Some(IdentityTag::of("C"));
         assert_eq!(known.open_change(), Some(Change { at: at(50), seq: Seq(4), tag }));
@@ -290,11 +314,35 @@ mod tests {
         let mut known = Identity::first("A".into(), at(10));
         known.fold_change("B".into(), at(20), Seq(2));
         assert!(known.open_change().is_some());
-        known.fold_confirmation(at(30));
+        known.fold_confirmation(at(30), Seq(3));
         assert_eq!(known.open_change(), None);
         known.fold_change("C".into(), at(40), Seq(4));
         let tag = Some(IdentityTag::of("C"));
         assert_eq!(known.open_change(), Some(Change { at: at(40), seq: Seq(4), tag }));
+    }
+
+    #[test]
+    fn a_hash_of_a_whole_second_may_have_come_after_another_one_of_that_second() {
+        let mut known = Identity::first("B".into(), at(1_100));
+        assert_eq!(Identity::judge(Some(&known), "A", at(1_000)), Report::Tied);
+        assert_eq!(Identity::judge(Some(&known), "B", at(1_000)), Report::NothingNew);
+        assert_eq!(Identity::judge(Some(&known), "A", at(1_001)), Report::NothingNew);
+        assert_eq!(Identity::judge(Some(&known), "A", at(0)), Report::NothingNew);
+        known.fold_before(at(1_000), Seq(2));
+        assert_eq!(Identity::judge(Some(&known), "A", at(1_000)), Report::NothingNew, "a repeat");
+    }
+
+    #[test]
+    fn whoever_vouched_did_not_know_what_is_heard_later_and_may_have_happened_later() {
+        let mut known = Identity::first("A".into(), at(10));
+        known.fold_confirmation(at(1_300), Seq(5));
+        let change = |ms, seq| Mark { at: at(ms), seq: Seq(seq) };
+        assert!(known.is_confirmed_since(change(1_000, 4)));
+        assert!(known.is_confirmed_since(change(1_300, 4)));
+        assert!(known.is_confirmed_since(change(999, 6)));
+        assert!(!known.is_confirmed_since(change(1_000, 6)));
+        assert!(!known.is_confirmed_since(change(1_300, 6)));
+        assert!(!known.is_confirmed_since(change(1_301, 4)));
     }
 
     /// Sees a hash as the rules would record it.

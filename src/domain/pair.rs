@@ -43,11 +43,13 @@ pub enum Paired {
 
 impl Pair {
     /// Judges a sighting, which may come late, of a user id with the number of a contact that has
-    /// `known`, and `pair` with it.
+    /// `known`, and `pair` with it. `older_until` is when the last of those gave it up that were there
+    /// before the former one.
     pub fn judge(
         known: Option<ContactKey>,
         pair: Option<&Self>,
         (key, at): (ContactKey, Timestamp),
+        older_until: Option<Timestamp>,
     ) -> Paired {
         let Some(known) = known else { return Paired::Newer };
         let since = pair.map(|pair| pair.since.at).unwrap_or_default();
@@ -63,7 +65,7 @@ impl Pair {
         // Of two at one moment the greater counts as the later one.
         if (since, known) < (at, key) {
             Paired::Newer
-        } else if former.is_none_or(|former| former.is_told_by(key, at)) {
+        } else if former.is_none_or(|former| former.is_told_by(key, at, older_until)) {
             Paired::Older
         } else {
             Paired::NothingNew
@@ -74,8 +76,12 @@ impl Pair {
 impl Former {
     /// Returns whether a sighting from before the known id says more: the one that was there last
     /// is kept, with when it was there first.
-    fn is_told_by(&self, key: ContactKey, at: Timestamp) -> bool {
-        if key == self.key { at < self.since } else { self.since < at }
+    fn is_told_by(&self, key: ContactKey, at: Timestamp, older_until: Option<Timestamp>) -> bool {
+        if key == self.key {
+            at < self.since && older_until.is_none_or(|until| until <= at)
+        } else {
+            self.since < at
+        }
     }
 }
 
@@ -99,8 +105,9 @@ mod tests {
 
     #[test]
     fn of_two_ids_the_later_has_the_number_and_the_known_one_may_have_had_it_longer() {
-        let judge =
-            |pair: Pair, bits, ms| Pair::judge(Some(key(7)), Some(&pair), (key(bits), at(ms)));
+        let judge = |pair: Pair, bits, ms| {
+            Pair::judge(Some(key(7)), Some(&pair), (key(bits), at(ms)), Some(at(10)))
+        };
         let alone = pair(50, None);
         assert_eq!(judge(alone, 7, 60), Paired::NothingNew);
         assert_eq!(judge(alone, 7, 40), Paired::Earlier);
@@ -113,8 +120,13 @@ mod tests {
             [Paired::Earlier, Paired::NothingNew]
         );
         assert_eq!([judge(after, 6, 20), judge(after, 6, 30)], [Paired::Older, Paired::NothingNew]);
+        assert_eq!(judge(after, 6, 9), Paired::NothingNew, "another was there then");
         assert_eq!([judge(after, 5, 40), judge(after, 5, 20)], [Paired::Older, Paired::NothingNew]);
-        assert_eq!(Pair::judge(None, None, (key(7), at(1))), Paired::Newer);
-        assert_eq!(Pair::judge(Some(key(7)), None, (key(8), at(1))), Paired::Newer, "of before");
+        assert_eq!(Pair::judge(None, None, (key(7), at(1)), None), Paired::Newer);
+        assert_eq!(
+            Pair::judge(Some(key(7)), None, (key(8), at(1)), None),
+            Paired::Newer,
+            "of before"
+        );
     }
 }

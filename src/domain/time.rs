@@ -74,6 +74,12 @@ impl Timestamp {
         if is_whole { self.plus_ms(SECOND_MS - 1) } else { self }
     }
 
+    /// Returns whether this may stand for `other` or a moment after it.
+    #[must_use]
+    pub const fn may_be_after(self, other: Self) -> bool {
+        other.0 <= self.end_of_second().0
+    }
+
     /// Returns the start of the minute this moment lies in.
     #[must_use]
     pub const fn floor_minute(self) -> Self {

@@ -12,7 +12,7 @@ use crate::{
             hearing::followers,
             not_future,
             person::{Found, apart, by_number, claimed, find_or_add},
-            spelling::{self, OTHER_SPELLING, Stop},
+            spelling::{self, OTHER_SPELLING, Stop, is_among},
             upcoming,
         },
         eligibility::consent_ends,
@@ -113,6 +113,8 @@ fn is_unconfirmed(
     let is_asked_since = |at: Option<Timestamp>| consents.question(*ix) > at && confirms;
     // What somebody else agreed to or was asked says nothing of whoever is there now.
     let suspended_at = found.known.and_then(|known| known.suspended_at(*ix, found.named.first()));
+    // Nor, in the second of the change, of whoever was asked.
+    let suspended_at = suspended_at.map(Timestamp::end_of_second);
     let is_confirmed = match (standing.status, suspended_at) {
         (ConsentStatus::Granted, None) if repeats => true,
         (ConsentStatus::Granted | ConsentStatus::Pending, changed_at) => is_asked_since(changed_at),
@@ -296,6 +298,9 @@ pub(super) fn add_opt_out_of(
     Ok(())
 }
 
+/// The member of the evidence that says how a withdrawal was dated, where it counts from later.
+const TOLD_AT: &str = "told_at";
+
 /// A withdrawal that is being recorded.
 struct Withdrawal<'a, 'd> {
     draft: &'a Draft<'d>,
@@ -344,16 +349,19 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
 
     /// Records it of a contact that was found, by this number if by one.
     fn record_of(&mut self, found: &Found<'_>, number: Option<&NumberIdentifier>) {
-        let (draft, at, now) = (self.draft, self.captured_at, self.now);
+        let (draft, told_at, now) = (self.draft, self.captured_at, self.now);
         let &Found { subject, known, ref consents, ref weak, named: _ } = found;
         let topics = match &self.named {
             Some(named) => named.clone(),
             None => known_topics(draft, consents),
         };
+        let seq = upcoming(draft, self.events);
+        let is_meant = |ix: TopicIx| is_among(self.named.as_deref(), ix);
+        let at = consents.withdrawn_at((told_at, seq), is_meant);
         let taken = FullStop { at, seq: Seq(0) };
         let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let spellings = spelling::weak_of(draft, subject, known, weak);
-        let seq = upcoming(draft, self.events);
+        let told_at = (at != told_at).then(|| (TOLD_AT.into(), told_at.to_rfc3339().into()));
         let event = OptedOut {
             number: number.map(|number| number.number.clone()),
             written: number.and_then(|number| number.written.clone()),
@@ -364,7 +372,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             reason: self.opt_out.reason.clone(),
             weak_keys: spellings.unknown,
             derived_from: None,
-            evidence: self.evidence.clone(),
+            evidence: self.evidence.clone().into_iter().chain(told_at).collect(),
         };
         self.events.push((subject, Event::OptedOut(Box::new(event))));
         let stop = Stop { topics: self.named.as_deref(), at, seq, via: OTHER_SPELLING };
@@ -373,7 +381,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
             stop.fold(&mut after, &topics);
             stop.void_tickets(draft, (subject, &after), now, self.events);
         }
-        let followers = followers(draft, subject, at);
+        let followers = followers(draft, subject, self.captured_at);
         self.given.push(Given { subject, seq, others: spellings.known, followers });
     }
 
@@ -391,7 +399,7 @@ impl<'a, 'd> Withdrawal<'a, 'd> {
                 reached.push(other);
                 let stop = Stop { topics: named.as_deref(), at, seq, via };
                 let mut consents = Cow::Borrowed(&contact.consents);
-                stop.reach(draft, other, &mut consents, now, events);
+                stop.reach(draft, (other, &[]), &mut consents, now, events);
             }
         }
     }

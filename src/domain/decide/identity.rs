@@ -1,6 +1,7 @@
 //! Rules about who is behind a number.
 
 use crate::domain::{
+    absorbed::Mark,
     command::ContactRef,
     decide::{Events, find, void_tickets},
     event::{Event, Evidence},
@@ -37,6 +38,14 @@ pub(super) fn report(
                 Event::IdentityPredated { hash, observed_at }
             };
             let mut events = vec![(subject, event)];
+            // Of two hashes of one second nobody knows which is the one now.
+            let details = known.details();
+            let is_blurred = details.identity.as_ref();
+            let is_blurred = is_blurred.is_some_and(|known| known.may_come_before(observed_at));
+            if is_blurred && Mark::is_news(details.told().doubted, observed_at) {
+                let (happened_at, by_move) = (observed_at, false);
+                events.push((subject, Event::IdentityDoubted { happened_at, by_move }));
+            }
             void_tickets(draft, subject, VoidCause::IdentityChanged, now, |_| true, &mut events);
             events
         }

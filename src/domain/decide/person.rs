@@ -121,6 +121,8 @@ pub(super) fn find_or_add<'a>(
             seen_at: None,
         };
         events.push((subject, event));
+        let weak = new_number.map(|number| number.weak.as_slice()).unwrap_or_default();
+        spelling::spread(draft, (subject, &known.consents), weak, now, events);
     }
     let mut consents = Cow::Borrowed(&known.consents);
     take_over(draft, subject, new_number, &mut consents, now, events);

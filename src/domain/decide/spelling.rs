@@ -3,12 +3,13 @@
 //! An opt-in counts for the number it was given for and its strong spellings, which are one
 //! contact. A withdrawal reaches the weak spellings too: contacts that are known by one get it on
 //! record, and one that nobody is known by yet keeps it waiting. Whatever mistake the spellings
-//! make, it falls on the silent side.
+//! make, it falls on the silent side. By whatever way a withdrawal comes to the contact of a number,
+//! it reaches the spellings of that number; from those it goes no further.
 
 use std::borrow::Cow;
 
 use crate::domain::{
-    consent::{Act, Consents, FullStop, TopicIx},
+    consent::{Act, Consent, Consents, FullStop, TopicIx},
     contact::Contact,
     decide::{
         Events,
@@ -29,6 +30,7 @@ use crate::domain::{
 pub(super) const OTHER_SPELLING: &str = "other_spelling";
 
 /// The weak spellings of a person's number.
+#[derive(Default)]
 pub(super) struct Weak<'a> {
     /// Contacts that are known by one.
     pub(super) known: Vec<(Subject, &'a Contact)>,
@@ -81,9 +83,6 @@ impl Stop<'_> {
         events: &mut Events,
     ) {
         let general = general(draft.registry());
-        let is_meant = |ix: TopicIx| {
-            self.topics.is_none_or(|topics| topics.iter().any(|(_, named)| *named == ix))
-        };
         let applies = |ticket: &Ticket| {
             let Some(topic) = ticket.topic else {
                 return self.topics.is_none() && after.has_left();
@@ -92,43 +91,89 @@ impl Stop<'_> {
             let own = after.deciding(topic).map(|_| topic);
             own.or(general).is_some_and(|ix| {
                 let is_over = after.deciding(ix).is_some_and(|act| act.act == Act::TookBack);
-                is_meant(ix) && is_over
+                self.is_about(ix) && is_over
             })
         };
         void_tickets(draft, subject, VoidCause::Withdrawn, now, applies, events);
     }
 
-    /// Records the withdrawal of a contact it reaches, unless it would change nothing there.
+    fn is_about(&self, ix: TopicIx) -> bool {
+        is_among(self.topics, ix)
+    }
+
+    /// Records the withdrawal of a contact it reaches, unless it would change nothing there, and of
+    /// whoever has a weak spelling of its number, which is `given` where the contact is new.
     pub(super) fn reach(
         &self,
         draft: &Draft<'_>,
-        subject: Subject,
+        (subject, given): (Subject, &[ContactKey]),
         consents: &mut Cow<'_, Consents>,
         now: Timestamp,
         events: &mut Events,
     ) {
-        let Some(topics) = self.changes(draft, consents) else { return };
-        let at = self.at;
-        let taken = FullStop { at, seq: self.seq };
+        let at = consents.withdrawn_at((self.at, self.seq), |ix| self.is_about(ix));
+        let dated = Self { at, ..*self };
+        if events.iter().any(|one| dated.is_in(one, subject)) {
+            return dated.fold(consents.to_mut(), self.topics.unwrap_or_default());
+        }
+        let Some(topics) = dated.changes(draft, consents) else { return };
+        // Whoever has another spelling than the one it was said under may be somebody else.
+        let is_theirs = self.via != OTHER_SPELLING;
+        let weak = is_theirs.then(|| weak_of(draft, subject, draft.contact(subject), given));
+        let Weak { known, unknown } = weak.unwrap_or_default();
+        let here = Self { seq: upcoming(draft, events), ..dated };
+        events.push((subject, dated.recorded((consents, &topics), unknown, now)));
+        let consents = consents.to_mut();
+        here.fold(consents, &topics);
+        self.void_tickets(draft, (subject, consents), now, events);
+        self.reach_spellings(draft, known, now, events);
+    }
+
+    fn reach_spellings(
+        &self,
+        draft: &Draft<'_>,
+        known: Vec<(Subject, &Contact)>,
+        now: Timestamp,
+        events: &mut Events,
+    ) {
+        let stop = Self { via: OTHER_SPELLING, ..*self };
+        for (other, contact) in known {
+            stop.reach(draft, (other, &[]), &mut Cow::Borrowed(&contact.consents), now, events);
+        }
+    }
+
+    /// Returns the event that records it of somebody about these topics, as it came to them, for
+    /// whoever turns up under one of these spellings as well.
+    fn recorded(
+        &self,
+        (consents, topics): (&Consents, &[(TopicId, TopicIx)]),
+        weak_keys: Vec<ContactKey>,
+        now: Timestamp,
+    ) -> Event {
+        let taken = FullStop { at: self.at, seq: self.seq };
         let outcomes = topics.iter().map(|(id, ix)| outcome(consents, id, &taken.about(*ix), now));
         let kind = self.via.into();
-        let event = OptedOut {
+        Event::OptedOut(Box::new(OptedOut {
             number: None,
             written: None,
             everything: self.topics.is_none(),
             topics: outcomes.collect(),
-            captured_at: at,
+            captured_at: self.at,
             source: Source { kind, entry_point: None, url: None, reference: None },
             reason: None,
-            weak_keys: Vec::new(),
+            weak_keys,
             derived_from: Some(self.seq),
             evidence: Evidence::new(),
-        };
-        let here = Self { seq: upcoming(draft, events), ..*self };
-        events.push((subject, Event::OptedOut(Box::new(event))));
-        let consents = consents.to_mut();
-        here.fold(consents, &topics);
-        self.void_tickets(draft, (subject, consents), now, events);
+        }))
+    }
+
+    /// Returns whether an event of the same command records it, or more, of somebody already.
+    fn is_in(&self, (known, event): &(Subject, Event), subject: Subject) -> bool {
+        let Event::OptedOut(known_of) = event else { return false };
+        let has = |(id, _): &(TopicId, TopicIx)| known_of.topics.iter().any(|it| it.topic == *id);
+        let covers =
+            known_of.everything || self.topics.is_some_and(|topics| topics.iter().all(has));
+        *known == subject && self.at <= known_of.captured_at && covers
     }
 
     /// Folds it into what stood before, about these topics if it is about some.
@@ -157,6 +202,11 @@ impl Stop<'_> {
     }
 }
 
+/// Returns whether a withdrawal from these topics, or from everything, is one from this topic.
+pub(super) fn is_among(topics: Option<&[(TopicId, TopicIx)]>, ix: TopicIx) -> bool {
+    topics.is_none_or(|topics| topics.iter().any(|(_, named)| *named == ix))
+}
+
 /// Records of a contact that is known by a number from now on what was withdrawn from under the
 /// number's other spellings. Dates decide, as always: an older agreement loses.
 pub(super) fn take_over(
@@ -171,14 +221,52 @@ pub(super) fn take_over(
     let full_stop = shadow.full_stop();
     if let Some(FullStop { at, seq }) = full_stop {
         let via = OTHER_SPELLING;
-        Stop { topics: None, at, seq, via }.reach(draft, subject, consents, now, events);
+        let stop = Stop { topics: None, at, seq, via };
+        stop.reach(draft, (subject, &[]), consents, now, events);
     }
     for act in shadow.acts().filter(|act| full_stop.is_none_or(|stop| act.at > stop.at)) {
         let Some(topic) = draft.registry().topic_id(act.topic) else { continue };
         let topics = [(topic.clone(), act.topic)];
         let (topics, via) = (Some(topics.as_slice()), OTHER_SPELLING);
         let stop = Stop { topics, at: act.at, seq: act.seq, via };
-        stop.reach(draft, subject, consents, now, events);
+        stop.reach(draft, (subject, &[]), consents, now, events);
+    }
+}
+
+/// Returns what somebody withdrew from, topic by topic or from everything.
+pub(super) fn withdrawals(
+    consents: &Consents,
+) -> impl Iterator<Item = (Option<TopicIx>, FullStop)> + '_ {
+    let full_stop = consents.full_stop();
+    let is_own = move |act: &&Consent| {
+        act.act == Act::TookBack && full_stop.is_none_or(|stop| stop.at < act.at)
+    };
+    let acts = consents.acts().filter(is_own);
+    let acts = acts.map(|act| (Some(act.topic), FullStop { at: act.at, seq: act.seq }));
+    full_stop.map(|stop| (None, stop)).into_iter().chain(acts)
+}
+
+/// Lets what a contact withdrew from reach weak spellings that it is known by from now on: whoever
+/// is known by one has it on record, and it waits for whoever turns up under another.
+pub(super) fn spread(
+    draft: &Draft<'_>,
+    (subject, consents): (Subject, &Consents),
+    weak: &[ContactKey],
+    now: Timestamp,
+    events: &mut Events,
+) {
+    for (topic, FullStop { at, seq }) in withdrawals(consents) {
+        let named = topic.map(|ix| draft.registry().topic_id(ix).map(|id| (id.clone(), ix)));
+        let named: Option<Vec<_>> = named.map(|one| one.into_iter().collect());
+        let stop = Stop { topics: named.as_deref(), at, seq, via: OTHER_SPELLING };
+        let Weak { known, mut unknown } = weak_of(draft, subject, None, weak);
+        let nothing = Consents::default();
+        unknown.retain(|key| stop.changes(draft, draft.shadow(*key).unwrap_or(&nothing)).is_some());
+        if !unknown.is_empty() {
+            let topics = named.clone().unwrap_or_else(|| known_topics(draft, consents));
+            events.push((subject, stop.recorded((consents, &topics), unknown, now)));
+        }
+        stop.reach_spellings(draft, known, now, events);
     }
 }
 
@@ -196,6 +284,9 @@ mod tests {
         reason::Reason,
         ticket::MessageKind,
     };
+
+    /// Whom an act reaches, and from when for each.
+    type Reached = Vec<(u128, i64)>;
 
     /// A desk where 1 and 2 may be one person, and so may 2 and 3.
     fn desk() -> Desk {
@@ -386,36 +477,61 @@ mod tests {
         #[test]
         fn a_ticket_is_given_exactly_when_the_last_act_that_reaches_the_number_is_a_yes(
             steps in prop::collection::vec(
-                (1_u128..5, prop::option::of(prop::option::of(any::<bool>())), any::<bool>(), 0_i64..30),
+                (
+                    1_u128..5,
+                    prop::option::of(prop::option::of(any::<bool>())),
+                    any::<bool>(),
+                    prop::option::of(0_i64..30),
+                ),
                 // Each step may reserve a ticket, and a person gets so many at once.
                 1..40,
             ),
         ) {
             let mut desk = desk();
-            // Whom an act reaches, about what, whether it agrees, and when it happened.
-            let mut acts: Vec<(Vec<u128>, Option<&str>, bool, i64)> = Vec::new();
+            desk.now += 300;
+            // Whom an act reaches and when it happened for each, about what, whether it agrees.
+            let mut acts: Vec<(Reached, Option<&str>, bool)> = Vec::new();
             let name = |promotions: bool| if promotions { "promotions" } else { "orders" };
+            let mut known = std::collections::BTreeSet::new();
             for (key, stop, promotions, ago) in steps {
-                let at = desk.now - ago;
+                // Dated to the millisecond, or by the whole second they all happen in.
+                let at = ago.map_or(desk.now - desk.now % 1_000, |ago| desk.now - ago);
                 match stop {
                     None => {
                         desk.opt_in(key, name(promotions), Some(at)).unwrap();
-                        acts.push((vec![key], Some(name(promotions)), true, at));
+                        acts.push((vec![(key, at)], Some(name(promotions)), true));
                     }
                     Some(topic) => {
                         let topic = topic.map(name);
                         desk.opt_out_at(key, topic.as_ref().map(std::slice::from_ref), Some(at))
                             .unwrap();
-                        let reached = std::iter::once(key).chain(desk.weak_of(key)).collect();
-                        acts.push((reached, topic, false, at));
+                        // A whole second may stand for any after the agreements so far.
+                        let at_for = |key: u128| {
+                            let agreed = acts.iter().filter(|(_, about, agreed)| {
+                                *agreed && topic.is_none_or(|topic| *about == Some(topic))
+                            });
+                            let agreed = agreed.flat_map(|(reached, ..)| reached);
+                            let agreed = agreed.filter(|(known, _)| *known == key);
+                            let last = agreed.map(|(_, at)| *at).max().unwrap_or(at);
+                            if at % 1_000 == 0 { at.max(last) } else { at }
+                        };
+                        let mut reached = vec![(key, at_for(key))];
+                        // Where nobody is known by a spelling, it waits as it counts here.
+                        let is_known = |key: u128| known.contains(&key);
+                        reached.extend(desk.weak_of(key).map(|weak| {
+                            (weak, if is_known(weak) { at_for(weak) } else { at_for(key) })
+                        }));
+                        acts.push((reached, topic, false));
                     }
                 }
+                known.insert(key);
                 for key in 1..5 {
-                    let about = acts.iter().filter(|(reached, topic, ..)| {
-                        reached.contains(&key) && topic.is_none_or(|topic| topic == "promotions")
+                    let about = acts.iter().filter_map(|(reached, topic, agreed)| {
+                        let (_, at) = reached.iter().find(|(known, _)| *known == key)?;
+                        let is_about = topic.is_none_or(|topic| topic == "promotions");
+                        is_about.then_some((*at, !agreed))
                     });
-                    let latest = about.max_by_key(|(_, _, agreed, at)| (*at, !agreed));
-                    let says_yes = latest.is_some_and(|(_, _, agreed, _)| *agreed);
+                    let says_yes = about.max().is_some_and(|(_, is_stop)| !is_stop);
                     prop_assert_eq!(desk.reserve(key, MessageKind::Template).is_ok(), says_yes);
                 }
             }

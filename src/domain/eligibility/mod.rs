@@ -239,14 +239,14 @@ impl Resolved {
         let is_registered = |by: &dyn Fn(Option<TopicIx>) -> bool| {
             by(self.registered_topic()) || self.covering(contact).is_some_and(|ix| by(Some(ix)))
         };
-        if let Some(change) = contact.identity_changed()
-            && !is_registered(&|topic| contact.consents.has_registered_since(topic, change))
-        {
+        let has_registered =
+            |change| is_registered(&|topic| contact.consents.has_registered_since(topic, change));
+        if let Some(change) = contact.identity_changed_unless(has_registered) {
             hits.push(Hit::at(Reason::IdentityChanged, Some(change.at), Some(change.seq)));
         }
         // Of a number or user id that was given up, only what is said under it says who has it.
         if let Some((moved, tag)) = contact.given_up(key)
-            && !is_registered(&|topic| contact.consents.has_agreed_under(tag, topic, moved.at))
+            && !is_registered(&|topic| contact.consents.has_agreed_under(tag, topic, moved))
         {
             hits.push(Hit::at(Reason::NumberChanged, Some(moved.at), Some(moved.seq)));
         }

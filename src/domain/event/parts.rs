@@ -285,8 +285,9 @@ pub struct PairSeen {
     pub user_id: Box<str>,
     /// Its keyed hash.
     pub user_key: ContactKey,
-    /// When.
-    pub happened_at: Timestamp,
+    /// When, unless it was only said that it would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened_at: Option<Timestamp>,
     /// Whether it takes the place of the one the contact has: the number has another owner.
     #[serde(default, skip_serializing_if = "is_false")]
     pub takes_over: bool,

@@ -249,6 +249,12 @@ impl Mark {
         known.is_none_or(|known| known.at < at)
     }
 
+    /// Returns whether what was done at `at`, and recorded by the entry `seq`, came after this. A
+    /// whole second stands for any moment within it: what was known by then came first.
+    pub fn is_before(self, at: Timestamp, seq: Seq) -> bool {
+        self.at < at && (self.seq < seq || !self.at.may_be_after(at))
+    }
+
     /// Folds a moment in: the later one stays.
     pub(crate) fn fold(known: &mut Option<Self>, at: Timestamp, seq: Seq) {
         if Self::is_news(*known, at) {

@@ -37,7 +37,10 @@ impl Draft<'_> {
     /// A user id was named with the number of a contact, and leads there from now on.
     pub(super) fn fold_pair_seen(&mut self, subject: Subject, seen: &PairSeen, seq: Seq) {
         if let Some(contact) = self.contact_mut(subject) {
-            contact.see_pair(seen.user_key, Mark { at: seen.happened_at, seq });
+            match seen.happened_at {
+                Some(at) => contact.see_pair(seen.user_key, Mark { at, seq }),
+                None => contact.add_user(seen.user_key),
+            }
         }
         if self.find(seen.user_key).is_none() {
             self.index(subject, Some(seen.user_key));
@@ -71,7 +74,7 @@ impl Draft<'_> {
     }
 
     /// A contact stands where the entry says it stands, now that another is part of it.
-    pub(super) fn fold_absorbed(&mut self, subject: Subject, event: &Absorbed) {
+    pub(super) fn fold_absorbed(&mut self, seq: Seq, subject: Subject, event: &Absorbed) {
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();
         let brought = Named { number_key: event.number_key, user_key: event.user_key };
         let consents = self.consents_left(event, brought.or(own).tags());
@@ -90,7 +93,7 @@ impl Draft<'_> {
         contact.consents = consents;
         let details = contact.details_mut();
         details.pair = event.pair.or(details.pair);
-        details.identity = event.identity.as_ref().map(identity_left);
+        details.identity = event.identity.as_ref().map(|left| identity_left(left, seq));
         details.blocked = event.blocked.map(|mark| (mark.at, mark.seq));
         details.traffic.inbound = inbound;
         details.traffic.reached_at = event.reached_at;
@@ -129,11 +132,13 @@ fn is_uncontacted(contact: &Contact) -> bool {
     contact.details().lookup.as_ref().is_some_and(Lookup::is_uncontacted)
 }
 
-fn identity_left(left: &IdentityLeft) -> Identity {
+/// What one side vouched for was vouched for by the entry that made the two one, at the latest.
+fn identity_left(left: &IdentityLeft, by: Seq) -> Identity {
     let IdentityLeft { hash, observed_at, change, confirmed_at, tag, first_at, before_at } = left;
     let change = change.map(|Mark { at, seq }| Change { at, seq, tag: *tag });
     let since = (first_at.unwrap_or(*observed_at), *before_at);
-    Identity::joined((hash.clone(), *observed_at), change, *confirmed_at, since)
+    let confirmed = confirmed_at.map(|at| Mark { at, seq: by });
+    Identity::joined((hash.clone(), *observed_at), change, confirmed, since)
 }
 
 fn lookup_left(left: &LookupLeft) -> Lookup {

@@ -174,7 +174,7 @@ impl Draft<'_> {
             }
             Event::PairSeen(seen) => self.fold_pair_seen(subject, seen, seq),
             Event::ContactMerged { place, .. } => self.fold_merge(seq, subject, *place),
-            Event::ContactAbsorbed(event) => self.fold_absorbed(subject, event),
+            Event::ContactAbsorbed(event) => self.fold_absorbed(seq, subject, event),
             Event::OptedIn(event) => self.fold_opt_in(seq, subject, event),
             Event::OptedOut(event) => self.fold_opt_out(seq, subject, event),
             Event::TicketReserved(event) => {
@@ -355,7 +355,7 @@ impl Draft<'_> {
                 .fold_change(hash.clone(), *observed_at, seq);
         } else if let Event::IdentityConfirmed { confirmed_at, .. } = &record.event {
             if let Some(identity) = &mut details.identity {
-                identity.fold_confirmation(*confirmed_at);
+                identity.fold_confirmation(*confirmed_at, seq);
             }
         } else if let Event::ContactBlocked { .. } = &record.event {
             details.blocked = Some((record.at, seq));

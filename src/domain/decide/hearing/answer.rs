@@ -10,7 +10,6 @@ use crate::{
             hearing::{Hearing, nobody},
             person::Found,
         },
-        entry::Seq,
         event::{Event, Evidence, ReviewOpened, Source},
         hearing::{AnswerHow, ConsentAnswer, Wrote},
         identity::IdentityTag,
@@ -69,7 +68,7 @@ impl Hearing<'_, '_> {
             Some(ConsentAnswer::OptIn { topics, statement, language, how }) => {
                 let topics = self.known(topics);
                 let shown = (statement.as_ref(), language.as_ref());
-                self.agree(wrote, found, (topics, false), shown, how, events)
+                self.agree(wrote, found, (topics, self.past, false), shown, how, events)
             }
             Some(ConsentAnswer::Yes { how, answer_only }) => {
                 self.yes(wrote, found, (how, *answer_only), events)
@@ -94,10 +93,15 @@ impl Hearing<'_, '_> {
     ) -> Result<(), Refusal> {
         let topics = topics.map(|topics| self.known(topics)).filter(|topics| !topics.is_empty());
         let is_recorded = |found: &Found<'_>| match &topics {
-            None => found.consents.full_stop().is_some_and(|stop| stop.at == self.at),
-            Some(topics) => {
-                topics.iter().all(|topic| self.is_act(found, topic, Act::TookBack, self.at))
+            None => {
+                let at = found.consents.withdrawn_at((self.at, self.draft.next()), |_| true);
+                let is_it = |stop: FullStop| self.is_of_second(stop.at) && at <= stop.at;
+                found.consents.full_stop().is_some_and(is_it)
             }
+            Some(topics) => topics.iter().all(|topic| {
+                let known = self.deciding(found, topic);
+                known.is_some_and(|act| act.act == Act::TookBack && self.is_of_second(act.at))
+            }),
         };
         let everyone: Vec<_> = everyone.filter(|found| !is_recorded(found)).collect();
         if everyone.is_empty() {
@@ -118,7 +122,7 @@ impl Hearing<'_, '_> {
         &self,
         wrote: &Wrote,
         found: &Found<'_>,
-        (topics, is_mere_answer): (Vec<TopicId>, bool),
+        (topics, at, is_mere_answer): (Vec<TopicId>, Timestamp, bool),
         (statement, language): (Option<&StatementId>, Option<&Language>),
         how: &AnswerHow,
         events: &mut Events,
@@ -126,7 +130,7 @@ impl Hearing<'_, '_> {
         let hash = wrote.identity_hash.as_deref();
         let by = hash.map(IdentityTag::of);
         let is_recorded = |topic: &TopicId| {
-            let known = self.act(found, topic, Act::Agreed, self.past);
+            let known = self.act(found, topic, Act::Agreed, at);
             known.is_some_and(|known| by.is_none() || known.by == by)
         };
         if topics.iter().all(is_recorded) {
@@ -139,7 +143,7 @@ impl Hearing<'_, '_> {
             statement: statement.cloned(),
             language: language.cloned(),
             evidence: evidence(wrote, how),
-            captured_at: Some(self.past),
+            captured_at: Some(at),
             awaits_confirmation: false,
             basis: ConsentBasis::Express,
         };
@@ -153,8 +157,9 @@ impl Hearing<'_, '_> {
 
     /// A yes confirms what the person was asked before it, also where they withdrew in between:
     /// the later word counts, in whatever order the two come. Without a question it is no agreement
-    /// to anything; of someone who withdrew, people must see it. What is a yes only as an answer
-    /// must be one: to a message, or to what was asked within the day before.
+    /// to anything; of someone who withdrew, people must see it. Below a message about something
+    /// else it is none to the question. What is a yes only as an answer must be one: to a message,
+    /// or to what was asked within the day before.
     fn yes(
         &self,
         wrote: &Wrote,
@@ -166,8 +171,16 @@ impl Hearing<'_, '_> {
         let open = pending.len();
         let (seen, unseen) = self.confirmed(found, (how, answer_only), pending, events);
         if seen.len() + unseen.len() > 0 {
-            for (topics, is_mere_answer) in [(seen, false), (unseen, true)] {
-                self.agree(wrote, found, (topics, is_mere_answer), (None, None), how, events)?;
+            for (asked, is_mere_answer) in [(seen, false), (unseen, true)] {
+                // A whole second stands for any within it: the answer comes after the question.
+                let is_before = |asked: &Asked| asked.at <= self.past;
+                let (before, within): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_before);
+                let before = before.into_iter().map(|asked| asked.topic).collect();
+                let within = within.into_iter().map(|asked| (vec![asked.topic], asked.at));
+                for (topics, at) in std::iter::once((before, self.past)).chain(within) {
+                    let about = (topics, at, is_mere_answer);
+                    self.agree(wrote, found, about, (None, None), how, events)?;
+                }
             }
             return Ok(());
         }
@@ -200,17 +213,17 @@ impl Hearing<'_, '_> {
         (how, answer_only): (&AnswerHow, bool),
         pending: Vec<Asked>,
         events: &Events,
-    ) -> (Vec<TopicId>, Vec<TopicId>) {
+    ) -> (Vec<Asked>, Vec<Asked>) {
         let answers = how.question.and_then(|message| self.draft.ticket_of(message));
         let unnamed = self.unnamed(found, how);
         let is_to_them = |ticket: &Ticket| self.draft.resolve(ticket.contact) == found.subject;
         let changed_at = self.changed_at(found, events);
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-        for Asked { topic, at, has_withdrawn } in pending {
-            let is_about = answers
-                .into_iter()
-                .chain(unnamed.iter().copied())
-                .all(|t| self.is_about(t, &topic));
+        for asked in pending {
+            let Asked { topic, at, has_withdrawn } = &asked;
+            let (at, has_withdrawn) = (*at, *has_withdrawn);
+            let is_about =
+                answers.into_iter().chain(unnamed.iter().copied()).all(|t| self.is_about(t, topic));
             // What goes to somebody after they were asked asks them, whoever was there before, as
             // long as it is about that: what an agent writes need not be.
             let is_question = |ticket: &Ticket| {
@@ -220,11 +233,11 @@ impl Hearing<'_, '_> {
             // After a withdrawal a mere answer may be one to anything that was said since.
             let is_recent = self.at.ms_since(at) <= DAY_MS;
             let is_own = is_recent || (!has_withdrawn && how.question.is_some());
-            let is_answered = !answer_only || (is_own && is_about);
+            let is_answered = is_about && (is_own || !answer_only);
             // What somebody else was asked is no question to whoever is there now.
             if is_answered && (has_seen || changed_at < Some(at)) {
                 let confirmed = if has_seen { &mut seen } else { &mut unseen };
-                confirmed.push(topic);
+                confirmed.push(asked);
             }
         }
         (seen, unseen)
@@ -287,7 +300,8 @@ impl Hearing<'_, '_> {
     /// Returns what the person was asked before this message and has not agreed to since.
     fn open_questions(&self, found: &Found<'_>) -> Vec<Asked> {
         // Also where a withdrawal came after it: what is answered is not open any more.
-        let open = found.consents.questions_by(self.at).filter(|(_, _, is_open)| *is_open);
+        let asked = found.consents.questions_by(self.at.end_of_second());
+        let open = asked.filter(|(_, _, is_open)| *is_open);
         let named = |(ix, at, _)| {
             let topic = self.draft.registry().topic_id(ix)?.clone();
             let deciding = found.consents.deciding(ix);
@@ -300,8 +314,10 @@ impl Hearing<'_, '_> {
     /// Returns what a no takes back: what waits for an answer, and what the person was asked within
     /// the day before, whatever they said to it first.
     fn refusable(&self, found: &Found<'_>) -> Vec<TopicId> {
-        let taken = FullStop { at: self.at, seq: Seq(0) };
-        let asked = found.consents.questions_by(self.at).filter(|(ix, asked_at, _)| {
+        let (moment, seq) = (self.at.end_of_second(), self.draft.next());
+        let asked = found.consents.questions_by(moment).filter(|(ix, asked_at, _)| {
+            let at = found.consents.withdrawn_at((self.at, seq), |other| other == *ix);
+            let taken = FullStop { at, seq };
             let standing = found.consents.standing(*ix, self.now);
             let waits = standing.status == ConsentStatus::Pending;
             let is_withdrawn = standing.status == ConsentStatus::Withdrawn;
@@ -313,7 +329,7 @@ impl Hearing<'_, '_> {
         asked.filter_map(named).collect()
     }
 
-    /// Returns since when somebody else may have been there: the identity changed, known before or
+    /// Returns by when somebody else may have come to be there: the identity changed, known before or
     /// shown by this very message, and nobody has vouched for the new one, or the person moved away.
     /// What happened later suspends what was said before it, and makes it nobody else's.
     fn changed_at(&self, found: &Found<'_>, events: &Events) -> Option<Timestamp> {
@@ -327,8 +343,9 @@ impl Hearing<'_, '_> {
             [number_key, user_key].into_iter().flatten().filter_map(|key| told.closed(key));
         let moved = told.moved.into_iter().chain(closed).map(|mark| mark.at);
         let moved = moved.filter(|at| *at <= self.at);
-        let changed = known.identity_changed_by(self.at).map(|change| change.at);
-        moved.chain(changed).chain(is_shown.then_some(self.at)).max()
+        let changed = known.identity_changes_by(self.at).map(|change| change.at);
+        let all = moved.chain(changed).chain(is_shown.then_some(self.at));
+        all.map(Timestamp::end_of_second).max()
     }
 
     /// Returns whether an answer to the message on a ticket can be about a topic: one to what was
@@ -373,8 +390,17 @@ impl Hearing<'_, '_> {
 
     /// Returns this very act, if it is what decides about a topic.
     fn act(&self, found: &Found<'_>, topic: &TopicId, act: Act, at: Timestamp) -> Option<Consent> {
+        self.deciding(found, topic).filter(|known| known.act == act && known.at == at)
+    }
+
+    fn deciding(&self, found: &Found<'_>, topic: &TopicId) -> Option<Consent> {
         let (ix, _) = self.draft.registry().topic(topic)?;
-        found.consents.deciding(ix).filter(|known| known.act == act && known.at == at)
+        found.consents.deciding(ix)
+    }
+
+    /// Returns whether something dated so may be what this message said.
+    fn is_of_second(&self, at: Timestamp) -> bool {
+        self.at <= at && self.at.may_be_after(at)
     }
 }
 

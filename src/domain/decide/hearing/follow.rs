@@ -21,7 +21,7 @@ use crate::domain::{
             together::{SAME_PERSON, tied, tied_now},
         },
         person::Found,
-        spelling::Stop,
+        spelling::{Stop, withdrawals},
         void_tickets,
     },
     entry::Subject,
@@ -126,7 +126,7 @@ impl Hearing<'_, '_> {
         let is_known = number.is_some_and(|key| self.draft.find(key).is_some());
         let mut found = self.find_or_add(&holder, events)?;
         let former = found.known.filter(|_| is_known);
-        let is_doubted = former.is_some_and(|known| known.has_before(self.at));
+        let is_doubted = former.is_some_and(|known| known.has_before(self.as_of(self.at)));
         // Whoever is known by their user id alone had no number that was another's.
         let has_number = is_known || found.known.is_none();
         if has_number && (is_doubted || !follows) {
@@ -226,12 +226,13 @@ impl Hearing<'_, '_> {
                 topics.map(|ix| self.draft.registry().topic_id(ix).map(|id| (id.clone(), ix)));
             let named: Option<Vec<_>> = named.map(|one| one.into_iter().collect());
             let stop = Stop { topics: named.as_deref(), at, seq, via };
-            stop.reach(self.draft, found.subject, &mut found.consents, self.now, events);
+            let to = (found.subject, found.weak.as_slice());
+            stop.reach(self.draft, to, &mut found.consents, self.now, events);
             for (follower, via) in followers(self.draft, found.subject, at) {
                 let Some(further) = self.draft.contact(follower) else { continue };
                 let mut consents = Cow::Borrowed(&further.consents);
                 let stop = Stop { via, ..stop };
-                stop.reach(self.draft, follower, &mut consents, self.now, events);
+                stop.reach(self.draft, (follower, &[]), &mut consents, self.now, events);
             }
         }
         let details = contact.details();
@@ -357,11 +358,5 @@ pub(super) fn doubted(happened_at: Timestamp) -> Event {
 
 /// Returns what somebody withdrew from until then, topic by topic or from everything.
 fn restrictions(consents: &Consents, until: Timestamp) -> Vec<(Option<TopicIx>, FullStop)> {
-    let full_stop = consents.full_stop();
-    let is_own =
-        |act: &&Consent| act.act == Act::TookBack && full_stop.is_none_or(|stop| stop.at < act.at);
-    let acts = consents.acts().filter(is_own);
-    let acts = acts.map(|act| (Some(act.topic), FullStop { at: act.at, seq: act.seq }));
-    let all = full_stop.map(|stop| (None, stop)).into_iter().chain(acts);
-    all.filter(|(_, stop)| stop.at <= until).collect()
+    withdrawals(consents).filter(|(_, stop)| until.may_be_after(stop.at)).collect()
 }

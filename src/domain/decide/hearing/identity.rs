@@ -40,6 +40,10 @@ impl Hearing<'_, '_> {
                 let since = (known.map_or(self.at, Identity::observed_at), later);
                 events.push((found.subject, Event::IdentityPredated { hash, observed_at }));
                 self.void_before(found, VoidCause::IdentityChanged, since, events);
+                // Of two hashes of one second nobody knows which is the one now.
+                if known.is_some_and(|known| known.may_come_before(self.at)) {
+                    self.doubt(found, events);
+                }
             }
         }
         false
@@ -84,7 +88,7 @@ impl Hearing<'_, '_> {
         if Mark::is_news(taken, self.at) {
             let (happened_at, by_move) = (self.at, true);
             events.push((found.subject, Event::IdentityDoubted { happened_at, by_move }));
-            if found.known.is_some_and(|known| known.has_before(self.at)) {
+            if found.known.is_some_and(|known| known.has_before(self.as_of(self.at))) {
                 self.void_before(found, VoidCause::IdentityChanged, (self.at, None), events);
             }
         }

@@ -28,7 +28,7 @@ use crate::domain::{
     command::{ContactRef, Person, UserIdentifier},
     consent::Consent,
     decide::{Events, Rules, person::Found, void_tickets},
-    entry::{Seq, Subject},
+    entry::Subject,
     event::Event,
     hearing::{Heard, HeardFact, Preference},
     identity::{Change, IdentityTag},
@@ -264,6 +264,11 @@ impl Hearing<'_, '_> {
         Ok(closed)
     }
 
+    /// As something that happened then and is heard now.
+    fn as_of(&self, at: Timestamp) -> Mark {
+        Mark { at, seq: self.draft.next() }
+    }
+
     /// Takes back what was reserved, unless that was done on an agreement from after a moment, or
     /// in it by whoever was there from it on.
     fn void_before(
@@ -273,7 +278,7 @@ impl Hearing<'_, '_> {
         (at, tag): (Timestamp, Option<IdentityTag>),
         events: &mut Events,
     ) {
-        let since = Change { at, seq: Seq(0), tag };
+        let since = Change { at, seq: self.draft.next(), tag };
         self.void_unless(found, cause, |act| act.is_registration_since(since), events);
     }
 
@@ -288,7 +293,8 @@ impl Hearing<'_, '_> {
     ) {
         let own = |key| found.known.map_or(key, |known| known.as_own(key));
         let tags: SmallVec<[KeyTag; 2]> = keys.iter().map(|key| KeyTag::of(own(*key))).collect();
-        let is_good = |act: &Consent| tags.iter().any(|tag| act.is_agreed_under(*tag, at));
+        let is_good =
+            |act: &Consent| tags.iter().any(|tag| act.is_agreed_under(*tag, self.as_of(at)));
         self.void_unless(found, VoidCause::NumberChanged, is_good, events);
     }
 

@@ -21,11 +21,12 @@ use crate::domain::{
     entry::Subject,
     event::{Event, PairSeen},
     hearing::{HeardFact, Wrote},
-    pair::{Pair, Paired},
+    pair::Paired,
     refusal::Refusal,
     registry::Category,
     state::Draft,
     ticket::{Ticket, VoidCause},
+    time::Timestamp,
 };
 
 /// Why two contacts became one: WhatsApp named an identifier of each as one person's.
@@ -36,7 +37,8 @@ impl Hearing<'_, '_> {
     /// else that the fact says.
     pub(super) fn pair_before(&self) -> Events {
         let named = self.named_both();
-        let paired = named.map(|(number, user)| self.pair_of(&number, &user)).unwrap_or_default();
+        let paired = named.map(|(number, user)| self.pair_of(&number, &user, Some(self.at)));
+        let paired = paired.unwrap_or_default();
         self.with_fallen(paired)
     }
 
@@ -47,7 +49,7 @@ impl Hearing<'_, '_> {
         else {
             return Ok(Events::new());
         };
-        let mut paired = self.pair_of(number, new);
+        let mut paired = self.pair_of(number, new, None);
         let (number, user) = (Some(number.clone()), Some(new.clone()));
         let person = Person { number, user, new_id: *new_id };
         let is_known = person.number.as_ref().is_some_and(|it| self.draft.find(it.key).is_some());
@@ -84,8 +86,13 @@ impl Hearing<'_, '_> {
         Some((person.number?, person.user?))
     }
 
-    /// The same of a number and a user id.
-    fn pair_of(&self, number: &NumberIdentifier, user: &UserIdentifier) -> Events {
+    /// The same of a number and a user id: seen together, or only said to come to be together.
+    fn pair_of(
+        &self,
+        number: &NumberIdentifier,
+        user: &UserIdentifier,
+        seen_at: Option<Timestamp>,
+    ) -> Events {
         let mut events = Events::new();
         let by_number = self.draft.find(number.key);
         let Some(place) = by_number else { return events };
@@ -93,16 +100,17 @@ impl Hearing<'_, '_> {
         if contact.number_key.is_none() {
             return events;
         }
-        let pair = contact.details().pair;
-        let paired = Pair::judge(contact.user_key, pair.as_ref(), (user.key, self.at));
+        let paired = contact.judge_pair(user.key, self.at);
         match self.draft.find(user.key) {
-            Some(other) if other != place => self.join((place, contact), other, user, &mut events),
-            Some(_) if paired == Paired::NothingNew => {}
+            Some(other) if other != place => {
+                self.join((place, contact), other, (user, seen_at), &mut events);
+            }
+            Some(_) if paired == Paired::NothingNew || seen_at.is_none() => {}
             // Who is known by another id already is found by this one, too, from now on.
             Some(_) | None if contact.user_key.is_some() => {
                 let (user_id, user_key) = (user.user_id.clone(), user.key);
-                let (happened_at, takes_over) = (self.at, paired == Paired::Newer);
-                let seen = PairSeen { user_id, user_key, happened_at, takes_over };
+                let takes_over = paired == Paired::Newer && seen_at.is_some();
+                let seen = PairSeen { user_id, user_key, happened_at: seen_at, takes_over };
                 events.push((place, Event::PairSeen(seen)));
             }
             Some(_) | None => {}
@@ -115,7 +123,7 @@ impl Hearing<'_, '_> {
         &self,
         (place, contact): (Subject, &Contact),
         other: Subject,
-        user: &UserIdentifier,
+        (user, seen_at): (&UserIdentifier, Option<Timestamp>),
         events: &mut Events,
     ) {
         let Some(lost) = self.draft.contact(other) else { return };
@@ -124,7 +132,7 @@ impl Hearing<'_, '_> {
             return;
         }
         let (kept, lost) = ((place, contact), (other, lost));
-        let why = (NAMED_TOGETHER, self.at);
+        let why = (NAMED_TOGETHER, seen_at);
         events.extend(merge::join_by_time(self.draft, kept, lost, why, self.now));
     }
 

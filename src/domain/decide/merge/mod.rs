@@ -8,7 +8,7 @@ use crate::domain::{
     command::Merge,
     consent::{Act, Consent, ConsentStatus, Consents, FullStop},
     contact::{Contact, Details, OtherAnswer},
-    decide::{Events, upcoming, void_tickets},
+    decide::{Events, spelling, upcoming, void_tickets},
     entry::{Seq, Subject},
     event::{Event, Evidence},
     hearing::Told,
@@ -42,6 +42,7 @@ pub(super) fn merge(draft: &Draft<'_>, merge: &Merge, now: Timestamp) -> Result<
     let mut events = Vec::with_capacity(2);
     void_tickets(draft, from, VoidCause::Merged, now, |_| true, &mut events);
     void_tickets(draft, into, VoidCause::Merged, now, |_| true, &mut events);
+    spread(draft, [(from, lost), (into, kept)], now, &mut events);
     let seq = upcoming(draft, &events);
     let merged = Event::ContactMerged {
         into: kept.id,
@@ -62,14 +63,32 @@ pub(super) fn join_by_time(
     draft: &Draft<'_>,
     (into, kept): (Subject, &Contact),
     (from, lost): (Subject, &Contact),
-    (reason, at): (&str, Timestamp),
+    (reason, seen_at): (&str, Option<Timestamp>),
     now: Timestamp,
 ) -> Events {
+    let mut events = Events::new();
+    spread(draft, [(from, lost), (into, kept)], now, &mut events);
+    let seq = upcoming(draft, &events);
     let (reason, evidence) = (Some(reason.into()), Evidence::new());
     let merged = Event::ContactMerged { into: kept.id, place: into, reason, evidence };
-    let sides = Sides { kept, lost, place: from, join: Join::ByTime { at } };
-    let absorbed = sides.absorb(draft, draft.next(), now);
-    vec![(from, merged), (into, Event::ContactAbsorbed(Box::new(absorbed)))]
+    events.push((from, merged));
+    let sides = Sides { kept, lost, place: from, join: Join::ByTime { seen_at } };
+    let absorbed = sides.absorb(draft, seq, now);
+    events.push((into, Event::ContactAbsorbed(Box::new(absorbed))));
+    events
+}
+
+/// Lets what each withdrew from reach the weak spellings of the other's number.
+fn spread(
+    draft: &Draft<'_>,
+    [one, other]: [(Subject, &Contact); 2],
+    now: Timestamp,
+    events: &mut Events,
+) {
+    for ((place, contact), (_, with)) in [(one, other), (other, one)] {
+        let weak = &with.aliases().weak;
+        spelling::spread(draft, (place, &contact.consents), weak, now, events);
+    }
 }
 
 /// How two contacts become one.
@@ -79,8 +98,8 @@ enum Join {
     Stricter,
     /// WhatsApp named an identifier of each as one person's: what happened later counts.
     ByTime {
-        /// When it did.
-        at: Timestamp,
+        /// When they were seen together, unless it was only said that they would be.
+        seen_at: Option<Timestamp>,
     },
 }
 
@@ -104,11 +123,11 @@ impl Sides<'_> {
                 let stop = latest_stop(&kept.consents, &lost.consents);
                 absorb(draft, (kept, lost, place), (topics, asked, stop), seq)
             }
-            Join::ByTime { at } => {
+            Join::ByTime { seen_at } => {
                 let joined = in_order(&kept.consents, &lost.consents);
                 let topics = joined.acts().copied().collect();
                 let asked = questions(draft, [&joined]);
-                let paired = paired(kept, lost, Mark { at, seq: seq.next() });
+                let paired = paired(kept, lost, seen_at.map(|at| Mark { at, seq: seq.next() }));
                 let stop = joined.full_stop();
                 let absorbed = absorb(draft, (&paired, lost, place), (topics, asked, stop), seq);
                 let user_key = paired.user_key.filter(|key| kept.user_key != Some(*key));
@@ -126,20 +145,29 @@ fn in_order(kept: &Consents, lost: &Consents) -> Consents {
     for (topic, at, _) in lost.questions() {
         joined.fold_question(topic, at);
     }
-    for act in lost.acts() {
+    for act in lost.acts().filter(|act| act.act != Act::TookBack) {
         joined.fold_act(*act);
     }
-    if let Some(stop) = lost.full_stop() {
-        joined.fold_full_stop(stop);
+    // What either agreed to within the second of a withdrawal came before it.
+    for side in [kept, lost] {
+        for act in side.acts().filter(|act| act.act == Act::TookBack) {
+            let at = joined.withdrawn_at((act.at, act.seq), |topic| topic == act.topic);
+            joined.fold_act(Consent { at, there_since: at, ..*act });
+        }
+        if let Some(stop) = side.full_stop() {
+            let at = joined.withdrawn_at((stop.at, stop.seq), |_| true);
+            joined.fold_full_stop(FullStop { at, ..stop });
+        }
     }
     joined
 }
 
 /// Returns the contact of a number as it is once WhatsApp has named the other's user id with it.
-fn paired(kept: &Contact, lost: &Contact, seen: Mark) -> Contact {
+fn paired(kept: &Contact, lost: &Contact, seen: Option<Mark>) -> Contact {
     let mut joined = kept.clone();
-    let Some(key) = lost.user_key else { return joined };
-    joined.see_pair(key, seen);
+    if let (Some(key), Some(seen)) = (lost.user_key, seen) {
+        joined.see_pair(key, seen);
+    }
     joined
 }
 
@@ -352,7 +380,7 @@ fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
     let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
     let taken = [(kept, lost), (lost, kept)].map(|(own, other)| {
-        let counts = |mark: &Mark| own.has_before(mark.at) || !other.has_before(mark.at);
+        let counts = |mark: &Mark| own.has_before(*mark) || !other.has_before(*mark);
         own.details().told().taken.filter(counts)
     });
     joined.taken = taken.into_iter().flatten().max_by_key(|mark| (mark.at, mark.seq));

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::{Desk, TEMPLATE, business::sale, wrote};
 use crate::domain::{
     command::{Command, Person, RegistryCommand},
+    consent::{FullStop, Standing},
     contact::Contact,
     decide::tests::{sender_id, topic_id},
     entry::Subject,
@@ -32,6 +33,8 @@ const STRANGERS: u128 = 3;
 /// Two accounts, each with a sender and a template of the same name.
 const ACCOUNTS: [&str; 2] = ["a1", "a2"];
 const FACTS_MAX: usize = 300;
+/// When the first of the facts that are dated by whole seconds happens.
+const SECONDS_FROM: i64 = 1_001_000;
 /// Moments of a day, in milliseconds: no two facts about people share one.
 const SPACING_MS: i64 = 1_000;
 
@@ -277,6 +280,15 @@ fn moment(seed: &Seed, place: usize) -> i64 {
     if matches!(seed.kind, 9..=11) { of_day(place - place % 16) } else { of_day(place) + seed.at }
 }
 
+/// What somebody agreed to by another channel, dated to the millisecond: which person, whether to
+/// promotions, and how long after the morning.
+type Act = (u128, bool, i64);
+
+/// Acts that are known before anything is told, within the seconds that facts are dated by.
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec((0..PEOPLE, any::<bool>(), 0..SPACING_MS * 40), 0..24)
+}
+
 /// Tells a day in some order. As the writer does by its marks, an answer is taken once.
 struct Teller {
     desk: Desk,
@@ -284,18 +296,33 @@ struct Teller {
     answered: BTreeSet<usize>,
     /// Whether consents follow numbers, and people move to numbers nobody has.
     follows: bool,
+    /// Whether facts are dated by whole seconds.
+    by_second: bool,
 }
 
 impl Teller {
     fn new() -> Self {
         let (desk, tickets) = morning();
-        Self { desk, tickets, answered: BTreeSet::new(), follows: false }
+        Self { desk, tickets, answered: BTreeSet::new(), follows: false, by_second: false }
     }
 
     fn following() -> Self {
         let mut teller = Self::new();
         teller.desk.let_follow(true);
         teller.follows = true;
+        teller
+    }
+
+    /// Facts are dated by whole seconds, and what was agreed and asked within those is known.
+    fn by_second(acts: &[Act]) -> Self {
+        let mut teller = Self::new();
+        for (person, promotions, after) in acts {
+            let topic = if *promotions { "promotions" } else { "orders" };
+            let ms = SECONDS_FROM + after;
+            teller.desk.opt_in(person + 1, topic, Some(ms)).unwrap();
+            teller.desk.ask_at(ASKED[usize::from(*promotions)], "promotions", ms);
+        }
+        teller.by_second = true;
         teller
     }
 
@@ -309,7 +336,11 @@ impl Teller {
 
     fn tell(&mut self, day: &[Seed], place: usize) -> Vec<Event> {
         let seed = &day[place];
-        let at = moment(seed, place);
+        let at = if self.by_second {
+            SECONDS_FROM + i64::try_from(place).unwrap() * SPACING_MS
+        } else {
+            moment(seed, place)
+        };
         let fact = if self.follows && matches!(seed.kind, 9 | 10 | 11 | 14) {
             self.move_away(seed)
         } else {
@@ -337,6 +368,15 @@ impl Teller {
 
 /// What a state says, without the positions of entries, which are those of arrival.
 fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
+    said_by(state, tickets, |at| at)
+}
+
+/// The same, with the dates of what people said as `dated`.
+fn said_by(
+    state: &State,
+    tickets: &[TicketId],
+    dated: impl Fn(Timestamp) -> Timestamp,
+) -> Vec<String> {
     let now = Timestamp::from_unix_ms(1_000_000 + SPACING_MS * 1_000);
     let registry = state.registry();
     let mut lines = Vec::new();
@@ -348,9 +388,11 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
         let who = contact.own();
         let standings = ["promotions", "orders"].map(|topic| {
             let (ix, _) = registry.topic(&topic_id(topic)).unwrap();
-            contact.consents.standing(ix, now)
+            let standing = contact.consents.standing(ix, now);
+            Standing { at: standing.at.map(&dated), ..standing }
         });
         let stop = contact.consents.full_stop();
+        let stop = stop.map(|stop| FullStop { at: dated(stop.at), ..stop });
         // Of several answers to one question the first that comes is taken down: when it was given
         // is a matter of arrival, what it was is not.
         let is_asked = ASKED.map(|key| Some(ContactKey::from_bits(key)));
@@ -362,7 +404,7 @@ fn said(state: &State, tickets: &[TicketId]) -> Vec<String> {
         // Who has what was given up, by each identifier.
         let lifted = [contact.number_key, contact.user_key].map(|key| {
             let (mark, tag) = contact.given_up(key)?;
-            Some(contact.consents.has_agreed_under(tag, None, mark.at))
+            Some(contact.consents.has_agreed_under(tag, None, mark))
         });
         lines.push(format!("{who:?} {standings:?} {stop:?} {lifted:?} {:?}", contact.details()));
     }
@@ -460,5 +502,35 @@ proptest! {
             prop_assert!(again.is_empty(), "told again: {:?}: {:?}", day[place], again);
         }
         prop_assert!(teller.desk.replayed() == teller.desk.state);
+    }
+    #[test]
+    fn a_day_by_whole_seconds_ends_the_same_among_acts_dated_to_the_millisecond(
+        day in day(),
+        acts in acts(),
+        order in prop::collection::vec(any::<u32>(), FACTS_MAX * 2),
+    ) {
+        let mut in_order = Teller::by_second(&acts);
+        for place in 0..day.len() {
+            in_order.tell(&day, place);
+        }
+        let mut places: Vec<usize> = (0..day.len()).chain((0..day.len()).step_by(2)).collect();
+        let mut keys = order.iter();
+        places.sort_by_cached_key(|_| keys.next().copied());
+        let mut mixed = Teller::by_second(&acts);
+        for place in places {
+            mixed.tell(&day, place);
+        }
+        // Until when exactly a withdrawal reaches within its second depends on what it met.
+        let said = |teller: &Teller| {
+            said_by(&teller.desk.state, &teller.tickets, Timestamp::floor_second)
+        };
+        for (one, other) in said(&in_order).into_iter().zip(said(&mixed)) {
+            prop_assert_eq!(one, other);
+        }
+        for place in 0..day.len() {
+            let again = mixed.tell(&day, place);
+            prop_assert!(again.is_empty(), "told again: {:?}: {:?}", day[place], again);
+        }
+        prop_assert!(mixed.desk.replayed() == mixed.desk.state);
     }
 }

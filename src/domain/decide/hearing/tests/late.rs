@@ -77,26 +77,30 @@ fn answered(
 #[test]
 fn an_ok_below_a_message_that_is_not_known_yet_confirms_no_more_than_below_a_known_one() {
     for is_late in [true, false] {
-        let desk = answered("orders", None, (true, is_late), yes(true, Some(77)));
-        assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending, "{is_late}");
-        assert_eq!(desk.reviews().len(), 1, "{is_late}");
-        assert_eq!(desk.reviews()[0].1, "yes_late");
-        // Words that are a yes by themselves, or answer no message, are none to that message.
-        for answer in [yes(false, Some(77)), yes(true, None)] {
-            let desk = answered("orders", None, (true, is_late), answer);
+        for answer_only in [true, false] {
+            let answer = yes(answer_only, Some(77));
+            let desk = answered("orders", None, (true, is_late), answer.clone());
+            assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending, "{is_late}");
+            assert_eq!(desk.reviews().len(), 1, "{is_late}");
+            assert_eq!(desk.reviews()[0].1, "yes_late");
+            let desk = answered("promotions", None, (true, is_late), answer);
+            assert!(desk.reviews().is_empty(), "what was sent was about that");
+            // What answers no message is no answer to that one.
+            let desk = answered("orders", None, (true, is_late), yes(answer_only, None));
             assert_eq!(desk.status(1, "promotions"), ConsentStatus::Granted, "{is_late}");
         }
-        let desk = answered("promotions", None, (true, is_late), yes(true, Some(77)));
-        assert!(desk.reviews().is_empty(), "what was sent was about that");
     }
 }
 
 #[test]
 fn an_ok_below_a_message_of_somebody_who_uses_no_tickets_confirms() {
-    for (sent_before, status) in [
-        (None, ConsentStatus::Granted),
-        (Some(DAY_MS + 20), ConsentStatus::Granted),
-        (Some(10), ConsentStatus::Pending),
+    for (sent_before, answer_only, status) in [
+        (None, true, ConsentStatus::Granted),
+        (None, false, ConsentStatus::Granted),
+        (Some(DAY_MS + 20), true, ConsentStatus::Granted),
+        (Some(DAY_MS + 20), false, ConsentStatus::Granted),
+        (Some(10), true, ConsentStatus::Pending),
+        (Some(10), false, ConsentStatus::Pending),
     ] {
         let mut desk = Desk::new();
         put(&mut desk, "orders", None);
@@ -107,8 +111,8 @@ fn an_ok_below_a_message_of_somebody_who_uses_no_tickets_confirms() {
         }
         desk.ask(1, "promotions");
         desk.now += 10;
-        desk.wrote(1, desk.now, Some(yes(true, Some(77))));
-        assert_eq!(desk.status(1, "promotions"), status, "{sent_before:?}");
+        desk.wrote(1, desk.now, Some(yes(answer_only, Some(77))));
+        assert_eq!(desk.status(1, "promotions"), status, "{sent_before:?} {answer_only}");
     }
     // What went out on a ticket that is known by its message is not the one.
     let mut desk = Desk::new();

@@ -14,6 +14,8 @@ mod order;
 mod owners;
 mod pair;
 mod people;
+mod seconds;
+mod spellings;
 mod templates;
 mod tickets;
 mod together;
