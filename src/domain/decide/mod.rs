@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod clerk;
 mod consent;
+mod early;
 mod hearing;
 mod identity;
 mod incident;
@@ -16,6 +17,7 @@ mod person;
 mod registry;
 mod send;
 mod spelling;
+mod template;
 #[cfg(test)]
 mod tests;
 

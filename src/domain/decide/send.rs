@@ -4,7 +4,7 @@ use crate::{
     domain::{
         command::ReserveSend,
         contact::Contact,
-        decide::{Events, Rules},
+        decide::{Events, Rules, early},
         eligibility::{Question, Resolved, Verdict, paced_until},
         event::{Event, TicketReserved},
         hearing::Step,
@@ -143,13 +143,14 @@ pub(super) fn commit(
 ) -> Result<Events, Refusal> {
     let ticket = draft.ticket(id).ok_or(Refusal::TicketUnknown)?;
     let subject = draft.resolve(ticket.contact);
+    let waiting = early::waiting(draft, ticket, message);
     match ticket.state {
         TicketState::Reserved => {
-            let message_id = message_id.into();
-            Ok(vec![(
-                subject,
-                Event::TicketCommitted { ticket: id, message_id, message, failed: false },
-            )])
+            let (message_id, failed) = (message_id.into(), early::has_only_failed(&waiting));
+            let committed = Event::TicketCommitted { ticket: id, message_id, message, failed };
+            let mut events = vec![(subject, committed)];
+            early::catch_up(draft, ticket, &waiting, now, &mut events);
+            Ok(events)
         }
         TicketState::Committed { message: known } if known == message => Ok(Vec::new()),
         TicketState::Committed { .. } => Err(Refusal::TicketCommitted),
@@ -162,7 +163,9 @@ pub(super) fn commit(
                 message_id: Some(message_id.into()),
                 message: Some(message),
             };
-            Ok(vec![(subject, stepped)])
+            let mut events = vec![(subject, stepped)];
+            early::catch_up(draft, ticket, &waiting, now, &mut events);
+            Ok(events)
         }
         TicketState::Released => Err(Refusal::TicketReleased),
         TicketState::Voided { cause } => Err(Refusal::TicketVoided { cause }),

@@ -5,6 +5,7 @@
 
 mod barred;
 mod command;
+mod early;
 mod told;
 
 pub use barred::{Barred, BarredBy};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     absorbed::Mark,
     entry::{Seq, Subject},
+    event::EarlyStatus,
     hearing::barred::{Barred, BarredBy},
     incident::IncidentKind,
     key::ContactKey,
@@ -90,6 +91,9 @@ pub struct Told {
     /// Until when senders must let the person rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rests: Vec<Rest>,
+    /// What became of messages to the person that are on no ticket, as far as they may be on one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<EarlyStatus>,
     /// When WhatsApp last said of senders that their window is closed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<WindowEnd>,
@@ -313,6 +317,7 @@ impl Told {
         country_blocked: None,
         spared: Vec::new(),
         rests: Vec::new(),
+        early: Vec::new(),
         ended: Vec::new(),
     };
 
@@ -487,6 +492,9 @@ impl Told {
             for at in refused {
                 joined.fold_rest(sender, (*until, Some(*at)), *seq);
             }
+        }
+        for status in &theirs.early {
+            joined.fold_early(status);
         }
         for WindowEnd { sender, at } in &theirs.ended {
             joined.fold_window_end(sender, *at);

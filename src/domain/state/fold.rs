@@ -184,6 +184,7 @@ impl Draft<'_> {
                 let state = TicketState::Committed { message: *message };
                 self.fold_ticket_end(subject, *ticket, state);
                 self.changes.messages.insert(*message, *ticket);
+                self.drop_early(subject, *message);
                 if !failed {
                     self.fold_dated(subject, *ticket, (Step::Delivered, record.at));
                     self.fold_message_sent(subject, *ticket, record.at);
@@ -479,12 +480,23 @@ impl Draft<'_> {
         }
         if let Some(message) = message {
             self.changes.messages.insert(message, id);
+            self.drop_early(subject, message);
         }
         match step {
             // That it was handed over is no word of WhatsApp's that it was sent.
             Step::Failed if known.step.is_none() => self.fold_message_unsent(id),
             Step::Failed => {}
             Step::Sent | Step::Delivered | Step::Read => self.fold_message_sent(subject, id, at),
+        }
+    }
+
+    /// Nothing waits any more for a ticket that is known.
+    fn drop_early(&mut self, subject: Subject, message: MessageKey) {
+        let waits = |contact: &Contact| contact.details().told().early(message).next().is_some();
+        if self.contact(subject).is_some_and(waits)
+            && let Some(contact) = self.contact_mut(subject)
+        {
+            contact.details_mut().told_mut().drop_early(message);
         }
     }
 

@@ -278,7 +278,7 @@ pub(crate) async fn commit(mut ask: Ask) -> Result<HttpResponse, Problem> {
     let submitted = ask.submit(command, once).await?;
     // Of a ticket that was taken or given back it is noted that the message went out, no more.
     let mut events = submitted.entries.iter().map(|entry| &entry.record.event);
-    if !events.any(|event| matches!(event, Event::TicketStepped { .. })) {
+    if !events.any(|event| matches!(event, Event::TicketStepped { message: Some(_), .. })) {
         return Ok(closed(id, ("committed", None), &submitted));
     }
     Err(match ask.edge.views().state().ticket(id).map(|ticket| ticket.state) {

@@ -1,19 +1,14 @@
 //! Rules about what WhatsApp says of the business itself: accounts, senders, templates, limits.
 
-use std::borrow::Cow;
-
 use smallvec::{SmallVec, smallvec};
 
 use crate::domain::{
-    decide::{Events, hearing::Hearing, upcoming, void_tickets_by, void_tickets_of},
+    decide::{Events, hearing::Hearing, template, void_tickets_of},
     entry::Subject,
     event::{Event, LimitReported, SenderLearned},
     hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
     names::{AccountId, PortfolioId, SenderId},
-    registry::{
-        HoldCause, HoldKey, HoldScope, Holds, Quality, SenderChange, TemplateChange, TemplateRef,
-        TemplateReport,
-    },
+    registry::{HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef},
     ticket::Ticket,
     time::Timestamp,
 };
@@ -153,7 +148,6 @@ impl Hearing<'_, '_> {
         void_tickets_of(self.draft, sender, self.now, applies, events);
     }
 
-    /// What nobody put is not kept: putting it says how it stands.
     pub(super) fn template(&self, fact: &TemplateFact, events: &mut Events) {
         let (template, changes): (_, SmallVec<[_; 2]>) = match fact {
             TemplateFact::Status { template, status, pause_ms, category } => {
@@ -179,33 +173,11 @@ impl Hearing<'_, '_> {
 
     fn change_template(
         &self,
-        (template, account): (&TemplateRef, Option<&AccountId>),
+        about: (&TemplateRef, Option<&AccountId>),
         changes: SmallVec<[TemplateChange; 2]>,
         events: &mut Events,
     ) {
-        let Some(known) = self.draft.registry().reported().template(template) else { return };
-        let mut report = Cow::Borrowed(known);
-        for change in changes {
-            if report.is_news(account, &change, self.past) {
-                let seq = upcoming(self.draft, events);
-                report.to_mut().fold(account, &change, self.past, seq);
-                let (template, account) = (template.clone(), account.cloned());
-                let happened_at = self.past;
-                let event = Event::TemplateReported { template, account, change, happened_at };
-                events.push((Subject::SYSTEM, event));
-            }
-        }
-        // One message after another may fail for the same reason, and there are many tickets.
-        let stands = |report: &TemplateReport| {
-            let view = account.map(|account| report.of(account))?;
-            let is_red = view.quality == Some(Quality::Red);
-            Some((view.status.stops(self.now), view.marketing_since, view.category, is_red))
-        };
-        if let Cow::Owned(report) = report
-            && (account.is_none() || stands(known) != stands(&report))
-        {
-            void_tickets_by(self.draft, (template, &report), self.now, events);
-        }
+        template::change(self.draft, about, changes, (self.past, self.now), events);
     }
 
     pub(super) fn sender(&self, fact: &SenderFact, events: &mut Events) {
@@ -274,6 +246,35 @@ impl Hearing<'_, '_> {
         found
     }
 
+    /// What a failure says of the template of its message, if anything.
+    pub(super) fn failed_template(&self, failure: &Failure) -> Option<TemplateChange> {
+        let status = match failure.effect {
+            FailureEffect::TemplatePaused => "PAUSED",
+            FailureEffect::TemplateDisabled => "DISABLED",
+            FailureEffect::TemplateUnknown => NOT_FOUND,
+            FailureEffect::HaltSender
+            | FailureEffect::HaltAccount
+            | FailureEffect::HaltTemplates
+            | FailureEffect::HaltSenderTemplates
+            | FailureEffect::HaltMarketing
+            | FailureEffect::Unreachable
+            | FailureEffect::WindowClosed
+            | FailureEffect::MarketingCooldown
+            | FailureEffect::MarketingStopped
+            | FailureEffect::Experiment
+            | FailureEffect::PairBackoff
+            | FailureEffect::BlockedByBusiness
+            | FailureEffect::RefuseForever
+            | FailureEffect::Identity
+            | FailureEffect::CountryBlocked
+            | FailureEffect::Nothing => return None,
+        };
+        // For how long it is paused, only WhatsApp's own word on the template says.
+        let by_failure = failure.effect == FailureEffect::TemplatePaused;
+        let until = failure.pause_ms.map(|ms| self.at.plus_ms(ms));
+        Some(TemplateChange::Status { status: status.into(), until, by_failure })
+    }
+
     /// What a failure says beyond the person it was meant for.
     pub(super) fn failed_beyond(
         &self,
@@ -284,20 +285,12 @@ impl Hearing<'_, '_> {
     ) {
         let (code, until) = (failure.code, failure.pause_ms.map(|ms| self.at.plus_ms(ms)));
         let account = self.heard.account.as_ref();
-        let mut status = |status: &str| {
-            if let Some(template) = template {
-                let of_sender = || self.draft.registry().account_of(sender?);
-                let about = (template, account.or_else(of_sender));
-                // For how long it is paused, only WhatsApp's own word on the template says.
-                let by_failure = failure.effect == FailureEffect::TemplatePaused;
-                let change = TemplateChange::Status { status: status.into(), until, by_failure };
-                self.change_template(about, smallvec![change], events);
-            }
-        };
+        if let (Some(template), Some(change)) = (template, self.failed_template(failure)) {
+            let of_sender = || self.draft.registry().account_of(sender?);
+            let about = (template, account.or_else(of_sender));
+            self.change_template(about, smallvec![change], events);
+        }
         let scope = match failure.effect {
-            FailureEffect::TemplatePaused => return status("PAUSED"),
-            FailureEffect::TemplateDisabled => return status("DISABLED"),
-            FailureEffect::TemplateUnknown => return status(NOT_FOUND),
             FailureEffect::HaltSender | FailureEffect::HaltAccount => HoldScope::All,
             FailureEffect::HaltTemplates | FailureEffect::HaltSenderTemplates => {
                 HoldScope::Templates
@@ -313,6 +306,9 @@ impl Hearing<'_, '_> {
             | FailureEffect::RefuseForever
             | FailureEffect::Identity
             | FailureEffect::CountryBlocked
+            | FailureEffect::TemplatePaused
+            | FailureEffect::TemplateDisabled
+            | FailureEffect::TemplateUnknown
             | FailureEffect::Nothing => return,
         };
         let is_of_sender = matches!(

@@ -5,14 +5,14 @@ use crate::{
         absorbed::Mark,
         command::Person,
         decide::{
-            Events,
+            Events, early,
             hearing::Hearing,
             incident::{Failed, close_over, weigh_unmarked},
             person::Found,
             void_tickets,
         },
         entry::Subject,
-        event::{CountsFor, Event, OutcomeSeen, TrafficKind},
+        event::{CountsFor, EarlyStatus, Event, OutcomeSeen, TrafficKind},
         hearing::{Barred, Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
         incident::IncidentKind,
         names::SenderId,
@@ -114,6 +114,9 @@ impl Hearing<'_, '_> {
             Some(person) => self.addressee(person, tells(delivery), events)?,
             None => Vec::new(),
         };
+        if let (None, Some(sender)) = (ticket, sender.filter(|_| delivery.is_message)) {
+            self.keep_early(&named, delivery, sender, events);
+        }
         let found = named.into_iter().next().or_else(|| {
             let subject = self.draft.resolve(ticket?.contact);
             Some(Found::known(subject, self.draft.contact(subject)?))
@@ -127,6 +130,32 @@ impl Hearing<'_, '_> {
             self.unsettle(person, delivery.identity_hash.as_deref(), events);
         }
         Ok(Some(found.subject))
+    }
+
+    /// What is on no ticket that is known may be on one all the same: nobody has said so yet.
+    fn keep_early(
+        &self,
+        named: &[Found<'_>],
+        delivery: &Delivery,
+        sender: &SenderId,
+        events: &mut Events,
+    ) {
+        let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
+        let of_sender = || self.draft.registry().account_of(sender);
+        let status = EarlyStatus {
+            sender: sender.clone(),
+            message: delivery.message,
+            step: delivery.step,
+            happened_at: self.at,
+            code: failure.map(|failure| failure.code),
+            template: failure.and_then(|failure| self.failed_template(failure)),
+            account: self.heard.account.as_ref().or_else(of_sender).cloned(),
+        };
+        for found in named {
+            if let Some(contact) = found.known {
+                early::keep(self.draft, (found.subject, contact), status.clone(), events);
+            }
+        }
     }
 
     /// Finds the ticket, unless it was used for another message, or the message went to somebody
@@ -155,9 +184,12 @@ impl Hearing<'_, '_> {
         let (step, happened_at) = (delivery.step, self.at);
         if ticket.state == TicketState::Reserved {
             let (message_id, message) = (delivery.message_id.clone(), delivery.message);
-            let failed = step == Step::Failed;
+            let waiting = early::waiting(self.draft, ticket, message);
+            let failed =
+                step == Step::Failed && (waiting.is_empty() || early::has_only_failed(&waiting));
             let committed = Event::TicketCommitted { ticket: id, message_id, message, failed };
             events.push((subject, committed));
+            early::catch_up(self.draft, ticket, &waiting, self.now, events);
         }
         let is_stray = match ticket.state {
             TicketState::Released | TicketState::Voided { .. } => ticket.stray.is_none(),

@@ -1,3 +1,5 @@
+//! Given two contacts, when one becomes part of the other, then the more restrictive counts.
+
 use super::*;
 use crate::domain::{
     command::{Command, ContactRef, Person, UserIdentifier},

@@ -314,7 +314,7 @@ impl Desk {
         let message = MessageKey::from_bits(message);
         let message_id = "wamid.x".into();
         let events = self.run(Command::CommitSend { ticket, message_id, message })?;
-        if matches!(events[..], [Event::TicketStepped { .. }]) {
+        if matches!(events[..], [Event::TicketStepped { .. }, ..]) {
             return Err(match self.state.ticket(ticket).unwrap().state {
                 TicketState::Voided { cause } => Refusal::TicketVoided { cause },
                 TicketState::Reserved | TicketState::Committed { .. } | TicketState::Released => {

@@ -59,7 +59,7 @@ impl Desk {
         self.put(RegistryCommand::PutSender { id, sender });
     }
 
-    fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.state.counted(&UsageKey::Portfolio(portfolio())).within(self.time())
     }
 

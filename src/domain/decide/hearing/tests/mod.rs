@@ -4,6 +4,7 @@ mod alike;
 mod barred;
 mod business;
 mod days;
+mod early;
 mod follow;
 mod given_up;
 mod incidents;

@@ -1,0 +1,81 @@
+//! Rules about statuses that came before anybody said on which ticket their message was sent: they
+//! wait with the person, and are told of the ticket as soon as it is known.
+
+use crate::domain::{
+    contact::Contact,
+    decide::{Events, template},
+    entry::Subject,
+    event::{EarlyStatus, Event},
+    hearing::Step,
+    key::MessageKey,
+    state::Draft,
+    ticket::Ticket,
+    time::{DAY_MS, Timestamp},
+};
+
+/// How long after the last ticket of a sender to a person a status may be about a message sent on
+/// one: a ticket is good for a day at most, and its message may take another.
+const WAITING_MS: i64 = 2 * DAY_MS;
+
+/// Keeps a status with the person it is about, if its message may be one sent on a ticket that a
+/// sender got for them, and it says more than what is kept.
+pub(super) fn keep(
+    draft: &Draft<'_>,
+    (place, contact): (Subject, &Contact),
+    status: EarlyStatus,
+    events: &mut Events,
+) {
+    let sender = draft.registry().sender(&status.sender).map(|(sender, _)| sender);
+    let paced_until = sender.and_then(|sender| contact.details().paced(sender));
+    let may_be_ours =
+        paced_until.is_some_and(|until| status.happened_at <= until.plus_ms(WAITING_MS));
+    if may_be_ours && contact.details().told().is_early_news(&status) {
+        events.push((place, Event::StatusKept(Box::new(status))));
+    }
+}
+
+/// Returns what waits for a ticket whose message is known now, in the order of its steps.
+pub(super) fn waiting<'a>(
+    draft: &'a Draft<'_>,
+    ticket: &Ticket,
+    message: MessageKey,
+) -> Vec<&'a EarlyStatus> {
+    let contact = draft.contact(draft.resolve(ticket.contact));
+    let early = contact.into_iter().flat_map(|contact| contact.details().told().early(message));
+    early.filter(|status| status.sender == ticket.sender).collect()
+}
+
+/// Returns whether all that waits is that the message failed: then nothing was sent.
+pub(super) fn has_only_failed(waiting: &[&EarlyStatus]) -> bool {
+    !waiting.is_empty() && waiting.iter().all(|status| status.step == Step::Failed)
+}
+
+/// Tells what waits of the ticket, and of its template.
+pub(super) fn catch_up(
+    draft: &Draft<'_>,
+    ticket: &Ticket,
+    waiting: &[&EarlyStatus],
+    now: Timestamp,
+    events: &mut Events,
+) {
+    let place = draft.resolve(ticket.contact);
+    for status in waiting {
+        let stepped = Event::TicketStepped {
+            ticket: ticket.id,
+            step: status.step,
+            happened_at: status.happened_at,
+            code: status.code,
+            message_id: None,
+            message: None,
+        };
+        events.push((place, stepped));
+    }
+    for status in waiting {
+        if let (Some(id), Some(change)) = (&ticket.template, &status.template) {
+            let of_sender = || draft.registry().account_of(&ticket.sender);
+            let about = (id, status.account.as_ref().or_else(of_sender));
+            let times = (status.at_by(now), now);
+            template::change(draft, about, [change.clone()], times, events);
+        }
+    }
+}
