@@ -13,23 +13,27 @@ use crate::domain::{
     time::{DAY_MS, Timestamp},
 };
 
-/// How long after the last ticket of a sender to a person a status may be about a message sent on
-/// one: a ticket is good for a day at most, and its message may take another.
+/// How long after its end a ticket may still hear of its message, which was sent by then.
 const WAITING_MS: i64 = 2 * DAY_MS;
 
-/// Keeps a status with the person it is about, if its message may be one sent on a ticket that a
-/// sender got for them, and it says more than what is kept.
+/// Keeps a status with the person it is about, if its message may be one sent on a ticket that waits
+/// for it, and it says more than what is kept.
 pub(super) fn keep(
     draft: &Draft<'_>,
     (place, contact): (Subject, &Contact),
     status: EarlyStatus,
     events: &mut Events,
 ) {
-    let sender = draft.registry().sender(&status.sender).map(|(sender, _)| sender);
-    let paced_until = sender.and_then(|sender| contact.details().paced(sender));
-    let may_be_ours =
-        paced_until.is_some_and(|until| status.happened_at <= until.plus_ms(WAITING_MS));
-    if may_be_ours && contact.details().told().is_early_news(&status) {
+    let details = contact.details();
+    let sent = details.sent.iter().map(|sent| &sent.ticket);
+    let mut tickets = details.tickets.iter().chain(sent).filter_map(|id| draft.ticket(*id));
+    let may_be_ours = tickets.any(|ticket| {
+        ticket.sender == status.sender
+            && ticket.message().is_none()
+            && status.happened_at.may_be_after(ticket.reserved_at)
+            && status.happened_at <= ticket.expires_at.plus_ms(WAITING_MS)
+    });
+    if may_be_ours && details.told().is_early_news(&status) {
         events.push((place, Event::StatusKept(Box::new(status))));
     }
 }

@@ -37,8 +37,9 @@ impl Hearing<'_, '_> {
     /// else that the fact says.
     pub(super) fn pair_before(&self) -> Events {
         let named = self.named_both();
-        let paired = named.map(|(number, user)| self.pair_of(&number, &user, Some(self.at)));
-        let paired = paired.unwrap_or_default();
+        let Some((number, user)) = named else { return Events::new() };
+        let mut paired = self.pair_of(&number, &user, Some(self.at));
+        self.leave(&number, &user, &mut paired);
         self.with_fallen(paired)
     }
 
@@ -118,6 +119,36 @@ impl Hearing<'_, '_> {
         events
     }
 
+    /// A user id that WhatsApp named with another number before, or names with one that it had before
+    /// the one it has, has left the earlier one: whoever has that now is somebody else.
+    fn leave(&self, number: &NumberIdentifier, user: &UserIdentifier, events: &mut Events) {
+        let place = self.draft.find(user.key);
+        let Some(contact) = place.and_then(|place| self.draft.contact(place)) else { return };
+        let known = contact.number_key.filter(|known| *known != number.key);
+        let (Some(known), Some(pair)) = (known, contact.details().pair) else { return };
+        if contact.user_key != Some(user.key) || self.draft.find(number.key) == place {
+            return;
+        }
+        let (left, by) =
+            if pair.since.at <= self.at { (known, Some(number)) } else { (number.key, None) };
+        let happened_at = self.at.max(pair.since.at);
+        let place = self.draft.find(left);
+        let Some(told) = place.and_then(|place| self.draft.contact(place)) else { return };
+        let told = told.details().told();
+        // It is known already, and whoever has the number may have agreed to something since.
+        if told.closed(left).or(told.moved).is_none()
+            && let Some(place) = place
+        {
+            let moved = Event::NumberMoved {
+                happened_at,
+                number: by.map(|number| number.number.clone()),
+                number_key: Some(by.map_or(known, |number| number.key)),
+                closed_key: Some(left),
+            };
+            events.push((place, moved));
+        }
+    }
+
     /// Makes the contact of a user id part of the one of its number, unless it has a number itself.
     fn join(
         &self,
@@ -161,13 +192,16 @@ impl Hearing<'_, '_> {
                     self.restrict(mover, doubted(change.at), &mut events);
                 }
             }
-            let moved_at = |contact: &Contact| contact.details().told().moved.map(|mark| mark.at);
-            if let Some(moved) =
-                moved_at(contact).filter(|at| known.and_then(moved_at) != Some(*at))
-            {
+            // The number was left, alone or with everything else that is theirs.
+            let left_at = |contact: &Contact| {
+                let told = contact.details().told();
+                let closed = contact.number_key.and_then(|key| told.closed(key));
+                told.moved.into_iter().chain(closed).map(|mark| mark.at).max()
+            };
+            if let Some(left) = left_at(contact).filter(|at| known.and_then(left_at) != Some(*at)) {
                 let keys = [contact.number_key, contact.user_key].into_iter().flatten();
                 let keys: Vec<_> = keys.collect();
-                self.void_closed(&found, (&keys, moved), &mut events);
+                self.void_closed(&found, (&keys, left), &mut events);
             }
             self.void_fallen(place, contact, &mut events);
         }

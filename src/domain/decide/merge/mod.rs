@@ -320,12 +320,15 @@ fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityL
 /// The hash observed last is the person's, and another one was there before it.
 fn identities_by_time(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityLeft> {
     let (latest, other) = latest_hash(kept, lost)?;
-    let (first_at, _) = Identity::since_joined(latest, other);
-    let differs = other.is_some_and(|other| other.hash() != latest.hash());
+    let (first_at, before_at) = Identity::since_joined(latest, other);
     let tag = Some(IdentityTag::of(latest.hash()));
-    let by_time = differs.then_some(Change { at: first_at, seq, tag });
     let known = [Some(latest), other].map(|known| known.and_then(Identity::last_change));
-    let changes = known.into_iter().chain([by_time]).flatten();
+    let known = || known.into_iter().flatten();
+    let seq = known().find(|change| change.tag == tag).map_or(seq, |change| change.seq);
+    let by_time = before_at.map(|_| Change { at: first_at, seq, tag });
+    // Of which nobody knows whom it led to, no sighting tells.
+    let blind = known().filter(|change| change.tag.is_none());
+    let changes = blind.chain(by_time);
     let change = changes.max_by_key(|change| (change.at, change.tag.is_none(), change.seq));
     let confirmed_at = latest.confirmed_at().max(other.and_then(Identity::confirmed_at));
     Some(left((latest, other), change, confirmed_at))

@@ -420,9 +420,9 @@ fn fail(
     but_counted(desk.hear(ms, HeardFact::Delivery(Delivery { failure, ..delivery })))
 }
 
-/// What follows from a message beside its being counted.
+/// What follows from a message beside its being counted, and kept for its ticket.
 fn but_counted(mut events: Vec<Event>) -> Vec<Event> {
-    events.retain(|event| !matches!(event, Event::OutcomeSeen(_)));
+    events.retain(|event| !matches!(event, Event::OutcomeSeen(_) | Event::StatusKept(_)));
     events
 }
 

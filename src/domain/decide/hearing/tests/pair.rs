@@ -345,3 +345,50 @@ fn a_number_shared_by_whoever_is_known_by_their_user_id_is_theirs() {
     desk.hear(start + 10, HeardFact::Wrote(Wrote { shared_number, ..wrote(user, None) }));
     assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::Withdrawn]));
 }
+
+#[test]
+fn a_number_that_a_user_id_has_left_is_somebody_elses_in_any_order() {
+    for is_late in [false, true] {
+        for agreed_at in [5, 30] {
+            let mut desk = Desk::new();
+            desk.now += 100;
+            let start = desk.now - 90;
+            for number in [1, 2] {
+                desk.opt_in(number, "promotions", Some(start)).unwrap();
+            }
+            let mut named = [(1, 10), (2, 20)];
+            if is_late {
+                named.reverse();
+            }
+            for (number, after) in named {
+                let person = desk.both(number, 91);
+                desk.write(person, start + after, None);
+            }
+            desk.opt_in(1, "promotions", Some(start + agreed_at)).unwrap();
+            let case = format!("{is_late} {agreed_at}");
+            assert_eq!(desk.reserve(1, TEMPLATE).is_ok(), agreed_at == 30, "{case}");
+            assert!(desk.reserve(2, TEMPLATE).is_ok(), "{case}");
+            for (number, after) in named {
+                let person = desk.both(number, 91);
+                let again = desk.write(person, start + after, None);
+                assert!(again.is_empty(), "{case} {number}: {again:?}");
+            }
+            let person = desk.both(2, 91);
+            desk.write(person, start + 60, None);
+            assert_eq!(desk.reserve(1, TEMPLATE).is_ok(), agreed_at == 30, "{case}");
+            assert!(desk.replayed() == desk.state, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_ticket_to_a_number_that_its_owner_left_is_taken_back() {
+    let mut desk = agreed();
+    let start = desk.now - 90;
+    tell(&mut desk, Heard::Both, start);
+    let ticket = desk.reserve(1, TEMPLATE).unwrap();
+    let person = desk.both(2, 91);
+    desk.write(person, start + 20, None);
+    assert_eq!(cause(&desk, ticket), Some(VoidCause::NumberChanged));
+    assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::NumberChanged]));
+}
