@@ -6,7 +6,7 @@ use crate::{
         contact::Contact,
         entry::{Seq, Subject},
         event::{Event, LimitReported, Record, SeenTogether, SenderLearned},
-        hearing::{Barred, Followed, Review},
+        hearing::{Barred, Followed, Review, Told},
         incident::Incidents,
         registry::{Hold, HoldCause, HoldKey, Registry},
         state::Draft,
@@ -95,27 +95,32 @@ impl Draft<'_> {
             details.told_mut().fold_window_end(sender, *happened_at);
         } else if let Event::CountryBlocked { happened_at, .. } = event {
             Mark::fold(&mut details.told_mut().country_blocked, *happened_at, seq);
-        } else if let Event::ReviewOpened(opened) = event {
-            let told = details.told_mut();
-            if &*opened.why == IDENTIFIERS_CONFLICT {
-                told.conflict = Some(seq);
-            } else {
-                told.reviews.push(seq);
-            }
-            if opened.scope.is_some() {
-                told.fold_stop(opened.happened_at, seq);
-            }
-        } else if let Event::ReviewRepeated { review, again } = event {
-            if again.scope.is_some() {
-                details.told_mut().fold_stop(again.happened_at, *review);
-            }
-        } else if let Event::ReviewDecided { review, .. } = event {
-            let told = details.told_mut();
-            told.reviews.retain(|open| open != review);
-            told.stops.retain(|open| open.seq != *review);
-            if told.conflict.take_if(|open| *open == *review).is_some() {
-                told.conflict_decided_at = told.conflict_decided_at.max(Some(record.at));
-            }
+        } else {
+            fold_review_of(details.told_mut(), seq, record);
+        }
+    }
+}
+
+/// Folds in what a contact has for people to look at.
+fn fold_review_of(told: &mut Told, seq: Seq, record: &Record) {
+    if let Event::ReviewOpened(opened) = &record.event {
+        if &*opened.why == IDENTIFIERS_CONFLICT {
+            told.conflict = Some(seq);
+        } else {
+            told.reviews.push(seq);
+        }
+        if opened.scope.is_some() {
+            told.fold_stop(opened.happened_at, seq);
+        }
+    } else if let Event::ReviewRepeated { review, again } = &record.event {
+        if again.scope.is_some() {
+            told.fold_stop(again.happened_at, *review);
+        }
+    } else if let Event::ReviewDecided { review, .. } = &record.event {
+        told.reviews.retain(|open| open != review);
+        told.stops.retain(|open| open.seq != *review);
+        if told.conflict.take_if(|open| *open == *review).is_some() {
+            told.conflict_decided_at = told.conflict_decided_at.max(Some(record.at));
         }
     }
 }

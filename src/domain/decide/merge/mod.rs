@@ -133,7 +133,7 @@ impl Sides<'_> {
                 let user_key = paired.user_key.filter(|key| kept.user_key != Some(*key));
                 let (pair, told) = (paired.details().pair, told_by_time(&paired, lost));
                 let identity = identities_by_time(kept, lost, seq.next());
-                Absorbed { user_key, pair, told, identity, ..absorbed }
+                Absorbed { user_key, pair, identity, told, ..absorbed }
             }
         }
     }
