@@ -30,9 +30,9 @@ impl Witness {
     }
 
     /// Somebody was asked; nothing follows from that until they answer.
-    pub(super) fn asked(&mut self, person: u32, topic: usize) {
+    pub(super) fn asked(&mut self, person: u32, topic: usize, at: i64) {
         if let Some(known) = self.person(person) {
-            known.asked.insert(topic);
+            known.asked_at(topic, at);
         }
     }
 
@@ -49,8 +49,15 @@ impl Witness {
         if !self.is_twice || !is_marketing(topic) || is_indonesian(root) {
             return true;
         }
+        let moved_at = self.people.get(place(person)).and_then(|named| named.moved_at);
         self.people.get(place(root)).is_some_and(|known| {
-            known.is_granted(topic, now) || (has_proof && known.asked.contains(&topic))
+            let suspended_at = known.suspended_at(topic, (person, moved_at));
+            let is_granted = known.is_granted(topic, now);
+            // Whoever left, or may be somebody else, must have been asked since.
+            let since = known.last(topic).filter(|_| !is_granted).map(|act| act.at);
+            let asked_at = known.asked.get(&topic).copied();
+            let is_answer = has_proof && asked_at > since.max(suspended_at);
+            (is_granted && suspended_at.is_none()) || is_answer
         })
     }
 
@@ -162,6 +169,24 @@ impl Person {
         about.max_by_key(|act| (act.at, !act.agrees)).copied()
     }
 
+    fn asked_at(&mut self, topic: usize, at: i64) {
+        let known = self.asked.entry(topic).or_insert(at);
+        *known = at.max(*known);
+    }
+
+    /// Returns since when what was agreed to may have been agreed to by somebody else than whoever has
+    /// this number.
+    fn suspended_at(&self, topic: usize, (number, moved_at): (u32, Option<i64>)) -> Option<i64> {
+        let agreed = |by: &dyn Fn(&&Act) -> bool| {
+            let about = |act: &&Act| act.agrees && act.topic.is_none_or(|about| about == topic);
+            self.acts.iter().filter(about).filter(by).map(|act| act.at).max()
+        };
+        let changed_at = self.changed_at.filter(|_| self.is_changed());
+        let changed_at = changed_at.filter(|at| agreed(&|_| true) <= Some(*at));
+        let by_number = agreed(&|act| act.named == number);
+        changed_at.max(moved_at.filter(|at| by_number <= Some(*at)))
+    }
+
     fn is_granted(&self, topic: usize, now: i64) -> bool {
         self.last(topic).is_some_and(|act| act.agrees && now < act.ends_at)
     }
@@ -203,7 +228,9 @@ impl Person {
         }
         self.tickets.extend(lost.tickets);
         self.tickets.sort_unstable();
-        self.asked.extend(lost.asked);
+        for (topic, at) in lost.asked {
+            self.asked_at(topic, at);
+        }
         self.is_looked_up |= lost.is_looked_up;
         // Which look-up is waited for is the rules' own affair.
         self.pending = None;

@@ -59,8 +59,8 @@ pub(super) struct Person {
     /// By sender.
     pub(super) wrote_at: BTreeMap<usize, i64>,
     pub(super) tickets: Vec<usize>,
-    /// What they were asked to confirm.
-    pub(super) asked: BTreeSet<usize>,
+    /// What they were asked to confirm, and when last.
+    pub(super) asked: BTreeMap<usize, i64>,
     /// The look-up that is waited for.
     pub(super) pending: Option<(usize, i64)>,
     /// By number.

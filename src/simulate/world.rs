@@ -310,7 +310,7 @@ impl World {
             {
                 self.witness.agreed(person, topic, at, days);
             } else {
-                self.witness.asked(person, topic);
+                self.witness.asked(person, topic, at);
             }
         }
         self.settle(events);
