@@ -46,12 +46,15 @@ pub struct Absorbed {
     /// The act that decides about each topic that came up on either side.
     #[serde(default)]
     pub topics: Vec<TopicLeft>,
-    /// What the person was asked and withdrew from, and when they were asked.
+    /// What the person was asked, and when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<(TopicId, Timestamp)>,
     /// What was sent along with those questions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<ShownLeft>,
+    /// When the person last said that they agree to what they were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<(TopicId, Timestamp)>,
     /// The latest withdrawal from everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_stop: Option<Mark>,
@@ -242,6 +245,7 @@ mod tests {
                 under: None,
             }],
             questions: Vec::new(),
+            answers: Vec::new(),
             shown: Vec::new(),
             full_stop: Some(Mark { at, seq: Seq(5) }),
             blocked: None,

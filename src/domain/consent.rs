@@ -185,6 +185,11 @@ impl Consents {
         asked.find(|(known, _, is_open)| *known == topic && *is_open).map(|(_, at, _)| at)
     }
 
+    /// Returns when the person last said that they agree to what they were asked.
+    pub fn answers(&self) -> impl Iterator<Item = (TopicIx, Timestamp)> + '_ {
+        self.questions.iter().flat_map(|questions| questions.answers())
+    }
+
     /// Returns whether any of this was not sent along with a question about a topic that is
     /// unanswered.
     pub fn is_news(&self, topic: TopicIx, evidence: &Evidence) -> bool {
@@ -270,11 +275,17 @@ impl Consents {
     pub(crate) fn standing_at(
         acts: impl Iterator<Item = Consent>,
         full_stop: Option<FullStop>,
-        questions: impl Iterator<Item = (TopicIx, Timestamp)>,
+        (questions, answers): (
+            impl Iterator<Item = (TopicIx, Timestamp)>,
+            impl Iterator<Item = (TopicIx, Timestamp)>,
+        ),
     ) -> Self {
         let mut standing = Self { by_topic: acts.collect(), full_stop, questions: None };
         for (topic, at) in questions {
             standing.fold_question(topic, at);
+        }
+        for (topic, at) in answers {
+            standing.fold_answer(topic, at);
         }
         standing
     }
@@ -403,7 +414,8 @@ impl Consent {
     pub fn is_registration_since(&self, change: Change) -> bool {
         let is_same =
             change.tag.is_some() && self.by == change.tag && self.there_since == change.at;
-        self.is_agreed_by_other(change.mark()) || (self.is_said() && is_same)
+        let is_named = change.names == NameTags::NONE || change.names.has_any(self.under);
+        is_named && (self.is_agreed_by_other(change.mark()) || (self.is_said() && is_same))
     }
 
     /// Returns whether a withdrawal from everything takes the place of this act.

@@ -365,22 +365,36 @@ impl Contact {
         let identity = self.details().identity.as_ref();
         let told = self.details().told();
         let taken = told.taken.filter(|mark| self.has_before(*mark));
-        let doubted = [told.doubted, taken, self.taken_over()].into_iter().flatten();
-        let doubted =
-            doubted.filter(move |m| identity.is_none_or(|known| !known.is_confirmed_since(*m)));
-        let doubted = doubted.map(|mark| Change { at: mark.at, seq: mark.seq, tag: None });
+        let doubted = [told.doubted, taken].into_iter().flatten();
+        let doubted = doubted.map(|mark| Change::of(mark.at, mark.seq, None));
+        // Only who is named as the number is now is the one who has it now.
+        let names = self.own().tags();
+        let taken_over = self.taken_over();
+        let taken_over =
+            taken_over.map(|mark| Change { names, ..Change::of(mark.at, mark.seq, None) });
+        let doubted = doubted.chain(taken_over).filter(move |change| {
+            identity.is_none_or(|known| !known.is_confirmed_since(change.mark()))
+        });
         let changed = identity.and_then(Identity::open_change);
         changed.into_iter().chain(doubted).filter(move |change| change.at <= moment)
     }
 
     /// Returns since when, and by which entry, WhatsApp has named another user id with the number: it
-    /// has another owner since, unless the id before had been given up by then.
+    /// has another owner since, unless whoever had the id before had given it up by then.
     pub fn taken_over(&self) -> Option<Mark> {
         let Pair { since, former } = self.details().pair?;
         let told = self.details().told();
-        let ended = [told.moved, told.closed(former?.key)].into_iter().flatten();
-        let was_given_up = ended.map(|mark| mark.at).any(|at| at <= since.at);
+        let Former { since: came_at, key } = former?;
+        let ended = [told.moved, told.closed(key)].into_iter().flatten();
+        let was_given_up = ended.map(|mark| mark.at).any(|at| came_at <= at && at <= since.at);
         (!was_given_up).then_some(since)
+    }
+
+    /// Returns whether an identifier is a user id that somebody had before whoever has the number now,
+    /// and had no more at a moment: what is said under it alone is said by somebody else.
+    pub fn is_former(&self, key: ContactKey, at: Timestamp) -> bool {
+        let is_own = [self.number_key, self.user_key].contains(&Some(key));
+        !is_own && self.given_up(Some(key)).is_some_and(|(mark, _)| mark.at <= at)
     }
 
     /// Returns whether the person agreed, withdrew or wrote at the moment something happened or

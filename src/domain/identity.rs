@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{absorbed::Mark, entry::Seq, time::Timestamp};
+use crate::domain::{absorbed::Mark, entry::Seq, named::NameTags, time::Timestamp};
 
 /// Stands for an identity hash where only sameness within one moment matters: 32 bits of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct Change {
     pub seq: Seq,
     /// Who was there from then on; nothing where nobody knows.
     pub tag: Option<IdentityTag>,
+    /// By which identifiers whoever is there since is named, where only those will do.
+    pub names: NameTags,
 }
 
 /// What a report about an identity means.
@@ -80,6 +82,11 @@ pub enum Sighting {
 }
 
 impl Change {
+    /// A change that whoever agrees after it answers, by whatever they are named.
+    pub const fn of(at: Timestamp, seq: Seq, tag: Option<IdentityTag>) -> Self {
+        Self { at, seq, tag, names: NameTags::NONE }
+    }
+
     /// Returns when it was observed, and the entry that recorded it.
     pub const fn mark(self) -> Mark {
         Mark { at: self.at, seq: self.seq }
@@ -161,7 +168,7 @@ impl Identity {
         let is_earlier = self.change.is_none_or(|change| change.at < self.first_at);
         if self.change.is_none() || (is_between && (is_earlier || !is_blind)) {
             let tag = Some(IdentityTag::of(&self.hash)).filter(|_| !is_blind);
-            self.change = Some(Change { at: self.first_at, seq, tag });
+            self.change = Some(Change::of(self.first_at, seq, tag));
         }
     }
 
@@ -246,7 +253,7 @@ impl Identity {
     /// whichever of the two is later.
     pub(crate) fn fold_change(&mut self, hash: Box<str>, observed_at: Timestamp, seq: Seq) {
         let tag = Some(IdentityTag::of(&hash));
-        let change = Some(Change { at: observed_at, seq, tag });
+        let change = Some(Change::of(observed_at, seq, tag));
         let (first_at, before_at) = (observed_at, self.before_at.max(Some(self.observed_at)));
         *self = Self { hash, observed_at, change, confirmed: None, first_at, before_at };
     }
@@ -306,7 +313,7 @@ mod tests {
         known.fold_confirmation(at(100), Seq(3));
         known.fold_change("C".into(), at(50), Seq(4));
         let tag = Some(IdentityTag::of("C"));
-        assert_eq!(known.open_change(), Some(Change { at: at(50), seq: Seq(4), tag }));
+        assert_eq!(known.open_change(), Some(Change::of(at(50), Seq(4), tag)));
     }
 
     #[test]
@@ -318,7 +325,7 @@ mod tests {
         assert_eq!(known.open_change(), None);
         known.fold_change("C".into(), at(40), Seq(4));
         let tag = Some(IdentityTag::of("C"));
-        assert_eq!(known.open_change(), Some(Change { at: at(40), seq: Seq(4), tag }));
+        assert_eq!(known.open_change(), Some(Change::of(at(40), Seq(4), tag)));
     }
 
     #[test]

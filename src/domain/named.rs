@@ -76,6 +76,11 @@ impl NameTags {
     /// Nobody: of what is no act under any identifier.
     pub const NONE: Self = Self { number: None, user: None };
 
+    /// Returns whether one of these identifiers is among those.
+    pub fn has_any(self, other: Self) -> bool {
+        [other.number, other.user].into_iter().flatten().any(|tag| self.has(tag))
+    }
+
     /// Returns whether an identifier is among these.
     pub fn has(self, tag: KeyTag) -> bool {
         [self.number, self.user].contains(&Some(tag))

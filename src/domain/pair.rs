@@ -55,6 +55,9 @@ impl Pair {
         let since = pair.map(|pair| pair.since.at).unwrap_or_default();
         let former = pair.and_then(|pair| pair.former);
         if key == known {
+            if pair.is_none() {
+                return Paired::Earlier;
+            }
             let is_after_former = former.is_none_or(|former| former.since < at);
             return if at < since && is_after_former {
                 Paired::Earlier
@@ -122,6 +125,11 @@ mod tests {
         assert_eq!([judge(after, 6, 20), judge(after, 6, 30)], [Paired::Older, Paired::NothingNew]);
         assert_eq!(judge(after, 6, 9), Paired::NothingNew, "another was there then");
         assert_eq!([judge(after, 5, 40), judge(after, 5, 20)], [Paired::Older, Paired::NothingNew]);
+        assert_eq!(
+            Pair::judge(Some(key(7)), None, (key(7), at(1)), None),
+            Paired::Earlier,
+            "first"
+        );
         assert_eq!(Pair::judge(None, None, (key(7), at(1)), None), Paired::Newer);
         assert_eq!(
             Pair::judge(Some(key(7)), None, (key(8), at(1)), None),

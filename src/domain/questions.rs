@@ -64,6 +64,11 @@ impl Questions {
         })
     }
 
+    /// Returns when the person last said that they agree, where anything is kept about a topic.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (TopicIx, Timestamp)> + '_ {
+        self.0.iter().filter_map(|known| Some((known.topic, known.agreed_at?)))
+    }
+
     /// Returns what was sent along with questions that are unanswered.
     pub(super) fn shown(&self) -> impl Iterator<Item = (TopicIx, Timestamp, &[ShownTag])> + '_ {
         self.0.iter().flat_map(|Question { topic, shown, agreed_at, .. }| {

@@ -11,7 +11,9 @@ use crate::domain::{
     identity::{Change, Identity},
     key::ContactKey,
     named::{NameTags, Named},
+    names::TopicId,
     state::Draft,
+    time::Timestamp,
 };
 
 impl Draft<'_> {
@@ -115,9 +117,10 @@ impl Draft<'_> {
             Some(left.about(topic, own))
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
-        let asked = event.questions.iter();
-        let asked = asked.filter_map(|(topic, at)| Some((registry.topic(topic)?.0, *at)));
-        let mut consents = Consents::standing_at(acts, full_stop, asked);
+        let known = |(topic, at): &(TopicId, Timestamp)| Some((registry.topic(topic)?.0, *at));
+        let asked = event.questions.iter().filter_map(known);
+        let answers = event.answers.iter().filter_map(known);
+        let mut consents = Consents::standing_at(acts, full_stop, (asked, answers));
         for ShownLeft { topic, at, tags } in &event.shown {
             if let Some((topic, _)) = registry.topic(topic) {
                 consents.fold_shown(topic, *at, tags.iter().copied());
@@ -135,7 +138,7 @@ fn is_uncontacted(contact: &Contact) -> bool {
 /// What one side vouched for was vouched for by the entry that made the two one, at the latest.
 fn identity_left(left: &IdentityLeft, by: Seq) -> Identity {
     let IdentityLeft { hash, observed_at, change, confirmed_at, tag, first_at, before_at } = left;
-    let change = change.map(|Mark { at, seq }| Change { at, seq, tag: *tag });
+    let change = change.map(|Mark { at, seq }| Change::of(at, seq, *tag));
     let since = (first_at.unwrap_or(*observed_at), *before_at);
     let confirmed = confirmed_at.map(|at| Mark { at, seq: by });
     Identity::joined((hash.clone(), *observed_at), change, confirmed, since)

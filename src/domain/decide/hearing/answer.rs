@@ -82,6 +82,29 @@ impl Hearing<'_, '_> {
         }
     }
 
+    /// The same of somebody who had the number before whoever has it now: all they can do is withdraw.
+    /// What they agree to is for people to look at.
+    pub(super) fn answer_of_former(
+        &self,
+        wrote: &Wrote,
+        found: &Found<'_>,
+        events: &mut Events,
+    ) -> Result<(), Refusal> {
+        match &wrote.answer {
+            Some(ConsentAnswer::OptIn { how, .. } | ConsentAnswer::Yes { how, .. }) => {
+                let word = how.word.clone();
+                self.review(wrote, found, (YES_LATE.into(), word, None), events);
+                Ok(())
+            }
+            Some(
+                ConsentAnswer::OptOut { .. }
+                | ConsentAnswer::No { .. }
+                | ConsentAnswer::Review { .. },
+            )
+            | None => self.answer(wrote, (found, &[]), events),
+        }
+    }
+
     /// A withdrawal from topics of which none is known is one from everything.
     fn stop<'a>(
         &self,

@@ -122,7 +122,9 @@ impl Hearing<'_, '_> {
             Some(Found::known(subject, self.draft.contact(subject)?))
         });
         let Some(found) = found else { return Ok(None) };
-        self.reached(&found, delivery, sender, events);
+        if !delivery.person.as_ref().is_some_and(|person| self.is_former(person)) {
+            self.reached(&found, delivery, sender, events);
+        }
         if let Some(failure) = failure {
             self.failed(&found, failure, (sender, is_new), events);
         }

@@ -72,7 +72,7 @@ pub(super) fn hear(
     } else {
         events.extend(Hearing { draft: &draft.foresee(&events, now), ..hearing }.told()?);
     }
-    if let HeardFact::MovedUser { number: Some(_), .. } = &heard.fact {
+    if let HeardFact::MovedUser { .. } | HeardFact::MovedNumber { .. } = &heard.fact {
         events.extend(Hearing { draft: &draft.foresee(&events, now), ..hearing }.pair_after()?);
     }
     Ok(events)
@@ -114,6 +114,14 @@ impl Hearing<'_, '_> {
         Ok(events)
     }
 
+    /// Returns whether a person is named by nothing but a user id that somebody else's number had
+    /// before.
+    fn is_former(&self, person: &Person) -> bool {
+        let user = person.user.as_ref().filter(|_| person.number.is_none());
+        let contact = |key| self.draft.contact(self.draft.find(key)?);
+        user.is_some_and(|user| contact(user.key).is_some_and(|it| it.is_former(user.key, self.at)))
+    }
+
     /// The latest word counts. Whoever is not known becomes known: the stop must find them later.
     fn preference(
         &self,
@@ -121,6 +129,10 @@ impl Hearing<'_, '_> {
         is_stopped: bool,
         events: &mut Events,
     ) -> Result<(), Refusal> {
+        // Who had a number before whoever has it now can only take something back.
+        if !is_stopped && self.is_former(person) {
+            return Ok(());
+        }
         let happened_at = if is_stopped { self.at } else { self.past };
         for found in self.everyone(person, is_stopped, events)? {
             let known = found.known.and_then(|known| known.details().told().preference);
@@ -278,7 +290,7 @@ impl Hearing<'_, '_> {
         (at, tag): (Timestamp, Option<IdentityTag>),
         events: &mut Events,
     ) {
-        let since = Change { at, seq: self.draft.next(), tag };
+        let since = Change::of(at, self.draft.next(), tag);
         self.void_unless(found, cause, |act| act.is_registration_since(since), events);
     }
 

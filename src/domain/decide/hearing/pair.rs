@@ -5,6 +5,7 @@
 //! other is gone, and what was agreed to before the later one came is suspended.
 
 use crate::domain::{
+    absorbed::Mark,
     command::{NumberIdentifier, Person, UserIdentifier},
     contact::Contact,
     decide::{
@@ -43,16 +44,29 @@ impl Hearing<'_, '_> {
         self.with_fallen(paired)
     }
 
-    /// Returns what it changes that a number is named with the user id somebody got instead of
-    /// another, which they have given up by then.
+    /// Returns what it changes that a number is named with the user id somebody got with it, after what
+    /// they had before is given up.
     pub(super) fn pair_after(&self) -> Result<Events, Refusal> {
-        let HeardFact::MovedUser { number: Some(number), new, new_id, .. } = &self.heard.fact
-        else {
+        let (person, seen_at) = match &self.heard.fact {
+            HeardFact::MovedUser { number, new, new_id, .. } => {
+                let (number, user) = (number.clone(), Some(new.clone()));
+                (Person { number, user, new_id: *new_id }, None)
+            }
+            HeardFact::MovedNumber { new: Some(new), .. } => (new.clone(), Some(self.at)),
+            HeardFact::MovedNumber { new: None, .. }
+            | HeardFact::Wrote(_)
+            | HeardFact::Delivery(_)
+            | HeardFact::MarketingPreference { .. }
+            | HeardFact::IdentityChanged { .. }
+            | HeardFact::Account(_)
+            | HeardFact::Template(_)
+            | HeardFact::SenderNumber(_)
+            | HeardFact::Limit { .. } => return Ok(Events::new()),
+        };
+        let (Some(number), Some(user)) = (&person.number, &person.user) else {
             return Ok(Events::new());
         };
-        let mut paired = self.pair_of(number, new, None);
-        let (number, user) = (Some(number.clone()), Some(new.clone()));
-        let person = Person { number, user, new_id: *new_id };
+        let mut paired = self.pair_of(number, user, seen_at);
         let is_known = person.number.as_ref().is_some_and(|it| self.draft.find(it.key).is_some());
         if paired.is_empty() && is_known && self.parts(&person).other.is_none() {
             self.find_or_add(&person, &mut paired)?;
@@ -101,6 +115,11 @@ impl Hearing<'_, '_> {
         if contact.number_key.is_none() {
             return events;
         }
+        let is_own = contact.number_key == Some(contact.as_own(number.key));
+        let seen_at = seen_at.filter(|_| is_own);
+        if !is_own {
+            self.see_other_number((place, contact), number, user, &mut events);
+        }
         let paired = contact.judge_pair(user.key, self.at);
         match self.draft.find(user.key) {
             Some(other) if other != place => {
@@ -117,6 +136,27 @@ impl Hearing<'_, '_> {
             Some(_) | None => {}
         }
         events
+    }
+
+    /// A number that came to a contact by a merge is another account of the person's and has an id of
+    /// its own, which says nothing of the contact's own number. Whoever has yet another one with it is
+    /// somebody else.
+    fn see_other_number(
+        &self,
+        (place, contact): (Subject, &Contact),
+        number: &NumberIdentifier,
+        user: &UserIdentifier,
+        events: &mut Events,
+    ) {
+        let is_first = contact.aliases().users.is_empty();
+        let is_known = self.draft.find(user.key) == Some(place);
+        let closed = contact.details().told().closed(number.key);
+        if !is_first && !is_known && Mark::is_news(closed, self.at) {
+            let (happened_at, closed_key) = (self.at, Some(number.key));
+            let (number, number_key) = (None, None);
+            let moved = Event::NumberMoved { happened_at, number, number_key, closed_key };
+            events.push((place, moved));
+        }
     }
 
     /// A user id that WhatsApp named with another number before, or names with one that it had before
@@ -182,6 +222,13 @@ impl Hearing<'_, '_> {
             }
             let found = Found::known(place, contact);
             let known = before.contact(place);
+            // What was reserved for whoever had the number before may be addressed to their id.
+            if contact.taken_over() != known.and_then(Contact::taken_over)
+                && contact.taken_over().is_some()
+            {
+                let cause = VoidCause::IdentityChanged;
+                void_tickets(self.draft, place, cause, self.now, |_| true, &mut events);
+            }
             let changed_at = |contact: &Contact| contact.identity_changed().map(|change| change.at);
             if let Some(change) = contact.identity_changed()
                 && known.and_then(changed_at) != Some(change.at)
@@ -214,7 +261,10 @@ impl Hearing<'_, '_> {
         let is_blocked = details.blocked.is_some() || details.told().barred.is_some();
         let takes_no_marketing = details.told().marketing_stopped().is_some();
         let is_marketing = |ticket: &Ticket| ticket.category == Some(Category::Marketing);
-        void_tickets(self.draft, place, VoidCause::Blocked, now, |_| is_blocked, events);
+        let bars = &details.told().barred_by;
+        let is_barred = |ticket: &Ticket| bars.iter().any(|bar| bar.sender == ticket.sender);
+        let applies = |ticket: &Ticket| is_blocked || is_barred(ticket);
+        void_tickets(self.draft, place, VoidCause::Blocked, now, applies, events);
         // Whatever the two withdrew from, the one they are has withdrawn from.
         let (seq, via) = (self.draft.last(), NAMED_TOGETHER);
         let stop = Stop { topics: None, at: self.at, seq, via };

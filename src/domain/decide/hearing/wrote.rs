@@ -22,6 +22,9 @@ impl Hearing<'_, '_> {
         // Another hash suspends what was agreed before; what this message says comes after that.
         let hash = wrote.identity_hash.as_deref();
         let is_known_hash = hash.is_some_and(|hash| self.sight(main, hash, events));
+        if self.is_former(&person) {
+            return self.answer_of_former(wrote, main, events);
+        }
         self.answer(wrote, (main, others), events)?;
         let identity_hash = wrote.identity_hash.clone().filter(|_| is_known_hash);
         self.seen(main, wrote, identity_hash, events);

@@ -120,13 +120,14 @@ impl Sides<'_> {
             Join::Stricter => {
                 let topics = stricter_acts(&kept.consents, &lost.consents, now);
                 let asked = questions(draft, [&kept.consents, &lost.consents]);
+                let answers = answers(draft, [&kept.consents, &lost.consents]);
                 let stop = latest_stop(&kept.consents, &lost.consents);
-                absorb(draft, (kept, lost, place), (topics, asked, stop), seq)
+                absorb(draft, (kept, lost, place), (topics, (asked, answers), stop), seq)
             }
             Join::ByTime { seen_at } => {
                 let joined = in_order(&kept.consents, &lost.consents);
                 let topics = joined.acts().copied().collect();
-                let asked = questions(draft, [&joined]);
+                let asked = (questions(draft, [&joined]), answers(draft, [&joined]));
                 let paired = paired(kept, lost, seen_at.map(|at| Mark { at, seq: seq.next() }));
                 let stop = joined.full_stop();
                 let absorbed = absorb(draft, (&paired, lost, place), (topics, asked, stop), seq);
@@ -144,6 +145,9 @@ fn in_order(kept: &Consents, lost: &Consents) -> Consents {
     let mut joined = kept.clone();
     for (topic, at, _) in lost.questions() {
         joined.fold_question(topic, at);
+    }
+    for (topic, at) in lost.answers() {
+        joined.fold_answer(topic, at);
     }
     for act in lost.acts().filter(|act| act.act != Act::TookBack) {
         joined.fold_act(*act);
@@ -175,7 +179,7 @@ fn paired(kept: &Contact, lost: &Contact, seen: Option<Mark>) -> Contact {
 fn absorb(
     draft: &Draft<'_>,
     (kept, lost, place): (&Contact, &Contact, Subject),
-    (acts, questions, full_stop): (Vec<Consent>, Vec<(TopicId, Timestamp)>, Option<FullStop>),
+    (acts, (questions, answers), full_stop): (Vec<Consent>, (Dated, Dated), Option<FullStop>),
     seq: Seq,
 ) -> Absorbed {
     let (ours, theirs) = (kept.details(), lost.details());
@@ -199,6 +203,7 @@ fn absorb(
         weak_keys: new_weak(kept, lost),
         topics: topics.collect(),
         questions,
+        answers,
         shown: shown(draft, &kept.consents, &lost.consents),
         full_stop: full_stop.map(|stop| Mark { at: stop.at, seq: stop.seq }),
         blocked: earliest.map(mark),
@@ -238,19 +243,24 @@ fn stricter_acts(kept: &Consents, lost: &Consents, now: Timestamp) -> Vec<Consen
     acts
 }
 
-/// What they were asked and have not answered.
-fn questions<const N: usize>(
-    draft: &Draft<'_>,
-    sides: [&Consents; N],
-) -> Vec<(TopicId, Timestamp)> {
+/// Topics, each with a moment.
+type Dated = Vec<(TopicId, Timestamp)>;
+
+/// What they were asked, answered or not.
+fn questions<const N: usize>(draft: &Draft<'_>, sides: [&Consents; N]) -> Dated {
     let named = |(ix, at)| Some((draft.registry().topic_id(ix)?.clone(), at));
     let asked = |consents: &Consents| -> Vec<_> {
         let pending = consents.acts().filter(|act| act.act == Act::Asked);
         let pending = pending.map(|act| (act.topic, act.at));
-        let open = consents.questions().filter(|(_, _, is_open)| *is_open);
-        pending.chain(open.map(|(topic, at, _)| (topic, at))).collect()
+        pending.chain(consents.questions().map(|(topic, at, _)| (topic, at))).collect()
     };
     sides.into_iter().flat_map(asked).filter_map(named).collect()
+}
+
+/// When they last said that they agree to it.
+fn answers<const N: usize>(draft: &Draft<'_>, sides: [&Consents; N]) -> Dated {
+    let named = |(ix, at)| Some((draft.registry().topic_id(ix)?.clone(), at));
+    sides.into_iter().flat_map(Consents::answers).filter_map(named).collect()
 }
 
 /// What was sent along with those questions.
@@ -306,7 +316,7 @@ fn stricter(ours: Consent, theirs: Consent, stop: Option<FullStop>, now: Timesta
 fn join_identities(kept: &Contact, lost: &Contact, seq: Seq) -> Option<IdentityLeft> {
     let (latest, other) = latest_hash(kept, lost)?;
     let differs = other.is_some_and(|other| other.hash() != latest.hash());
-    let by_merge = differs.then(|| Change { at: latest.observed_at(), seq, tag: None });
+    let by_merge = differs.then(|| Change::of(latest.observed_at(), seq, None));
     let open = [kept.identity_changed(), lost.identity_changed(), by_merge];
     let key = |change: &Change| (change.at, change.tag.is_none(), change.seq);
     let open = open.into_iter().flatten().max_by_key(key);
@@ -325,7 +335,7 @@ fn identities_by_time(kept: &Contact, lost: &Contact, seq: Seq) -> Option<Identi
     let known = [Some(latest), other].map(|known| known.and_then(Identity::last_change));
     let known = || known.into_iter().flatten();
     let seq = known().find(|change| change.tag == tag).map_or(seq, |change| change.seq);
-    let by_time = before_at.map(|_| Change { at: first_at, seq, tag });
+    let by_time = before_at.map(|_| Change::of(first_at, seq, tag));
     // Of which nobody knows whom it led to, no sighting tells.
     let blind = known().filter(|change| change.tag.is_none());
     let changes = blind.chain(by_time);
@@ -382,6 +392,13 @@ fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let keys = [lost.number_key, lost.user_key, lost.aliases().wa_key];
     let keys: Vec<ContactKey> = keys.into_iter().flatten().collect();
     let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
+    // Another owner of the other's number is none of the one that stays.
+    if let Some(mark) = lost.taken_over() {
+        let former = lost.details().pair.and_then(|pair| pair.former).map(|former| former.key);
+        for key in keys.iter().copied().chain(former) {
+            joined.fold_closed(key, mark);
+        }
+    }
     let taken = [(kept, lost), (lost, kept)].map(|(own, other)| {
         let counts = |mark: &Mark| own.has_before(*mark) || !other.has_before(*mark);
         own.details().told().taken.filter(counts)
