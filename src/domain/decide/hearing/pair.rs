@@ -6,7 +6,7 @@
 
 use crate::domain::{
     absorbed::Mark,
-    command::{NumberIdentifier, Person, UserIdentifier},
+    command::{ContactRef, NumberIdentifier, Person, UserIdentifier},
     contact::Contact,
     decide::{
         Events,
@@ -148,7 +148,11 @@ impl Hearing<'_, '_> {
         user: &UserIdentifier,
         events: &mut Events,
     ) {
-        let is_first = contact.aliases().users.is_empty();
+        // What brought the number has kept its names, the id that was named with it among them.
+        let brought = self.draft.place_of(ContactRef::Key(number.key));
+        let brought = brought.and_then(|place| self.draft.contact(place)?.user_key);
+        let is_first =
+            brought.is_none_or(|known| known == user.key) && contact.aliases().users.is_empty();
         let is_known = self.draft.find(user.key) == Some(place);
         let closed = contact.details().told().closed(number.key);
         if !is_first && !is_known && Mark::is_news(closed, self.at) {

@@ -556,3 +556,23 @@ fn a_user_id_the_business_linked_leaves_its_number_too_once_it_was_seen_there() 
     desk.write(elsewhere, start + 20, None);
     assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::NumberChanged]));
 }
+
+#[test]
+fn another_owner_of_a_number_that_came_by_a_merge_with_its_id_is_none_of_the_person() {
+    let mut desk = Desk::new();
+    for number in [1, 2] {
+        desk.opt_in(number, "promotions", None).unwrap();
+    }
+    let person = desk.both(1, 91);
+    desk.write(person, desk.now, None);
+    super::owners::join(&mut desk, 1, 2);
+    desk.now += 100;
+    let now = desk.now;
+    let next = desk.both(1, 93);
+    desk.write(next, now, None);
+    assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::NumberChanged]));
+    desk.opt_in(2, "promotions", None).unwrap();
+    assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::NumberChanged]), "by the other number");
+    assert!(desk.may(2, TEMPLATE).is_ok());
+    assert!(desk.replayed() == desk.state);
+}
