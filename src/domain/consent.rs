@@ -275,17 +275,14 @@ impl Consents {
     pub(crate) fn standing_at(
         acts: impl Iterator<Item = Consent>,
         full_stop: Option<FullStop>,
-        (questions, answers): (
-            impl Iterator<Item = (TopicIx, Timestamp)>,
-            impl Iterator<Item = (TopicIx, Timestamp)>,
-        ),
+        [questions, answers]: [&[(TopicIx, Timestamp)]; 2],
     ) -> Self {
         let mut standing = Self { by_topic: acts.collect(), full_stop, questions: None };
         for (topic, at) in questions {
-            standing.fold_question(topic, at);
+            standing.fold_question(*topic, *at);
         }
         for (topic, at) in answers {
-            standing.fold_answer(topic, at);
+            standing.fold_answer(*topic, *at);
         }
         standing
     }

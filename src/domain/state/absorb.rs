@@ -118,9 +118,9 @@ impl Draft<'_> {
         });
         let full_stop = event.full_stop.map(|Mark { at, seq }| FullStop { at, seq });
         let known = |(topic, at): &(TopicId, Timestamp)| Some((registry.topic(topic)?.0, *at));
-        let asked = event.questions.iter().filter_map(known);
-        let answers = event.answers.iter().filter_map(known);
-        let mut consents = Consents::standing_at(acts, full_stop, (asked, answers));
+        let asked: Vec<_> = event.questions.iter().filter_map(known).collect();
+        let answers: Vec<_> = event.answers.iter().filter_map(known).collect();
+        let mut consents = Consents::standing_at(acts, full_stop, [&asked, &answers]);
         for ShownLeft { topic, at, tags } in &event.shown {
             if let Some((topic, _)) = registry.topic(topic) {
                 consents.fold_shown(topic, *at, tags.iter().copied());
