@@ -17,7 +17,7 @@ use crate::domain::{
     key::ContactKey,
     named::{KeyTag, Named},
     pace::Sent,
-    pair::{Former, Pair, Paired},
+    pair::Pair,
     time::Timestamp,
 };
 
@@ -184,96 +184,9 @@ impl Contact {
         }
     }
 
-    /// Takes down since when WhatsApp has named its number and its user id together.
-    pub(crate) fn pair_since(&mut self, seen: Option<Mark>) {
-        if let Some(since) = seen {
-            self.details_mut().pair = Some(Pair { since, former: None });
-        }
-    }
-
-    /// Gives it identifiers it did not have.
-    pub(crate) fn identify(
-        &mut self,
-        number_key: Option<ContactKey>,
-        user_key: Option<ContactKey>,
-        seen: Option<Mark>,
-    ) {
-        self.number_key = self.number_key.or(number_key);
-        match (user_key, seen) {
-            (Some(key), Some(seen)) if self.user_key.is_some() => self.see_pair(key, seen),
-            (user_key, seen) => {
-                self.user_key = self.user_key.or(user_key);
-                self.pair_since(seen);
-            }
-        }
-    }
-
-    /// Judges that a user id was named with its number at a moment.
-    pub fn judge_pair(&self, key: ContactKey, at: Timestamp) -> Paired {
-        let pair = self.details().pair;
-        let former = pair.and_then(|pair| pair.former).map(|former| former.key);
-        let older = self.aliases().users.iter().filter(|user| former != Some(**user));
-        let told = self.details().told();
-        let older_until = older.filter_map(|user| told.closed(*user)).map(|mark| mark.at).max();
-        Pair::judge(self.user_key, pair.as_ref(), (key, at), older_until)
-    }
-
-    /// Takes down that a user id was named with its number: the one that came last is its own, and
-    /// whoever is known by another is known no more by that.
-    pub(crate) fn see_pair(&mut self, key: ContactKey, seen: Mark) {
-        let known = self.details().pair;
-        let nobody_knows = Mark { at: Timestamp::default(), ..seen };
-        let before = known.unwrap_or(Pair { since: nobody_knows, former: None });
-        let Pair { since, former } = before;
-        // Who was there, and when somebody else came, two or more before the one that is.
-        let mut older = None;
-        match (self.judge_pair(key, seen.at), self.user_key) {
-            (Paired::Newer, None) => {
-                self.user_key = Some(key);
-                self.details_mut().pair = Some(Pair { since: seen, former: None });
-            }
-            (Paired::Newer, Some(known)) => {
-                self.add_user(known);
-                self.user_key = Some(key);
-                let new = Some(Former { since: since.at, key: known });
-                self.details_mut().pair = Some(Pair { since: seen, former: new });
-                older = former.map(|former| (former.key, since.at));
-            }
-            (Paired::Earlier, _) => {
-                let since = Mark { at: seen.at, ..since };
-                self.details_mut().pair = Some(Pair { since, former });
-            }
-            (Paired::Older, _) => {
-                self.add_user(key);
-                let new = Some(Former { since: seen.at, key });
-                self.details_mut().pair = Some(Pair { since, former: new });
-                older = former.filter(|known| known.key != key).map(|known| (known.key, seen.at));
-            }
-            (Paired::NothingNew, own) if own != Some(key) => {
-                self.add_user(key);
-                older = former.filter(|known| known.key != key).map(|known| (key, known.since));
-            }
-            (Paired::NothingNew, _) => {}
-        }
-        if let Some((key, at)) = older {
-            self.details_mut().told_mut().fold_closed(key, Mark { at, seq: seen.seq });
-        }
-    }
-
-    /// Takes the user id of a contact that became part of it, where that takes its own one's place.
-    pub(crate) fn replace_user(&mut self, key: Option<ContactKey>) {
-        let Some(key) = key else { return };
-        if let Some(known) = self.user_key.replace(key).filter(|known| *known != key) {
-            self.add_user(known);
-        }
-    }
-
-    /// Lets a user id lead here that is not its own.
-    pub(crate) fn add_user(&mut self, key: ContactKey) {
-        let users = &mut self.aliases.get_or_insert_default().users;
-        if !users.contains(&key) {
-            users.push(key);
-        }
+    /// Returns its other names to be changed.
+    pub(crate) fn aliases_mut(&mut self) -> &mut Aliases {
+        self.aliases.get_or_insert_default()
     }
 
     /// Makes it known by the number WhatsApp answered with.
@@ -324,7 +237,7 @@ impl Contact {
     pub fn given_up(&self, key: Option<ContactKey>) -> Option<(Mark, KeyTag)> {
         let told = self.details().told();
         let key = key.or(self.own().first())?;
-        let pair = self.details().pair.filter(|pair| pair.former.is_some_and(|it| it.key == key));
+        let pair = self.details().pair.as_ref().filter(|_| self.former_user() == Some(key));
         let replaced = pair.map(|pair| pair.since);
         let marks = [told.moved, told.closed(key), replaced].into_iter().flatten();
         let mark = marks.max_by_key(|mark| (mark.at, mark.seq))?;
@@ -377,24 +290,6 @@ impl Contact {
         });
         let changed = identity.and_then(Identity::open_change);
         changed.into_iter().chain(doubted).filter(move |change| change.at <= moment)
-    }
-
-    /// Returns since when, and by which entry, WhatsApp has named another user id with the number: it
-    /// has another owner since, unless whoever had the id before had given it up by then.
-    pub fn taken_over(&self) -> Option<Mark> {
-        let Pair { since, former } = self.details().pair?;
-        let told = self.details().told();
-        let Former { since: came_at, key } = former?;
-        let ended = [told.moved, told.closed(key)].into_iter().flatten();
-        let was_given_up = ended.map(|mark| mark.at).any(|at| came_at <= at && at <= since.at);
-        (!was_given_up).then_some(since)
-    }
-
-    /// Returns whether an identifier is a user id that somebody had before whoever has the number now,
-    /// and had no more at a moment: what is said under it alone is said by somebody else.
-    pub fn is_former(&self, key: ContactKey, at: Timestamp) -> bool {
-        let is_own = [self.number_key, self.user_key].contains(&Some(key));
-        !is_own && self.given_up(Some(key)).is_some_and(|(mark, _)| mark.at <= at)
     }
 
     /// Returns whether the person agreed, withdrew or wrote at the moment something happened or

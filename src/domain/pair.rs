@@ -6,17 +6,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{absorbed::Mark, key::ContactKey, time::Timestamp};
+use crate::domain::{absorbed::Mark, contact::Contact, key::ContactKey, time::Timestamp};
 
 /// The user id of a contact and its number, as WhatsApp names them together. The serde form is
 /// stored: members are only ever added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Since when, and the entry that recorded it.
     pub since: Mark,
-    /// The user id that was named with the number before.
+    /// The user id that was named with the number before. Few have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub former: Option<Former>,
+    pub former: Option<Box<Former>>,
 }
 
 /// A user id that was named with a number before another one was.
@@ -53,7 +53,7 @@ impl Pair {
     ) -> Paired {
         let Some(known) = known else { return Paired::Newer };
         let since = pair.map(|pair| pair.since.at).unwrap_or_default();
-        let former = pair.and_then(|pair| pair.former);
+        let former = pair.and_then(|pair| pair.former.as_deref());
         if key == known {
             if pair.is_none() {
                 return Paired::Earlier;
@@ -88,6 +88,118 @@ impl Former {
     }
 }
 
+impl Contact {
+    /// Gives it identifiers it did not have, and since when WhatsApp has named both together.
+    pub(crate) fn identify(
+        &mut self,
+        number_key: Option<ContactKey>,
+        user_key: Option<ContactKey>,
+        seen: Option<Mark>,
+    ) {
+        self.number_key = self.number_key.or(number_key);
+        self.user_key = self.user_key.or(user_key);
+        self.pair_since(seen);
+    }
+
+    /// Takes down since when WhatsApp has named its number and its user id together.
+    pub(crate) fn pair_since(&mut self, seen: Option<Mark>) {
+        if let Some(since) = seen {
+            self.details_mut().pair = Some(Pair { since, former: None });
+        }
+    }
+
+    /// Returns the user id that was named with its number before the one it has.
+    pub fn former_user(&self) -> Option<ContactKey> {
+        let former = self.details().pair.as_ref()?.former.as_deref();
+        former.map(|former| former.key)
+    }
+
+    /// Judges that a user id was named with its number at a moment.
+    pub fn judge_pair(&self, key: ContactKey, at: Timestamp) -> Paired {
+        let former = self.former_user();
+        let older = self.aliases().users.iter().filter(|user| former != Some(**user));
+        let told = self.details().told();
+        let older_until = older.filter_map(|user| told.closed(*user)).map(|mark| mark.at).max();
+        Pair::judge(self.user_key, self.details().pair.as_ref(), (key, at), older_until)
+    }
+
+    /// Takes down that a user id was named with its number: the one that came last is its own, and
+    /// whoever is known by another is known no more by that.
+    pub(crate) fn see_pair(&mut self, key: ContactKey, seen: Mark) {
+        let nobody_knows = Mark { at: Timestamp::default(), ..seen };
+        let known = self.details().pair.clone();
+        let Pair { since, former } = known.unwrap_or(Pair { since: nobody_knows, former: None });
+        let last = former.as_deref().copied();
+        let named_before =
+            |at: Timestamp, key: ContactKey| Some(Box::new(Former { since: at, key }));
+        // Who was there, and when somebody else came, two or more before the one that is.
+        let mut older = None;
+        let pair = match (self.judge_pair(key, seen.at), self.user_key) {
+            (Paired::Newer, None) => {
+                self.user_key = Some(key);
+                Pair { since: seen, former: None }
+            }
+            (Paired::Newer, Some(known)) => {
+                self.add_user(known);
+                self.user_key = Some(key);
+                older = last.map(|last| (last.key, since.at));
+                Pair { since: seen, former: named_before(since.at, known) }
+            }
+            (Paired::Earlier, _) => Pair { since: Mark { at: seen.at, ..since }, former },
+            (Paired::Older, _) => {
+                self.add_user(key);
+                older = last.filter(|last| last.key != key).map(|last| (last.key, seen.at));
+                Pair { since, former: named_before(seen.at, key) }
+            }
+            (Paired::NothingNew, own) => {
+                if own != Some(key) {
+                    self.add_user(key);
+                    older = last.filter(|last| last.key != key).map(|last| (key, last.since));
+                }
+                Pair { since, former }
+            }
+        };
+        self.details_mut().pair = Some(pair);
+        if let Some((key, at)) = older {
+            self.details_mut().told_mut().fold_closed(key, Mark { at, seq: seen.seq });
+        }
+    }
+
+    /// Takes the user id of a contact that became part of it, where that takes its own one's place.
+    pub(crate) fn replace_user(&mut self, key: Option<ContactKey>) {
+        let Some(key) = key else { return };
+        if let Some(known) = self.user_key.replace(key).filter(|known| *known != key) {
+            self.add_user(known);
+        }
+    }
+
+    /// Lets a user id lead here that is not its own.
+    pub(crate) fn add_user(&mut self, key: ContactKey) {
+        let users = &mut self.aliases_mut().users;
+        if !users.contains(&key) {
+            users.push(key);
+        }
+    }
+
+    /// Returns since when, and by which entry, WhatsApp has named another user id with the number: it
+    /// has another owner since, unless whoever had the id before had given it up by then.
+    pub fn taken_over(&self) -> Option<Mark> {
+        let Pair { since, former } = self.details().pair.as_ref()?;
+        let Former { since: came_at, key } = **former.as_ref()?;
+        let told = self.details().told();
+        let ended = [told.moved, told.closed(key)].into_iter().flatten();
+        let was_given_up = ended.map(|mark| mark.at).any(|at| came_at <= at && at <= since.at);
+        (!was_given_up).then_some(*since)
+    }
+
+    /// Returns whether an identifier is a user id that somebody had before whoever has the number now,
+    /// and had no more at a moment: what is said under it alone is said by somebody else.
+    pub fn is_former(&self, key: ContactKey, at: Timestamp) -> bool {
+        let is_own = [self.number_key, self.user_key].contains(&Some(key));
+        !is_own && self.given_up(Some(key)).is_some_and(|(mark, _)| mark.at <= at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,29 +214,36 @@ mod tests {
     }
 
     fn pair(since: i64, former: Option<(u128, i64)>) -> Pair {
-        let former = former.map(|(bits, since)| Former { since: at(since), key: key(bits) });
+        let former =
+            former.map(|(bits, since)| Box::new(Former { since: at(since), key: key(bits) }));
         Pair { since: Mark { at: at(since), seq: Seq(1) }, former }
     }
 
     #[test]
     fn of_two_ids_the_later_has_the_number_and_the_known_one_may_have_had_it_longer() {
-        let judge = |pair: Pair, bits, ms| {
-            Pair::judge(Some(key(7)), Some(&pair), (key(bits), at(ms)), Some(at(10)))
+        let judge = |pair: &Pair, bits, ms| {
+            Pair::judge(Some(key(7)), Some(pair), (key(bits), at(ms)), Some(at(10)))
         };
         let alone = pair(50, None);
-        assert_eq!(judge(alone, 7, 60), Paired::NothingNew);
-        assert_eq!(judge(alone, 7, 40), Paired::Earlier);
-        assert_eq!(judge(alone, 8, 60), Paired::Newer);
-        assert_eq!(judge(alone, 8, 40), Paired::Older);
-        assert_eq!([judge(alone, 8, 50), judge(alone, 6, 50)], [Paired::Newer, Paired::Older]);
+        assert_eq!(judge(&alone, 7, 60), Paired::NothingNew);
+        assert_eq!(judge(&alone, 7, 40), Paired::Earlier);
+        assert_eq!(judge(&alone, 8, 60), Paired::Newer);
+        assert_eq!(judge(&alone, 8, 40), Paired::Older);
+        assert_eq!([judge(&alone, 8, 50), judge(&alone, 6, 50)], [Paired::Newer, Paired::Older]);
         let after = pair(50, Some((6, 30)));
         assert_eq!(
-            [judge(after, 7, 40), judge(after, 7, 30)],
+            [judge(&after, 7, 40), judge(&after, 7, 30)],
             [Paired::Earlier, Paired::NothingNew]
         );
-        assert_eq!([judge(after, 6, 20), judge(after, 6, 30)], [Paired::Older, Paired::NothingNew]);
-        assert_eq!(judge(after, 6, 9), Paired::NothingNew, "another was there then");
-        assert_eq!([judge(after, 5, 40), judge(after, 5, 20)], [Paired::Older, Paired::NothingNew]);
+        assert_eq!(
+            [judge(&after, 6, 20), judge(&after, 6, 30)],
+            [Paired::Older, Paired::NothingNew]
+        );
+        assert_eq!(judge(&after, 6, 9), Paired::NothingNew, "another was there then");
+        assert_eq!(
+            [judge(&after, 5, 40), judge(&after, 5, 20)],
+            [Paired::Older, Paired::NothingNew]
+        );
         assert_eq!(
             Pair::judge(Some(key(7)), None, (key(7), at(1)), None),
             Paired::Earlier,

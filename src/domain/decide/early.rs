@@ -4,10 +4,10 @@
 use crate::domain::{
     contact::Contact,
     decide::{Events, template},
-    entry::Subject,
     event::{EarlyStatus, Event},
     hearing::Step,
     key::MessageKey,
+    names::SenderId,
     state::Draft,
     ticket::Ticket,
     time::{DAY_MS, Timestamp},
@@ -16,26 +16,22 @@ use crate::domain::{
 /// How long after its end a ticket may still hear of its message, which was sent by then.
 const WAITING_MS: i64 = 2 * DAY_MS;
 
-/// Keeps a status with the person it is about, if its message may be one sent on a ticket that waits
-/// for it, and it says more than what is kept.
-pub(super) fn keep(
+/// Returns whether a sender's message to a person of which something became at a moment may be one
+/// sent on a ticket that waits for it.
+pub(super) fn may_wait(
     draft: &Draft<'_>,
-    (place, contact): (Subject, &Contact),
-    status: EarlyStatus,
-    events: &mut Events,
-) {
+    contact: &Contact,
+    (sender, at): (&SenderId, Timestamp),
+) -> bool {
     let details = contact.details();
     let sent = details.sent.iter().map(|sent| &sent.ticket);
     let mut tickets = details.tickets.iter().chain(sent).filter_map(|id| draft.ticket(*id));
-    let may_be_ours = tickets.any(|ticket| {
-        ticket.sender == status.sender
+    tickets.any(|ticket| {
+        ticket.sender == *sender
             && ticket.message().is_none()
-            && status.happened_at.may_be_after(ticket.reserved_at)
-            && status.happened_at <= ticket.expires_at.plus_ms(WAITING_MS)
-    });
-    if may_be_ours && details.told().is_early_news(&status) {
-        events.push((place, Event::StatusKept(Box::new(status))));
-    }
+            && at.may_be_after(ticket.reserved_at)
+            && at <= ticket.expires_at.plus_ms(WAITING_MS)
+    })
 }
 
 /// Returns what waits for a ticket whose message is known now, in the order of its steps.

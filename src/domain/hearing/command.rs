@@ -6,7 +6,7 @@ use crate::domain::{
     ids::{ContactId, TicketId},
     key::MessageKey,
     names::{AccountId, Language, SenderId, StatementId, TopicId},
-    registry::{Category, Quality, TemplateRef},
+    registry::{Category, HoldScope, Quality, TemplateRef},
     time::Timestamp,
 };
 
@@ -339,6 +339,49 @@ pub enum FailureEffect {
     TemplateUnknown,
     /// Nothing beyond this message.
     Nothing,
+}
+
+/// What a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The person the message was meant for.
+    Person,
+    /// The template of the message, which has this status since: WhatsApp's word, or ours.
+    Template(&'static str),
+    /// What of the sender is stopped.
+    Sender(HoldScope),
+    /// What of the account is stopped.
+    Account(HoldScope),
+    /// This message alone.
+    Nothing,
+}
+
+impl FailureEffect {
+    /// Returns what it is about.
+    pub const fn about(self) -> About {
+        match self {
+            Self::Unreachable
+            | Self::WindowClosed
+            | Self::MarketingCooldown
+            | Self::MarketingStopped
+            | Self::Experiment
+            | Self::PairBackoff
+            | Self::BlockedByBusiness
+            | Self::RefuseForever
+            | Self::Identity
+            | Self::CountryBlocked => About::Person,
+            Self::HaltSender => About::Sender(HoldScope::All),
+            Self::HaltSenderTemplates => About::Sender(HoldScope::Templates),
+            Self::HaltAccount => About::Account(HoldScope::All),
+            Self::HaltTemplates => About::Account(HoldScope::Templates),
+            Self::HaltMarketing => About::Account(HoldScope::Marketing),
+            Self::TemplatePaused => About::Template("PAUSED"),
+            Self::TemplateDisabled => About::Template("DISABLED"),
+            // What a template that WhatsApp does not know counts as: a status of ours.
+            Self::TemplateUnknown => About::Template("NOT_FOUND"),
+            Self::Nothing => About::Nothing,
+        }
+    }
 }
 
 /// Decides a review.

@@ -10,8 +10,8 @@ mod told;
 
 pub use barred::{Barred, BarredBy};
 pub use command::{
-    AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect, Heard,
-    HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
+    About, AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect,
+    Heard, HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
 };
 pub use told::{
     Closed, Followed, HeldBack, More, Preference, Rest, Review, Spared, Told, WindowEnd,

@@ -94,7 +94,7 @@ impl Draft<'_> {
         contact.add_weak(&event.weak_keys);
         contact.consents = consents;
         let details = contact.details_mut();
-        details.pair = event.pair.or(details.pair);
+        details.pair = event.pair.clone().or_else(|| details.pair.take());
         details.identity = event.identity.as_ref().map(|left| identity_left(left, seq));
         details.blocked = event.blocked.map(|mark| (mark.at, mark.seq));
         details.traffic.inbound = inbound;

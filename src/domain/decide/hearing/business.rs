@@ -6,15 +6,14 @@ use crate::domain::{
     decide::{Events, hearing::Hearing, template, void_tickets_of},
     entry::Subject,
     event::{Event, LimitReported, SenderLearned},
-    hearing::{AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact},
+    hearing::{
+        About, AccountFact, Failure, FailureEffect, RestrictionKind, SenderFact, TemplateFact,
+    },
     names::{AccountId, PortfolioId, SenderId},
     registry::{HoldCause, HoldKey, HoldScope, Holds, SenderChange, TemplateChange, TemplateRef},
     ticket::Ticket,
     time::Timestamp,
 };
-
-/// What a template that WhatsApp does not know counts as: a status of ours, none of WhatsApp's.
-const NOT_FOUND: &str = "NOT_FOUND";
 
 /// Codes that say that the account is disabled: reinstating it answers them. Source: Meta, Cloud
 /// API, "Error codes".
@@ -248,27 +247,7 @@ impl Hearing<'_, '_> {
 
     /// What a failure says of the template of its message, if anything.
     pub(super) fn failed_template(&self, failure: &Failure) -> Option<TemplateChange> {
-        let status = match failure.effect {
-            FailureEffect::TemplatePaused => "PAUSED",
-            FailureEffect::TemplateDisabled => "DISABLED",
-            FailureEffect::TemplateUnknown => NOT_FOUND,
-            FailureEffect::HaltSender
-            | FailureEffect::HaltAccount
-            | FailureEffect::HaltTemplates
-            | FailureEffect::HaltSenderTemplates
-            | FailureEffect::HaltMarketing
-            | FailureEffect::Unreachable
-            | FailureEffect::WindowClosed
-            | FailureEffect::MarketingCooldown
-            | FailureEffect::MarketingStopped
-            | FailureEffect::Experiment
-            | FailureEffect::PairBackoff
-            | FailureEffect::BlockedByBusiness
-            | FailureEffect::RefuseForever
-            | FailureEffect::Identity
-            | FailureEffect::CountryBlocked
-            | FailureEffect::Nothing => return None,
-        };
+        let About::Template(status) = failure.effect.about() else { return None };
         // For how long it is paused, only WhatsApp's own word on the template says.
         let by_failure = failure.effect == FailureEffect::TemplatePaused;
         let until = failure.pause_ms.map(|ms| self.at.plus_ms(ms));
@@ -290,43 +269,19 @@ impl Hearing<'_, '_> {
             let about = (template, account.or_else(of_sender));
             self.change_template(about, smallvec![change], events);
         }
-        let scope = match failure.effect {
-            FailureEffect::HaltSender | FailureEffect::HaltAccount => HoldScope::All,
-            FailureEffect::HaltTemplates | FailureEffect::HaltSenderTemplates => {
-                HoldScope::Templates
-            }
-            FailureEffect::HaltMarketing => HoldScope::Marketing,
-            FailureEffect::Unreachable
-            | FailureEffect::WindowClosed
-            | FailureEffect::MarketingCooldown
-            | FailureEffect::MarketingStopped
-            | FailureEffect::Experiment
-            | FailureEffect::PairBackoff
-            | FailureEffect::BlockedByBusiness
-            | FailureEffect::RefuseForever
-            | FailureEffect::Identity
-            | FailureEffect::CountryBlocked
-            | FailureEffect::TemplatePaused
-            | FailureEffect::TemplateDisabled
-            | FailureEffect::TemplateUnknown
-            | FailureEffect::Nothing => return,
-        };
-        let is_of_sender = matches!(
-            failure.effect,
-            FailureEffect::HaltSender | FailureEffect::HaltSenderTemplates
-        );
-        match account.filter(|_| !is_of_sender) {
-            Some(account) => {
+        match (failure.effect.about(), account) {
+            (About::Account(scope), Some(account)) => {
                 let cause =
                     if LOCKED.contains(&code) { HoldCause::Disabled } else { HoldCause::Failed };
                 let key = HoldKey { scope, cause, code: Some(code) };
                 self.hold_account(account, key, until, events);
             }
-            None => {
+            (About::Sender(scope) | About::Account(scope), _) => {
                 if let Some(sender) = sender {
                     self.hold_sender(sender, scope, code, until, events);
                 }
             }
+            (About::Person | About::Template(_) | About::Nothing, _) => {}
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     domain::{
         absorbed::Mark,
         command::Person,
+        contact::Contact,
         decide::{
             Events, early,
             hearing::Hearing,
@@ -13,7 +14,7 @@ use crate::{
         },
         entry::Subject,
         event::{CountsFor, EarlyStatus, Event, OutcomeSeen, TrafficKind},
-        hearing::{Barred, Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
+        hearing::{About, Barred, Delivery, Failure, FailureEffect, Preference, Rest, Step, Told},
         incident::IncidentKind,
         names::SenderId,
         refusal::Refusal,
@@ -142,6 +143,12 @@ impl Hearing<'_, '_> {
         sender: &SenderId,
         events: &mut Events,
     ) {
+        let waits = |contact: &Contact| early::may_wait(self.draft, contact, (sender, self.at));
+        let waiting = named.iter().filter_map(|found| Some((found.subject, found.known?)));
+        let waiting: Vec<_> = waiting.filter(|(_, contact)| waits(contact)).collect();
+        if waiting.is_empty() {
+            return;
+        }
         let failure = delivery.failure.as_ref().filter(|_| delivery.step == Step::Failed);
         let of_sender = || self.draft.registry().account_of(sender);
         let status = EarlyStatus {
@@ -153,9 +160,9 @@ impl Hearing<'_, '_> {
             template: failure.and_then(|failure| self.failed_template(failure)),
             account: self.heard.account.as_ref().or_else(of_sender).cloned(),
         };
-        for found in named {
-            if let Some(contact) = found.known {
-                early::keep(self.draft, (found.subject, contact), status.clone(), events);
+        for (place, contact) in waiting {
+            if contact.details().told().is_early_news(&status) {
+                events.push((place, Event::StatusKept(Box::new(status.clone()))));
             }
         }
     }
@@ -395,30 +402,6 @@ fn tells(delivery: &Delivery) -> bool {
         || match delivery.step {
             Step::Sent => false,
             Step::Delivered | Step::Read => true,
-            Step::Failed => failure.is_some_and(|failure| is_about_person(failure.effect)),
+            Step::Failed => failure.is_some_and(|failure| failure.effect.about() == About::Person),
         }
-}
-
-const fn is_about_person(effect: FailureEffect) -> bool {
-    match effect {
-        FailureEffect::Unreachable
-        | FailureEffect::WindowClosed
-        | FailureEffect::MarketingCooldown
-        | FailureEffect::MarketingStopped
-        | FailureEffect::Experiment
-        | FailureEffect::PairBackoff
-        | FailureEffect::BlockedByBusiness
-        | FailureEffect::RefuseForever
-        | FailureEffect::Identity
-        | FailureEffect::CountryBlocked => true,
-        FailureEffect::HaltSender
-        | FailureEffect::HaltSenderTemplates
-        | FailureEffect::HaltAccount
-        | FailureEffect::HaltTemplates
-        | FailureEffect::HaltMarketing
-        | FailureEffect::TemplatePaused
-        | FailureEffect::TemplateDisabled
-        | FailureEffect::TemplateUnknown
-        | FailureEffect::Nothing => false,
-    }
 }

@@ -34,7 +34,7 @@ use crate::domain::{
     identity::{Change, IdentityTag},
     ids::ContactId,
     key::ContactKey,
-    named::KeyTag,
+    named::{KeyTag, Named},
     refusal::Refusal,
     registry::Category,
     state::Draft,
@@ -81,36 +81,35 @@ pub(super) fn hear(
 impl Hearing<'_, '_> {
     /// Decides what the fact itself says.
     fn told(&self) -> Result<Events, Refusal> {
-        let (hearing, at) = (self, self.at);
         let mut events = Events::new();
         match &self.heard.fact {
-            HeardFact::Wrote(wrote) => hearing.wrote(wrote, &mut events)?,
-            HeardFact::Delivery(delivery) => hearing.delivery(delivery, &mut events)?,
+            HeardFact::Wrote(wrote) => self.wrote(wrote, &mut events)?,
+            HeardFact::Delivery(delivery) => self.delivery(delivery, &mut events)?,
             HeardFact::MarketingPreference { person, is_stopped } => {
-                hearing.preference(person, *is_stopped, &mut events)?;
+                self.preference(person, *is_stopped, &mut events)?;
             }
             HeardFact::MovedNumber { old, new } => {
-                hearing.moved_number(old, new.as_ref(), &mut events)?;
+                self.moved_number(old, new.as_ref(), &mut events)?;
             }
             HeardFact::MovedUser { previous, new, new_id, number: _ } => {
                 let (number, user) = (None, Some(previous.clone()));
                 let previous = Person { number, user, new_id: *new_id };
-                hearing.close(
+                self.close(
                     &previous,
-                    |closed_key| user_moved(new, at, closed_key),
+                    |closed_key| user_moved(new, self.at, closed_key),
                     &mut events,
                 )?;
             }
             HeardFact::IdentityChanged { person, hash } => {
-                hearing.identity_changed(person, hash.as_deref(), &mut events)?;
+                self.identity_changed(person, hash.as_deref(), &mut events)?;
             }
-            HeardFact::Account(fact) => hearing.account(fact, &mut events),
-            HeardFact::Template(fact) => hearing.template(fact, &mut events),
-            HeardFact::SenderNumber(fact) => hearing.sender(fact, &mut events),
-            HeardFact::Limit { limit } => hearing.limit(*limit, &mut events),
+            HeardFact::Account(fact) => self.account(fact, &mut events),
+            HeardFact::Template(fact) => self.template(fact, &mut events),
+            HeardFact::SenderNumber(fact) => self.sender(fact, &mut events),
+            HeardFact::Limit { limit } => self.limit(*limit, &mut events),
         }
-        hearing.learn(&mut events);
-        hearing.pass_on(&mut events);
+        self.learn(&mut events);
+        self.pass_on(&mut events);
         Ok(events)
     }
 
@@ -247,10 +246,10 @@ impl Hearing<'_, '_> {
             let keys: SmallVec<[ContactKey; 2]> = [number, user].into_iter().flatten().collect();
             let is_own = |key: &ContactKey| {
                 found.known.is_none_or(|known| {
-                    let former = known.details().pair.and_then(|pair| pair.former);
-                    let former = former.map(|former| former.key);
-                    let own = [known.number_key, known.user_key, known.aliases().wa_key, former];
-                    own.contains(&Some(*key))
+                    let Named { number_key, user_key } = known.own();
+                    let others = [known.aliases().wa_key, known.former_user()];
+                    let own = [number_key, user_key].into_iter().chain(others);
+                    own.flatten().any(|own| own == *key)
                         || self.draft.place_of(ContactRef::Key(*key)).is_none()
                 })
             };

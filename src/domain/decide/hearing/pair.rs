@@ -37,10 +37,9 @@ impl Hearing<'_, '_> {
     /// Returns what it changes that a fact names a number and a user id together, before anything
     /// else that the fact says.
     pub(super) fn pair_before(&self) -> Events {
-        let named = self.named_both();
-        let Some((number, user)) = named else { return Events::new() };
-        let mut paired = self.pair_of(&number, &user, Some(self.at));
-        self.leave(&number, &user, &mut paired);
+        let Some((number, user)) = self.named_both() else { return Events::new() };
+        let mut paired = self.pair_of(number, user, Some(self.at));
+        self.leave(number, user, &mut paired);
         self.with_fallen(paired)
     }
 
@@ -85,20 +84,20 @@ impl Hearing<'_, '_> {
     }
 
     /// Returns the number and the user id a fact names as one person's.
-    fn named_both(&self) -> Option<(NumberIdentifier, UserIdentifier)> {
+    fn named_both(&self) -> Option<(&NumberIdentifier, &UserIdentifier)> {
         let person = match &self.heard.fact {
-            HeardFact::Wrote(wrote) => writer(wrote),
-            HeardFact::Delivery(delivery) => delivery.person.clone()?,
+            HeardFact::Wrote(wrote) => return number_of(wrote).zip(wrote.person.user.as_ref()),
+            HeardFact::Delivery(delivery) => delivery.person.as_ref()?,
             HeardFact::MarketingPreference { person, .. }
             | HeardFact::MovedNumber { old: person, .. }
-            | HeardFact::IdentityChanged { person, .. } => person.clone(),
+            | HeardFact::IdentityChanged { person, .. } => person,
             HeardFact::MovedUser { .. }
             | HeardFact::Account(_)
             | HeardFact::Template(_)
             | HeardFact::SenderNumber(_)
             | HeardFact::Limit { .. } => return None,
         };
-        Some((person.number?, person.user?))
+        person.number.as_ref().zip(person.user.as_ref())
     }
 
     /// The same of a number and a user id: seen together, or only said to come to be together.
@@ -109,8 +108,7 @@ impl Hearing<'_, '_> {
         seen_at: Option<Timestamp>,
     ) -> Events {
         let mut events = Events::new();
-        let by_number = self.draft.find(number.key);
-        let Some(place) = by_number else { return events };
+        let Some(place) = self.draft.find(number.key) else { return events };
         let Some(contact) = self.draft.contact(place) else { return events };
         if contact.number_key.is_none() {
             return events;
@@ -169,7 +167,7 @@ impl Hearing<'_, '_> {
         let place = self.draft.find(user.key);
         let Some(contact) = place.and_then(|place| self.draft.contact(place)) else { return };
         let known = contact.number_key.filter(|known| *known != number.key);
-        let (Some(known), Some(pair)) = (known, contact.details().pair) else { return };
+        let (Some(known), Some(pair)) = (known, &contact.details().pair) else { return };
         if contact.user_key != Some(user.key) || self.draft.find(number.key) == place {
             return;
         }
@@ -226,10 +224,11 @@ impl Hearing<'_, '_> {
             }
             let found = Found::known(place, contact);
             let known = before.contact(place);
-            // What was reserved for whoever had the number before may be addressed to their id.
-            if contact.taken_over() != known.and_then(Contact::taken_over)
-                && contact.taken_over().is_some()
-            {
+            // What was reserved for whoever had the number before may be addressed to their id. That
+            // who has it now has had it for longer takes nothing back.
+            let taken_before = known.and_then(Contact::taken_over);
+            let is_news = |mark: &Mark| taken_before.is_none_or(|before| before.at < mark.at);
+            if contact.taken_over().as_ref().is_some_and(is_news) {
                 let cause = VoidCause::IdentityChanged;
                 void_tickets(self.draft, place, cause, self.now, |_| true, &mut events);
             }
@@ -278,9 +277,13 @@ impl Hearing<'_, '_> {
     }
 }
 
-/// Returns who wrote a message: a number the person shares as their own is as good as one the message
-/// came from.
+/// Returns the number of whoever wrote a message: one the person shares as their own is as good as one
+/// the message came from.
+fn number_of(wrote: &Wrote) -> Option<&NumberIdentifier> {
+    wrote.person.number.as_ref().or(wrote.shared_number.as_ref())
+}
+
+/// Returns who wrote a message.
 pub(super) fn writer(wrote: &Wrote) -> Person {
-    let number = wrote.person.number.clone().or_else(|| wrote.shared_number.clone());
-    Person { number, ..wrote.person.clone() }
+    Person { number: number_of(wrote).cloned(), ..wrote.person.clone() }
 }

@@ -132,7 +132,7 @@ impl Sides<'_> {
                 let stop = joined.full_stop();
                 let absorbed = absorb(draft, (&paired, lost, place), (topics, asked, stop), seq);
                 let user_key = paired.user_key.filter(|key| kept.user_key != Some(*key));
-                let (pair, told) = (paired.details().pair, told_by_time(&paired, lost));
+                let (pair, told) = (paired.details().pair.clone(), told_by_time(&paired, lost));
                 let identity = identities_by_time(kept, lost, seq.next());
                 Absorbed { user_key, pair, identity, told, ..absorbed }
             }
@@ -394,8 +394,7 @@ fn join_told(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let mut joined = Told::joined(kept.details().told(), lost.details().told(), &keys);
     // Another owner of the other's number is none of the one that stays.
     if let Some(mark) = lost.taken_over() {
-        let former = lost.details().pair.and_then(|pair| pair.former).map(|former| former.key);
-        for key in keys.iter().copied().chain(former) {
+        for key in keys.iter().copied().chain(lost.former_user()) {
             joined.fold_closed(key, mark);
         }
     }

@@ -6,6 +6,7 @@ mod business;
 mod days;
 mod early;
 mod follow;
+mod former;
 mod given_up;
 mod incidents;
 mod late;
