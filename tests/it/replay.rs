@@ -383,3 +383,25 @@ fn a_long_life_is_replayed_in_several_parts_and_everything_happened_in_it() {
         Ok(())
     });
 }
+
+#[test]
+fn a_ticket_is_forgotten_of_whoever_its_contact_became_part_of() {
+    let sealer = sealer();
+    let agree = |person| Act::In { person, topic: 0, ago_s: 0, awaits: false, user: false };
+    let reserve = Act::Reserve { person: 6, kind: MessageKind::Template };
+    let merge = Act::Merge { from: 6, into: 2 };
+    let groups = [(agree(6), 0), (reserve, 192), (agree(2), 0), (merge, 0)];
+    let steps: Vec<Step> = groups.map(|(act, hours)| (vec![(act, None)], hours)).into();
+    let mut life = Life::new(&sealer);
+    life.live(&steps);
+    assert!(life.desk.replayed() == *life.desk.views.state());
+    // As when it is merged once the ticket has run out, and the days come after that.
+    let (head, tail) = steps.split_at(2);
+    let mut life = Life::new(&sealer);
+    life.live(&[(head[0].0.clone(), 0), (vec![(agree(2), None)], 0), (head[1].0.clone(), 48)]);
+    life.live(&[(tail[1].0.clone(), 192), (vec![(agree(4), None)], 0)]);
+    let state = life.desk.views.state();
+    let holder = state.contacts().find(key(2)).unwrap();
+    assert!(state.contacts().get(holder).unwrap().details().tickets.is_empty());
+    assert!(life.desk.replayed() == *state);
+}

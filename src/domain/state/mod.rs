@@ -268,8 +268,10 @@ impl State {
             {
                 self.messages.remove(&message);
             }
+            // Its contact may have become part of another, which lists it since.
+            let holder = self.contacts.resolve(ticket.contact);
             if ticket.state == TicketState::Reserved
-                && let Some(contact) = self.contacts.get_mut(ticket.contact)
+                && let Some(contact) = self.contacts.get_mut(holder)
             {
                 contact.details_mut().tickets.remove(&ticket.id);
             }
