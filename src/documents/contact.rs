@@ -195,6 +195,7 @@ impl ContactDocument {
             | Event::FailureSpared { .. }
             | Event::IncidentOpened { .. }
             | Event::OutcomeSeen(_)
+            | Event::AnswerKept(_)
             | Event::StatusKept(_)
             | Event::IncidentClosed { .. }
             | Event::SenderLearned(_)

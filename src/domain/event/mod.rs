@@ -35,8 +35,8 @@ use crate::{
 };
 
 pub use parts::{
-    CountsFor, EarlyStatus, Evidence, LimitReported, LookupJobEnded, LookupRequested, OptedIn,
-    OptedOut, OutcomeSeen, PairSeen, ReviewOpened, SeenTogether, SenderLearned, Source,
+    AnswerKept, CountsFor, EarlyStatus, Evidence, LimitReported, LookupJobEnded, LookupRequested,
+    OptedIn, OptedOut, OutcomeSeen, PairSeen, ReviewOpened, SeenTogether, SenderLearned, Source,
     StatementShown, TicketReserved, TopicOutcome, TrafficKind,
 };
 pub use record::{Actor, CommandMark, MarkKept, Record};
@@ -265,6 +265,8 @@ pub enum Event {
     /// WhatsApp named a user id with the number at a time that says more of since when, or of who
     /// was there before.
     PairSeen(PairSeen),
+    /// The person said yes or no to something they are not known to have been asked.
+    AnswerKept(Box<AnswerKept>),
     /// A status of a message came before anybody said on which ticket that was sent.
     StatusKept(Box<EarlyStatus>),
     /// Something became of a message, and nothing else follows.

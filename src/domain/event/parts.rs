@@ -277,6 +277,31 @@ pub struct TicketReserved {
     pub to: Option<KeyTag>,
 }
 
+/// A yes or a no of somebody of whom one identifier is known: they may have been asked under another.
+/// What was written is no part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerKept {
+    /// Whether it was a yes.
+    pub is_yes: bool,
+    /// Whether it says so only as the answer to a question.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub answer_only: bool,
+    /// When it was written.
+    pub happened_at: Timestamp,
+    /// The message, as WhatsApp named it.
+    pub message_id: Box<str>,
+    /// How it was said: `keyword`, `button`, …
+    pub kind: Box<str>,
+    /// The word of the lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<Box<str>>,
+    /// The message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<MessageKey>,
+    /// Under which identifiers.
+    pub under: Named,
+}
+
 /// A user id was named with the number of a contact. Where it is not the one the contact has, it was
 /// there before that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,43 @@
-//! Statuses of messages that came before anybody said on which tickets the messages were sent.
+//! What came before what it is about is known: statuses of messages before anybody said on which
+//! tickets those were sent, and answers before the number and the user id that was asked are known to
+//! be one person's.
 
-use crate::domain::{event::EarlyStatus, hearing::Told, key::MessageKey, time::Timestamp};
+use crate::domain::{
+    event::{AnswerKept, EarlyStatus},
+    hearing::Told,
+    key::MessageKey,
+    time::Timestamp,
+};
 
 /// So many statuses of messages to one person wait for their tickets: the latest.
 const EARLY_MAX: usize = 32;
 
+/// So many answers of one person wait: the latest.
+const ANSWERS_MAX: usize = 4;
+
 impl Told {
+    /// Returns whether an answer is none of those kept, nor older than all of them.
+    pub fn is_kept_news(&self, answer: &AnswerKept) -> bool {
+        let is_full = self.answers.len() >= ANSWERS_MAX;
+        let is_older = |first: &AnswerKept| answer.happened_at < first.happened_at;
+        let is_past = is_full && self.answers.first().is_some_and(is_older);
+        let is_same = |known: &AnswerKept| {
+            (known.happened_at, known.is_yes) == (answer.happened_at, answer.is_yes)
+        };
+        !is_past && !self.answers.iter().any(is_same)
+    }
+
+    /// Folds an answer in.
+    pub(crate) fn fold_kept(&mut self, answer: &AnswerKept) {
+        if self.is_kept_news(answer) {
+            self.answers.push(answer.clone());
+            self.answers.sort_by_key(|one| (one.happened_at, one.is_yes));
+            if self.answers.len() > ANSWERS_MAX {
+                self.answers.remove(0);
+            }
+        }
+    }
+
     /// Returns whether a status says more than what waits: of each step of a message the earliest.
     pub fn is_early_news(&self, status: &EarlyStatus) -> bool {
         let is_full = self.early.len() >= EARLY_MAX;

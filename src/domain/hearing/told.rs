@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     absorbed::Mark,
     entry::{Seq, Subject},
-    event::EarlyStatus,
+    event::{AnswerKept, EarlyStatus},
     hearing::barred::{Barred, BarredBy},
     incident::IncidentKind,
     key::ContactKey,
@@ -91,6 +91,9 @@ pub struct Told {
     /// Until when senders must let the person rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rests: Vec<Rest>,
+    /// What they said yes or no to that they are not known to have been asked: the latest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerKept>,
     /// What became of messages to the person that are on no ticket, as far as they may be on one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub early: Vec<EarlyStatus>,
@@ -317,6 +320,7 @@ impl Told {
         country_blocked: None,
         spared: Vec::new(),
         rests: Vec::new(),
+        answers: Vec::new(),
         early: Vec::new(),
         ended: Vec::new(),
     };
@@ -492,6 +496,9 @@ impl Told {
             for at in refused {
                 joined.fold_rest(sender, (*until, Some(*at)), *seq);
             }
+        }
+        for answer in &theirs.answers {
+            joined.fold_kept(answer);
         }
         for status in &theirs.early {
             joined.fold_early(status);

@@ -97,6 +97,7 @@ impl Draft<'_> {
             | Event::NothingChanged
             | Event::OutcomeSeen(_)
             | Event::PairSeen(_)
+            | Event::AnswerKept(_)
             | Event::StatusKept(_)
             | Event::ContactAdded { .. }
             | Event::IdentifierLinked { .. }
@@ -234,6 +235,7 @@ impl Draft<'_> {
             | Event::ConsentsFollowed { .. }
             | Event::SeenTogether { .. }
             | Event::UserMoved { .. }
+            | Event::AnswerKept(_)
             | Event::StatusKept(_)
             | Event::ReviewOpened(_)
             | Event::ReviewRepeated { .. }

@@ -77,6 +77,8 @@ impl Draft<'_> {
         } else if let Event::SeenTogether(SeenTogether { with, happened_at }) = event {
             let other = Followed { place: *with, at: *happened_at };
             Followed::fold(&mut details.told_mut().together, other);
+        } else if let Event::AnswerKept(answer) = event {
+            details.told_mut().fold_kept(answer);
         } else if let Event::StatusKept(status) = event {
             details.told_mut().fold_early(status);
         } else if let Event::MarketingHeldBack { until, happened_at, .. } = event {

@@ -31,6 +31,7 @@ pub const fn name(event: &Event) -> &'static str {
         Event::TrafficSeen { .. } => "traffic_seen",
         Event::OutcomeSeen(_) => "outcome_seen",
         Event::PairSeen(_) => "pair_seen",
+        Event::AnswerKept(_) => "answer_kept",
         Event::StatusKept(_) => "status_kept",
         Event::IdentityPredated { .. } => "identity_predated",
         Event::IdentityDoubted { .. } => "identity_doubted",

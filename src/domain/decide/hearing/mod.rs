@@ -8,6 +8,7 @@ mod business;
 mod delivery;
 mod follow;
 mod identity;
+mod kept;
 mod pair;
 mod person;
 mod review;
@@ -66,7 +67,7 @@ pub(super) fn hear(
     let at = heard.at.min(now.plus_ms(rules.skew_ms));
     let hearing = Hearing { draft, rules, heard, at, past: at.min(now), now };
     // Who is one person is settled before what is said of them, but for who is one from then on.
-    let mut events = hearing.pair_before();
+    let mut events = hearing.pair_before()?;
     if events.is_empty() {
         events = hearing.told()?;
     } else {

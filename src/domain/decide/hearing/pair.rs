@@ -36,8 +36,8 @@ const NAMED_TOGETHER: &str = "named_together";
 impl Hearing<'_, '_> {
     /// Returns what it changes that a fact names a number and a user id together, before anything
     /// else that the fact says.
-    pub(super) fn pair_before(&self) -> Events {
-        let Some((number, user)) = self.named_both() else { return Events::new() };
+    pub(super) fn pair_before(&self) -> Result<Events, Refusal> {
+        let Some((number, user)) = self.named_both() else { return Ok(Events::new()) };
         let mut paired = self.pair_of(number, user, Some(self.at));
         self.leave(number, user, &mut paired);
         self.with_fallen(paired)
@@ -70,17 +70,33 @@ impl Hearing<'_, '_> {
         if paired.is_empty() && is_known && self.parts(&person).other.is_none() {
             self.find_or_add(&person, &mut paired)?;
         }
-        Ok(self.with_fallen(paired))
+        self.with_fallen(paired)
     }
 
-    /// Adds what is taken back since people are known to be others than they were known as.
-    fn with_fallen(&self, mut paired: Events) -> Events {
-        if !paired.is_empty() {
-            let foreseen = self.draft.foresee(&paired, self.now);
-            let fallen = Hearing { draft: &foreseen, ..*self }.after_pairing(self.draft, &paired);
-            paired.extend(fallen);
+    /// Adds what is taken back since people are known to be others than they were known as, and what
+    /// they answered before that was known.
+    fn with_fallen(&self, mut paired: Events) -> Result<Events, Refusal> {
+        if paired.is_empty() {
+            return Ok(paired);
         }
-        paired
+        let foreseen = self.draft.foresee(&paired, self.now);
+        let fallen = Hearing { draft: &foreseen, ..*self }.after_pairing(self.draft, &paired);
+        let joined = paired.iter().find_map(|(place, event)| {
+            let Event::ContactAbsorbed(absorbed) = event else { return None };
+            Some((*place, absorbed.place))
+        });
+        paired.extend(fallen);
+        let Some((place, from)) = joined else { return Ok(paired) };
+        let told = [place, from].into_iter().filter_map(|place| self.draft.contact(place));
+        let kept = told.flat_map(|contact| contact.details().told().answers.iter().cloned());
+        let kept: Vec<_> = kept.collect();
+        if !kept.is_empty() {
+            let foreseen = self.draft.foresee(&paired, self.now);
+            let mut answered = Events::new();
+            Hearing { draft: &foreseen, ..*self }.answers_of(place, kept, &mut answered)?;
+            paired.extend(answered);
+        }
+        Ok(paired)
     }
 
     /// Returns the number and the user id a fact names as one person's.

@@ -26,6 +26,7 @@ impl Hearing<'_, '_> {
             return self.answer_of_former(wrote, main, events);
         }
         self.answer(wrote, (main, others), events)?;
+        self.keep_answer(wrote, main, events);
         let identity_hash = wrote.identity_hash.clone().filter(|_| is_known_hash);
         self.seen(main, wrote, identity_hash, events);
         self.unsettle(&person, hash, events);

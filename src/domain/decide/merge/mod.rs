@@ -412,6 +412,8 @@ fn told_by_time(kept: &Contact, lost: &Contact) -> Option<Box<Told>> {
     let mut joined = Told::joined(ours, theirs, &[]);
     joined.moved = Mark::later(ours.moved, theirs.moved);
     joined.taken = Mark::later(ours.taken, theirs.taken);
+    // They are answers to what the one they are was asked, from now on.
+    joined.answers = Vec::new();
     (joined != Told::NOTHING).then(|| Box::new(joined))
 }
 

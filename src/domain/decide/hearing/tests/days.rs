@@ -398,6 +398,9 @@ fn said_by(
         let is_asked = ASKED.map(|key| Some(ContactKey::from_bits(key)));
         if is_asked.contains(&contact.number_key) {
             let statuses = standings.map(|standing| standing.status);
+            // Nor is which of them are answers to nothing that was asked by then.
+            let mut contact = contact.clone();
+            contact.details_mut().told_mut().answers.clear();
             lines.push(format!("{who:?} {statuses:?} {:?}", contact.details()));
             continue;
         }

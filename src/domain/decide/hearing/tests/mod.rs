@@ -9,6 +9,7 @@ mod follow;
 mod former;
 mod given_up;
 mod incidents;
+mod kept;
 mod late;
 mod messages;
 mod moments;
