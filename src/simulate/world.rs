@@ -237,8 +237,9 @@ impl World {
             if let Event::TicketVoided { ticket, .. } = event
                 && let Some(known) = self.witness.voided(commands::place_of(ticket))
             {
-                // Its message may have gone out before anybody knew.
-                known.is_open = false;
+                // Its message may have gone out before anybody knew; whatever the witness thinks of
+                // the reason, nothing more may be sent on it.
+                (known.is_open, known.is_dead) = (false, true);
                 self.tally.voided += 1;
             }
         }
