@@ -116,7 +116,15 @@ impl ContactDocument {
         self.rule(topic).standing(THE_TOPIC, now)
     }
 
+    /// Forgets what was agreed to about topics: nobody it counts for said so.
+    pub(super) fn forget(&mut self, topics: &[TopicId]) {
+        self.consents.retain(|known| !topics.contains(&known.topic) || known.act == Act::TookBack);
+    }
+
     pub(super) fn fold_opt_in(&mut self, seq: Seq, recorded_at: Timestamp, event: &OptedIn) {
+        if event.by_former {
+            return;
+        }
         let (basis, at) = (event.basis, event.captured_at);
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         // An act that decided nothing is in the ledger, and changes nothing here.

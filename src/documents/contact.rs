@@ -154,6 +154,7 @@ impl ContactDocument {
                 if seen.takes_over {
                     self.user_id = Some(seen.user_id.clone());
                 }
+                self.forget(&seen.unsaid);
             }
             Event::OptedIn(event) => {
                 self.fold_written(event.written.as_deref());

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod eligibility;
 pub mod entry;
 pub mod event;
+mod former;
 pub mod governor;
 pub mod hearing;
 pub mod home;

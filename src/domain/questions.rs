@@ -139,6 +139,17 @@ impl Questions {
         self.0.is_empty()
     }
 
+    /// Forgets what was asked and answered from a moment on; says whether nothing is left.
+    pub(super) fn forget_from(&mut self, since: Timestamp) -> bool {
+        for known in &mut self.0 {
+            known.asked.retain(|at| *at < since);
+            known.shown.retain(|(at, _)| *at < since);
+            known.agreed_at.take_if(|at| since <= *at);
+        }
+        self.0.retain(|known| !known.asked.is_empty() || known.agreed_at.is_some());
+        self.0.is_empty()
+    }
+
     fn change(&mut self, topic: TopicIx, change: impl FnOnce(&mut Question)) {
         if let Some(known) = self.0.iter_mut().find(|known| known.topic == topic) {
             change(known);

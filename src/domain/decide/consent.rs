@@ -198,7 +198,12 @@ fn agreed(
 ) -> Event {
     let Claim { captured_at, topics, statement, by } = claim;
     let act = if opt_in.awaits_confirmation { Act::Asked } else { Act::Agreed };
+    let named = found.named.tags();
+    let by_former = found.known.is_some_and(|known| known.is_of_former(named, captured_at));
     let outcomes = topics.iter().map(|(id, ix, expires_after_days)| {
+        if by_former {
+            return TopicOutcome::of(id, &found.consents.standing(*ix, now), captured_at);
+        }
         let expires_at = expires_after_days
             .filter(|_| act == Act::Agreed)
             .map(|days| captured_at.plus_ms(i64::from(days).saturating_mul(DAY_MS)));
@@ -234,6 +239,7 @@ fn agreed(
         identity_hash: by.identity_hash,
         derived_from: None,
         under: found.under(),
+        by_former,
     }))
 }
 

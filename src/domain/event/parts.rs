@@ -195,6 +195,10 @@ pub struct OptedIn {
     /// time and no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<Named>,
+    /// Whether it was done under nothing but the user id of somebody who had the number before: it
+    /// changes nothing for whoever has that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_former: bool,
 }
 
 /// A person withdrew.
@@ -316,6 +320,10 @@ pub struct PairSeen {
     /// Whether it takes the place of the one the contact has: the number has another owner.
     #[serde(default, skip_serializing_if = "is_false")]
     pub takes_over: bool,
+    /// Topics of which it shows that whoever agreed had given the number up by then: they did not agree
+    /// for whoever has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsaid: Vec<TopicId>,
 }
 
 /// What became of a message of which nobody knows yet on which ticket it was sent.

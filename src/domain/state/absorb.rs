@@ -38,10 +38,15 @@ impl Draft<'_> {
 
     /// A user id was named with the number of a contact, and leads there from now on.
     pub(super) fn fold_pair_seen(&mut self, subject: Subject, seen: &PairSeen, seq: Seq) {
+        let unsaid = seen.unsaid.iter().filter_map(|id| self.registry().topic(id));
+        let unsaid: Vec<_> = unsaid.map(|(topic, _)| topic).collect();
         if let Some(contact) = self.contact_mut(subject) {
             match seen.happened_at {
                 Some(at) => contact.see_pair(seen.user_key, Mark { at, seq }),
                 None => contact.add_user(seen.user_key),
+            }
+            for topic in unsaid {
+                contact.consents.forget(topic);
             }
         }
         if self.find(seen.user_key).is_none() {

@@ -268,6 +268,9 @@ impl Draft<'_> {
     }
 
     fn fold_opt_in(&mut self, seq: Seq, subject: Subject, event: &OptedIn) {
+        if event.by_former {
+            return;
+        }
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
         let (basis, at) = (event.basis, event.captured_at);
         let own = self.contact(subject).map(Contact::own).unwrap_or_default();

@@ -194,6 +194,7 @@ impl Hearing<'_, '_> {
                     identity_hash: None,
                     derived_from: Some(act.seq),
                     under: None,
+                    by_former: false,
                 }));
                 events.push((found.subject, event));
                 found.consents.to_mut().fold_act(own);

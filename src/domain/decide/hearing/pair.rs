@@ -22,6 +22,8 @@ use crate::domain::{
     entry::Subject,
     event::{Event, PairSeen},
     hearing::{HeardFact, Wrote},
+    key::ContactKey,
+    names::TopicId,
     pair::Paired,
     refusal::Refusal,
     registry::Category,
@@ -144,12 +146,27 @@ impl Hearing<'_, '_> {
             Some(_) | None if contact.user_key.is_some() => {
                 let (user_id, user_key) = (user.user_id.clone(), user.key);
                 let takes_over = paired == Paired::Newer && seen_at.is_some();
-                let seen = PairSeen { user_id, user_key, happened_at: seen_at, takes_over };
+                let unsaid = self.unsaid(contact, (user_key, seen_at));
+                let seen = PairSeen { user_id, user_key, happened_at: seen_at, takes_over, unsaid };
                 events.push((place, Event::PairSeen(seen)));
             }
             Some(_) | None => {}
         }
         events
+    }
+
+    /// Returns the topics that whoever agreed to them had no right to any more, as this shows: they had
+    /// the number before whoever has it.
+    fn unsaid(
+        &self,
+        contact: &Contact,
+        (key, seen_at): (ContactKey, Option<Timestamp>),
+    ) -> Vec<TopicId> {
+        let Some(at) = seen_at else { return Vec::new() };
+        let mut paired = contact.clone();
+        paired.see_pair(key, self.as_of(at));
+        let named = |ix| self.draft.registry().topic_id(ix).cloned();
+        paired.topics_of_former().filter_map(named).collect()
     }
 
     /// A number that came to a contact by a merge is another account of the person's and has an id of

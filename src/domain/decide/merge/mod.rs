@@ -1,7 +1,7 @@
 //! Rules about two contacts that turned out to be one person: both histories stay, and of what
 //! the two say the more restrictive counts.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use crate::domain::{
     absorbed::{Absorbed, IdentityLeft, InboundLeft, LookupLeft, Mark, ShownLeft, TopicLeft},
@@ -125,10 +125,11 @@ impl Sides<'_> {
                 absorb(draft, (kept, lost, place), (topics, (asked, answers), stop), seq)
             }
             Join::ByTime { seen_at } => {
-                let joined = in_order(&kept.consents, &lost.consents);
+                let paired = paired(kept, lost, seen_at.map(|at| Mark { at, seq: seq.next() }));
+                let lost = &of_number(&paired, lost);
+                let joined = in_order(&paired.consents, &lost.consents);
                 let topics = joined.acts().copied().collect();
                 let asked = (questions(draft, [&joined]), answers(draft, [&joined]));
-                let paired = paired(kept, lost, seen_at.map(|at| Mark { at, seq: seq.next() }));
                 let stop = joined.full_stop();
                 let absorbed = absorb(draft, (&paired, lost, place), (topics, asked, stop), seq);
                 let user_key = paired.user_key.filter(|key| kept.user_key != Some(*key));
@@ -171,8 +172,21 @@ fn paired(kept: &Contact, lost: &Contact, seen: Option<Mark>) -> Contact {
     let mut joined = kept.clone();
     if let (Some(key), Some(seen)) = (lost.user_key, seen) {
         joined.see_pair(key, seen);
+        let unsaid: Vec<_> = joined.topics_of_former().collect();
+        for topic in unsaid {
+            joined.consents.forget(topic);
+        }
     }
     joined
+}
+
+/// Returns the contact of a user id as it counts for the number, which somebody else may have had since.
+fn of_number<'a>(paired: &Contact, lost: &'a Contact) -> Cow<'a, Contact> {
+    let key = lost.user_key.filter(|key| paired.user_key != Some(*key));
+    match key.and_then(|key| paired.given_up(Some(key))) {
+        Some((mark, _)) => Cow::Owned(lost.owner_until(mark.at)),
+        None => Cow::Borrowed(lost),
+    }
 }
 
 /// What is left of two contacts once the one is part of the other, their consents aside.

@@ -9,7 +9,9 @@ use crate::domain::{
     command::{Command, OptIn},
     consent::ConsentStatus,
     decide::tests::{opt_in_of, topic_id},
+    key::ContactKey,
     ticket::VoidCause,
+    time::Timestamp,
 };
 
 #[test]
@@ -190,4 +192,64 @@ fn that_who_has_a_number_has_had_it_for_longer_takes_nothing_back() {
     tell(&mut desk, Heard::Next, start + 20);
     assert_eq!(cause(&desk, ticket), None);
     assert!(desk.replayed() == desk.state);
+}
+
+#[test]
+fn no_agreement_of_whoever_had_the_number_beats_a_stop_of_whoever_has_it_in_any_order() {
+    #[derive(Debug, Clone, Copy)]
+    enum Said {
+        Before,
+        Since,
+        Stop,
+        Agreed,
+    }
+    for by_message in [true, false] {
+        for order in orders(&[Said::Before, Said::Since, Said::Stop, Said::Agreed]) {
+            let mut desk = agreed();
+            let start = desk.now - 90;
+            let [former, next] = [91, 92].map(|key| user_only(&mut desk, key));
+            for said in &order {
+                match said {
+                    Said::Before => drop(tell(&mut desk, Heard::Both, start + 10)),
+                    Said::Since => drop(tell(&mut desk, Heard::Next, start + 30)),
+                    Said::Stop => drop(desk.write(next.clone(), start + 40, stop())),
+                    Said::Agreed if by_message => {
+                        let topics = vec![topic_id("promotions")];
+                        let (statement, language, how) = (None, None, how());
+                        let tap = ConsentAnswer::OptIn { topics, statement, language, how };
+                        desk.write(former.clone(), start + 50, Some(tap));
+                    }
+                    Said::Agreed => {
+                        let captured_at = Some(Timestamp::from_unix_ms(start + 50));
+                        let opt_in =
+                            OptIn { captured_at, ..opt_in_of(former.clone(), "promotions") };
+                        desk.run(Command::OptIn(Box::new(opt_in))).unwrap();
+                    }
+                }
+            }
+            assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn, "{order:?}");
+            let place = desk.state.contacts().find(ContactKey::from_bits(1)).unwrap();
+            assert!(desk.state.contacts().get(place).unwrap().consents.has_left(), "{order:?}");
+            assert!(desk.replayed() == desk.state, "{order:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_whoever_had_the_number_said_apart_later_lifts_a_stop_of_marketing() {
+    for is_known in [true, false] {
+        let mut desk = agreed();
+        let start = desk.now - 90;
+        tell(&mut desk, Heard::Next, start + 30);
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.prefers(1, start + 35, true);
+        if is_known {
+            tell(&mut desk, Heard::Both, start + 10);
+        }
+        let person = user_only(&mut desk, 91);
+        desk.hear(start + 55, HeardFact::MarketingPreference { person, is_stopped: false });
+        tell(&mut desk, Heard::Both, start + 10);
+        assert_eq!(desk.may(1, TEMPLATE), Err(vec![Reason::MarketingStopped]), "{is_known}");
+        assert!(desk.replayed() == desk.state);
+    }
 }
