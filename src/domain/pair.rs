@@ -192,11 +192,23 @@ impl Contact {
         (!was_given_up).then_some(*since)
     }
 
-    /// Returns whether an identifier is a user id that somebody had before whoever has the number now,
-    /// and had no more at a moment: what is said under it alone is said by somebody else.
+    /// Returns since when a user id is that of somebody who had the number before whoever has it: what
+    /// is said under it alone from then on is said by somebody else.
+    pub fn former_since(&self, key: ContactKey) -> Option<Timestamp> {
+        if [self.number_key, self.user_key].contains(&Some(key)) {
+            return None;
+        }
+        let told = self.details().told();
+        let pair = self.details().pair.as_ref().filter(|_| self.former_user() == Some(key));
+        let replaced = pair.map(|pair| pair.since);
+        let first = [told.closed(key), replaced].into_iter().flatten().min_by_key(|mark| mark.at);
+        first.or(told.moved).map(|mark| mark.at)
+    }
+
+    /// Returns whether somebody had a user id before whoever has the number now, and had the number no
+    /// more at a moment.
     pub fn is_former(&self, key: ContactKey, at: Timestamp) -> bool {
-        let is_own = [self.number_key, self.user_key].contains(&Some(key));
-        !is_own && self.given_up(Some(key)).is_some_and(|(mark, _)| mark.at <= at)
+        self.former_since(key).is_some_and(|since| since <= at)
     }
 }
 

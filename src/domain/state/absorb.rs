@@ -91,11 +91,16 @@ impl Draft<'_> {
             .iter()
             .filter_map(|left| registry.sender(&left.sender).map(|(ix, _)| (ix, left.at)));
         let inbound = inbound.collect();
+        // The part has kept its names.
+        let user = self.contact(event.place).and_then(|part| part.user_key);
         let Some(contact) = self.contact_mut(subject) else { return };
         let was_waiting = is_uncontacted(contact);
         // The keys lead here already, by way of the contact that brought them.
         contact.number_key = contact.number_key.or(event.number_key);
         contact.replace_user(event.user_key);
+        if let Some(user) = user.filter(|user| contact.user_key != Some(*user)) {
+            contact.add_user(user);
+        }
         contact.add_weak(&event.weak_keys);
         contact.consents = consents;
         let details = contact.details_mut();

@@ -182,9 +182,8 @@ fn paired(kept: &Contact, lost: &Contact, seen: Option<Mark>) -> Contact {
 
 /// Returns the contact of a user id as it counts for the number, which somebody else may have had since.
 fn of_number<'a>(paired: &Contact, lost: &'a Contact) -> Cow<'a, Contact> {
-    let key = lost.user_key.filter(|key| paired.user_key != Some(*key));
-    match key.and_then(|key| paired.given_up(Some(key))) {
-        Some((mark, _)) => Cow::Owned(lost.owner_until(mark.at)),
+    match lost.user_key.and_then(|key| paired.former_since(key)) {
+        Some(since) => Cow::Owned(lost.owner_until(since)),
         None => Cow::Borrowed(lost),
     }
 }

@@ -253,3 +253,38 @@ fn nothing_that_whoever_had_the_number_said_apart_later_lifts_a_stop_of_marketin
         assert!(desk.replayed() == desk.state);
     }
 }
+
+#[test]
+fn whoever_has_the_number_has_agreed_whatever_is_put_under_the_former_id_in_any_order() {
+    #[derive(Debug, Clone, Copy)]
+    enum Said {
+        Alone,
+        Before,
+        Since,
+        Agreed,
+    }
+    for order in orders(&[Said::Alone, Said::Before, Said::Since, Said::Agreed]) {
+        let mut desk = Desk::new();
+        desk.now += 100;
+        let start = desk.now - 90;
+        let agree = |desk: &mut Desk, key, ms| {
+            let captured_at = Some(Timestamp::from_unix_ms(ms));
+            let opt_in = opt_in_of(user_only(desk, key), "promotions");
+            desk.run(Command::OptIn(Box::new(OptIn { captured_at, ..opt_in }))).unwrap();
+        };
+        desk.wrote(1, start, None);
+        for said in &order {
+            match said {
+                Said::Alone => drop(tell(&mut desk, Heard::Alone, start + 5)),
+                Said::Before => drop(tell(&mut desk, Heard::Both, start + 10)),
+                Said::Since => drop(tell(&mut desk, Heard::Next, start + 30)),
+                Said::Agreed => agree(&mut desk, 92, start + 40),
+            }
+        }
+        agree(&mut desk, 91, start + 50);
+        assert_eq!(desk.may(1, TEMPLATE), Ok(()), "{order:?}");
+        assert_eq!(desk.may(92, TEMPLATE), Ok(()), "{order:?}");
+        assert_eq!(desk.may(91, TEMPLATE), Err(vec![Reason::NumberChanged]), "{order:?}");
+        assert!(desk.replayed() == desk.state, "{order:?}");
+    }
+}
