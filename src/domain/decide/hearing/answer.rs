@@ -343,9 +343,8 @@ impl Hearing<'_, '_> {
             let taken = FullStop { at, seq };
             let standing = found.consents.standing(*ix, self.now);
             let waits = standing.status == ConsentStatus::Pending;
-            let is_withdrawn = standing.status == ConsentStatus::Withdrawn;
+            // Said again it is the later word: an agreement from in between may be heard of yet.
             (waits || self.at.ms_since(*asked_at) <= DAY_MS)
-                && !(is_withdrawn && standing.at >= Some(*asked_at))
                 && found.consents.would_decide(&taken.about(*ix))
         });
         let named = |(ix, _, _)| Some(self.draft.registry().topic_id(ix)?.clone());

@@ -172,11 +172,19 @@ fn a_no_takes_back_what_was_asked_and_nothing_that_was_agreed() {
     desk.ask(1, "promotions");
     desk.wrote(1, before, no());
     assert_eq!(desk.status(1, "promotions"), ConsentStatus::Pending, "said before it was asked");
-    desk.wrote(1, desk.now, no());
+    let first = desk.now;
+    desk.wrote(1, first, no());
     assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn);
     assert_eq!(desk.status(1, "orders"), ConsentStatus::Granted);
     desk.now += 10;
-    assert_eq!(desk.wrote(1, desk.now, no()).len(), 1, "only that they wrote");
+    let (between, last) = (desk.now - 5, desk.now);
+    assert_eq!(desk.wrote(1, last, no()).len(), 2, "said again, and that they wrote");
+    for told_again in [last, first] {
+        let again = desk.wrote(1, told_again, no());
+        assert!(again.is_empty(), "{again:?}");
+    }
+    desk.opt_in(1, "promotions", Some(between)).unwrap();
+    assert_eq!(desk.status(1, "promotions"), ConsentStatus::Withdrawn, "said between the two");
 }
 
 #[test]
