@@ -127,8 +127,12 @@ impl ContactDocument {
         }
         let (basis, at) = (event.basis, event.captured_at);
         let act = if event.awaits_confirmation { Act::Asked } else { Act::Agreed };
-        // An act that decided nothing is in the ledger, and changes nothing here.
-        for outcome in event.topics.iter().filter(|outcome| outcome.seq.is_none()) {
+        for outcome in &event.topics {
+            if outcome.seq.is_some() {
+                let agreed = (act == Act::Agreed).then_some(Agreement { at, seq });
+                self.fold_undecided(&outcome.topic, agreed, event.statement.as_ref());
+                continue;
+            }
             let before = self.consent(&outcome.topic).and_then(|known| known.agreed);
             let agreed = if act == Act::Agreed { Some(Agreement { at, seq }) } else { before };
             self.put_if_it_decides(ConsentRecord {
@@ -144,6 +148,44 @@ impl ContactDocument {
                 seq,
                 held_by: None,
             });
+        }
+    }
+
+    /// An act that decided nothing is in the ledger. Of several agreements before a withdrawal the last
+    /// is shown beside it, in whatever order they came.
+    fn fold_undecided(
+        &mut self,
+        topic: &TopicId,
+        agreed: Option<Agreement>,
+        statement: Option<&StatementShown>,
+    ) {
+        self.fold_topic(topic);
+        let known = self.consents.iter_mut().find(|known| known.topic == *topic);
+        let Some(known) = known.filter(|known| known.act == Act::TookBack) else { return };
+        let is_later = |agreed: &Agreement| known.agreed.is_none_or(|known| known.at < agreed.at);
+        if let Some(agreed) = agreed.filter(is_later) {
+            known.agreed = Some(agreed);
+            known.statement = statement.cloned().or_else(|| known.statement.take());
+        }
+    }
+
+    /// Whoever withdrew from everything withdrew from a topic that comes up later, too.
+    fn fold_topic(&mut self, topic: &TopicId) {
+        if let (None, Some(stop)) = (self.consent(topic), &self.full_stop) {
+            let record = ConsentRecord {
+                topic: topic.clone(),
+                act: Act::TookBack,
+                basis: ConsentBasis::Express,
+                at: stop.at,
+                recorded_at: stop.recorded_at,
+                expires_at: None,
+                source: stop.source.clone(),
+                statement: None,
+                agreed: None,
+                seq: stop.seq,
+                held_by: stop.held_by,
+            };
+            self.consents.push(record);
         }
     }
 
@@ -176,6 +218,7 @@ impl ContactDocument {
 
     fn put_if_it_decides(&mut self, record: ConsentRecord) {
         if !self.rule(&record.topic).would_decide(&record.as_consent()) {
+            self.fold_topic(&record.topic);
             return;
         }
         match self.consents.iter_mut().find(|known| known.topic == record.topic) {

@@ -52,9 +52,6 @@ pub struct ContactDocument {
     /// Set while an operator blocks the contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<BlockRecord>,
-    /// What is known of the identity behind the contact.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<IdentityRecord>,
     /// The contacts that became part of this one, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartRecord>,
@@ -83,31 +80,6 @@ pub struct BlockRecord {
     pub held_by: Option<Subject>,
 }
 
-/// What is known of the identity behind a contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdentityRecord {
-    /// The latest hash, as WhatsApp sent it.
-    pub hash: Box<str>,
-    /// When it was last observed.
-    pub observed_at: Timestamp,
-    /// When it last became another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed_at: Option<Timestamp>,
-    /// The entry that recorded the change.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed_seq: Option<Seq>,
-    /// When someone last vouched that it is still the same person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confirmed_at: Option<Timestamp>,
-}
-
-impl IdentityRecord {
-    /// Returns whether a change awaits re-registration: no confirmation came since.
-    pub fn has_open_change(&self) -> bool {
-        self.changed_at.is_some_and(|changed| self.confirmed_at.is_none_or(|at| at < changed))
-    }
-}
-
 impl ContactDocument {
     /// Makes the document of a contact from its first entry; `None` for any other entry.
     pub fn begin(seq: Seq, record: &Record) -> Option<Self> {
@@ -126,7 +98,6 @@ impl ContactDocument {
             consents: Vec::new(),
             full_stop: None,
             blocked: None,
-            identity: None,
             parts: Vec::new(),
             merged_into: None,
             former: Vec::new(),
@@ -169,12 +140,6 @@ impl ContactDocument {
                 self.merged_into = Some(MergeRecord { id, place, at, seq });
             }
             Event::ContactAbsorbed(event) => self.fold_absorbed(seq, record.at, event),
-            Event::IdentityObserved { .. }
-            | Event::IdentityChanged { .. }
-            | Event::IdentityConfirmed { .. }
-            | Event::IdentityPredated { .. }
-            | Event::IdentityDoubted { .. }
-            | Event::TrafficSeen { .. } => self.fold_identity(seq, &record.event),
             Event::ContactBlocked { reason } => {
                 let (at, reason, held_by) = (record.at, reason.clone(), None);
                 self.blocked = Some(BlockRecord { at, reason, seq, held_by });
@@ -186,6 +151,12 @@ impl ContactDocument {
                 }
             }
             Event::ContactAdded { .. }
+            | Event::IdentityObserved { .. }
+            | Event::IdentityChanged { .. }
+            | Event::IdentityConfirmed { .. }
+            | Event::IdentityPredated { .. }
+            | Event::IdentityDoubted { .. }
+            | Event::TrafficSeen { .. }
             | Event::MarketingPreferenceSeen { .. }
             | Event::MarketingHeldBack { .. }
             | Event::ExperimentSeen { .. }
@@ -241,113 +212,10 @@ impl ContactDocument {
             self.written = Some(written.into());
         }
     }
-
-    fn fold_identity(&mut self, seq: Seq, event: &Event) {
-        if let Event::IdentityObserved { hash, observed_at, .. } = event {
-            if let Some(known) = &mut self.identity
-                && known.hash == *hash
-            {
-                known.observed_at = known.observed_at.max(*observed_at);
-                return;
-            }
-            self.identity = Some(IdentityRecord {
-                hash: hash.clone(),
-                observed_at: *observed_at,
-                changed_at: None,
-                changed_seq: None,
-                confirmed_at: None,
-            });
-        } else if let Event::IdentityChanged { hash, observed_at } = event {
-            self.identity = Some(IdentityRecord {
-                hash: hash.clone(),
-                observed_at: *observed_at,
-                changed_at: Some(*observed_at),
-                changed_seq: Some(seq),
-                // What was vouched for is the hash before this one.
-                confirmed_at: None,
-            });
-        } else if let Event::IdentityPredated { .. } = event
-            && let Some(known) = &mut self.identity
-        {
-            known.changed_at = known.changed_at.or(Some(known.observed_at));
-            known.changed_seq = known.changed_seq.or(Some(seq));
-        } else if let Event::IdentityDoubted { happened_at, by_move } = event
-            && let Some(known) = &mut self.identity
-            && (!by_move || known.observed_at <= *happened_at)
-            && known.changed_at.is_none_or(|known| known < *happened_at)
-        {
-            (known.changed_at, known.changed_seq) = (Some(*happened_at), Some(seq));
-            // Whoever vouched before this was heard vouched for what was before it.
-            known.confirmed_at.take_if(|at| happened_at <= at && happened_at.may_be_after(*at));
-        } else if let Event::TrafficSeen { identity_hash: Some(_), happened_at, .. } = event
-            && let Some(known) = &mut self.identity
-        {
-            known.observed_at = known.observed_at.max(*happened_at);
-        } else if let Event::IdentityConfirmed { confirmed_at, .. } = event
-            && let Some(known) = &mut self.identity
-        {
-            known.confirmed_at = Some(*confirmed_at);
-        }
-    }
 }
 
 impl fmt::Debug for ContactDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContactDocument").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::event::{Actor, CountsFor, TrafficKind};
-
-    fn fold(document: &mut ContactDocument, ms: i64, event: Event) {
-        let at = Timestamp::from_unix_ms(ms);
-        let record = Record { at, by: Actor::System, command: None, event };
-        document.fold(Seq(9), &record);
-    }
-
-    #[test]
-    fn the_known_hash_seen_again_keeps_a_change_open_and_a_late_older_one_opens_it() {
-        let at = Timestamp::from_unix_ms;
-        let event = Event::ContactAdded {
-            contact: ContactId::from_uuid(Uuid::from_u128(1)),
-            number: None,
-            number_key: None,
-            number_valid: false,
-            user_id: None,
-            user_key: None,
-            weak_keys: Vec::new(),
-            country: None,
-            zone: None,
-            seen_at: None,
-        };
-        let added = Record { at: at(1), by: Actor::System, command: None, event };
-        let mut document = ContactDocument::begin(Seq(1), &added).unwrap();
-        let observed =
-            Event::IdentityObserved { hash: "B".into(), observed_at: at(20), again: false };
-        fold(&mut document, 20, observed.clone());
-        assert!(!document.identity.as_ref().unwrap().has_open_change());
-        let late = Event::IdentityPredated { hash: "A".into(), observed_at: at(10) };
-        fold(&mut document, 21, late);
-        assert_eq!(document.identity.as_ref().unwrap().changed_at, Some(at(20)));
-        fold(&mut document, 22, observed);
-        let seen = Event::TrafficSeen {
-            kind: TrafficKind::Inbound,
-            sender: None,
-            happened_at: at(30),
-            identity_hash: Some("B".into()),
-            message: None,
-            counts_for: CountsFor::Person,
-        };
-        fold(&mut document, 30, seen);
-        let known = document.identity.as_ref().unwrap();
-        assert!(known.has_open_change());
-        assert_eq!(known.observed_at, at(30));
-        fold(&mut document, 40, Event::IdentityDoubted { happened_at: at(40), by_move: false });
-        assert_eq!(document.identity.as_ref().unwrap().changed_at, Some(at(40)));
     }
 }

@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    documents::{BlockRecord, ConsentRecord, ContactDocument, FullStopRecord, IdentityRecord},
+    documents::{BlockRecord, ConsentRecord, ContactDocument, FullStopRecord},
     domain::{
-        absorbed::{Absorbed, IdentityLeft, Mark, TopicLeft},
+        absorbed::{Absorbed, Mark, TopicLeft},
         entry::{Seq, Subject},
         event::Source,
         ids::ContactId,
@@ -100,7 +100,6 @@ impl ContactDocument {
                 BlockRecord { at: mark.at, reason: None, seq: mark.seq, held_by: Some(place) }
             }
         });
-        self.identity = event.identity.as_ref().map(identity_left);
     }
 
     /// Takes over from the document of a part, itself complete, what this one's own entries do
@@ -188,17 +187,6 @@ fn full_stop_left(mark: Mark, place: Subject, recorded_at: Timestamp) -> FullSto
 
 fn source_gone() -> Source {
     Source { kind: SOURCE_GONE.into(), entry_point: None, url: None, reference: None }
-}
-
-fn identity_left(left: &IdentityLeft) -> IdentityRecord {
-    let IdentityLeft { hash, observed_at, change, confirmed_at, .. } = left;
-    IdentityRecord {
-        hash: hash.clone(),
-        observed_at: *observed_at,
-        changed_at: change.map(|mark| mark.at),
-        changed_seq: change.map(|mark| mark.seq),
-        confirmed_at: *confirmed_at,
-    }
 }
 
 /// Fills in what proves an act of a part.

@@ -9,6 +9,6 @@ mod entries;
 mod merged;
 
 pub use consents::{Agreement, ConsentRecord, FullStopRecord};
-pub use contact::{BlockRecord, ContactDocument, IdentityRecord};
+pub use contact::{BlockRecord, ContactDocument};
 pub use entries::{CHUNK_LEN, EntryList, NEWEST_MAX};
 pub use merged::{FormerIdentity, MergeRecord, PartRecord};

@@ -13,7 +13,7 @@ use crate::{
 
 /// Version of everything this folder stores, documents included. Another version is no error:
 /// the database is folded again.
-pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT: u8 = 3;
 
 const LEN: usize = 45;
 

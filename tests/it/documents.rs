@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 
 use izin::{
-    documents::{ContactDocument, IdentityRecord},
+    documents::ContactDocument,
     domain::{
         command::{Command, Merge, RegistryCommand},
         decide::decide,
         entry::Subject,
         event::{Actor, Evidence, Record, TrafficKind},
-        identity::Identity,
         registry::{Category, Topic},
         state::{Draft, State},
         time::{DAY_MS, Timestamp},
@@ -33,16 +32,12 @@ pub(crate) fn agree(state: &State, document: impl Fn(Subject) -> Option<ContactD
             // What it agreed to is the other's now; its own document keeps it as evidence.
             continue;
         }
-        let known = contact.details().identity.as_ref();
-        let identity = document.identity.as_ref();
-        assert_eq!(identity.map(|i| &*i.hash), known.map(Identity::hash));
-        assert_eq!(identity.map(|i| i.observed_at), known.map(Identity::observed_at));
-        let has_changed = identity.is_some_and(IdentityRecord::has_open_change);
-        assert_eq!(has_changed, contact.identity_changed().is_some());
         let blocked = document.blocked.as_ref().map(|blocked| (blocked.at, blocked.seq));
         assert_eq!(blocked, contact.details().blocked);
         for id in TOPICS.map(topic) {
             let (ix, _) = state.registry().topic(&id).unwrap();
+            let is_known = contact.consents.topics().any(|known| known == ix);
+            assert_eq!(document.consent(&id).is_some(), is_known);
             for now in [START - DAY_MS, START, START + DAY_MS, START + 90 * DAY_MS] {
                 let now = Timestamp::from_unix_ms(now);
                 assert_eq!(document.standing(&id, now), contact.consents.standing(ix, now));
@@ -146,6 +141,36 @@ struct Desk {
 }
 
 impl Desk {
+    /// A business with its topics.
+    fn new() -> Self {
+        let mut desk = Self::default();
+        for id in TOPICS {
+            let expires_after_days = (id == "news").then_some(30);
+            let (name, category) = (id.into(), Category::Marketing);
+            let topic_put = Topic { name, category, description: None, expires_after_days };
+            let put = RegistryCommand::PutTopic { id: topic(id), topic: topic_put };
+            desk.run(&Command::Registry(Box::new(put)));
+        }
+        desk
+    }
+
+    /// What the documents show of consents, but for the positions of entries, which are those of
+    /// arrival.
+    fn shown(&self) -> Vec<String> {
+        let shown = |document: &ContactDocument| {
+            let mut consents: Vec<_> = document
+                .consents
+                .iter()
+                .map(|it| {
+                    (it.topic.clone(), it.act, it.at, it.expires_at, it.agreed.map(|it| it.at))
+                })
+                .collect();
+            consents.sort_by(|one, other| one.0.cmp(&other.0));
+            format!("{consents:?} {:?}", document.full_stop.as_ref().map(|stop| stop.at))
+        };
+        self.documents.values().map(shown).collect()
+    }
+
     fn run(&mut self, command: &Command) {
         self.now += 1;
         let now = Timestamp::from_unix_ms(START + self.now);
@@ -173,14 +198,7 @@ proptest! {
     fn a_document_says_what_memory_says_and_survives_being_written(
         acts in prop::collection::vec(act(3), 1..40),
     ) {
-        let mut desk = Desk::default();
-        for id in TOPICS {
-            let expires_after_days = (id == "news").then_some(30);
-            let (name, category) = (id.into(), Category::Marketing);
-            let topic_put = Topic { name, category, description: None, expires_after_days };
-            let put = RegistryCommand::PutTopic { id: topic(id), topic: topic_put };
-            desk.run(&Command::Registry(Box::new(put)));
-        }
+        let mut desk = Desk::new();
         for act in acts {
             desk.run(&act.command());
             agree(&desk.state, |subject| desk.documents.get(&subject).cloned());
@@ -191,5 +209,32 @@ proptest! {
             let shown = format!("{document:?}");
             prop_assert!(!shown.contains("7700900"));
         }
+    }
+    #[test]
+    fn a_document_shows_the_same_consents_in_whatever_order_acts_are_heard(
+        acts in prop::collection::vec((act(1), any::<u32>()), 1..10),
+    ) {
+        let dated = |(place, (act, key)): (usize, (Act, u32))| {
+            let at = Some(i64::try_from(place).unwrap() * 1_000 - 60_007);
+            let act = match act {
+                Act::In { person, topics, .. } => {
+                    Act::In { person, topics, at, awaits: false, user: false }
+                }
+                Act::Out { person, topics, .. } => Act::Out { person, topics, at },
+                other => other,
+            };
+            (act, key)
+        };
+        let mut acts: Vec<_> = acts.into_iter().enumerate().map(dated).collect();
+        let mut in_order = Desk::new();
+        for (act, _) in &acts {
+            in_order.run(&act.command());
+        }
+        acts.sort_by_key(|(_, key)| *key);
+        let mut mixed = Desk::new();
+        for (act, _) in &acts {
+            mixed.run(&act.command());
+        }
+        prop_assert_eq!(in_order.shown(), mixed.shown());
     }
 }

@@ -345,6 +345,7 @@ impl Consents {
             if consent.is_said() {
                 self.fold_answer(topic, consent.at);
             }
+            self.fold_topic(topic);
             return;
         }
         let known = self.by_topic.iter_mut().find(|known| known.topic == topic);
@@ -357,6 +358,14 @@ impl Consents {
             self.fold_answer(topic, consent.at);
         } else if let Some(before) = before.filter(Consent::is_said) {
             self.fold_answer(topic, before.at);
+        }
+    }
+
+    /// Folds in that something was said about a topic that decides nothing: what the person withdrew
+    /// from everything by is known to be about that, too, as if it had been heard later.
+    pub(crate) fn fold_topic(&mut self, topic: TopicIx) {
+        if let Some(stop) = self.full_stop.filter(|_| self.topics().all(|known| known != topic)) {
+            self.by_topic.push(stop.about(topic));
         }
     }
 

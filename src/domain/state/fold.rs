@@ -292,6 +292,7 @@ impl Draft<'_> {
                         }
                         Act::Agreed | Act::TookBack => {}
                     }
+                    contact.consents.fold_topic(topic);
                 }
                 continue;
             }

@@ -46,7 +46,8 @@ enum Kind {
 
 /// Returns what a system message is about: by its type, or without one by its looks.
 fn kind(system: View<'_, '_>) -> Option<Kind> {
-    match system.word("type") {
+    let word = system.word("type").map(str::to_ascii_lowercase);
+    match word.as_deref() {
         Some("user_changed_number" | "customer_changed_number") => Some(Kind::Number),
         Some("user_changed_user_id") => Some(Kind::UserId),
         Some("customer_identity_changed" | "user_identity_changed") => Some(Kind::Identity),
@@ -58,9 +59,20 @@ fn kind(system: View<'_, '_>) -> Option<Kind> {
     }
 }
 
-/// Returns the number the message is from, or the one that older messages name inside.
-fn old_number(message: View<'_, '_>, system: View<'_, '_>) -> Option<Private> {
-    message.wa_id("from").or_else(|| system.wa_id("customer")).or_else(|| system.wa_id("user"))
+/// Returns the number the message is from, or the one that older messages name inside. Nobody moves to
+/// the number they are at: a message from the new one tells the old one inside.
+fn old_number(
+    message: View<'_, '_>,
+    system: View<'_, '_>,
+    new: Option<&Private>,
+) -> Option<Private> {
+    let inside = system.wa_id("customer").or_else(|| system.wa_id("user"));
+    let from = message.wa_id("from");
+    let is_new = from.is_some() && from.as_ref() == new;
+    match inside {
+        Some(inside) if is_new => Some(inside),
+        inside => from.or(inside),
+    }
 }
 
 /// Takes for the former what is named so. Which user id the message itself carries, no page says;
@@ -70,7 +82,8 @@ fn number_changed(message: View<'_, '_>, system: View<'_, '_>) -> Option<Conclus
         wa_id: system.wa_id("wa_id").or_else(|| system.wa_id("new_wa_id")),
         ..current(system)
     };
-    let mut old = Person { wa_id: old_number(message, system), ..previous(system) };
+    let old_number = old_number(message, system, new.wa_id.as_ref());
+    let mut old = Person { wa_id: old_number, ..previous(system) };
     if old.is_nobody() {
         let own = message.user_id("from_user_id");
         old.user_id = own.filter(|id| new.user_id.as_ref() != Some(id));

@@ -123,7 +123,11 @@ impl Hearing<'_, '_> {
             }
             Some(topics) => topics.iter().all(|topic| {
                 let known = self.deciding(found, topic);
-                known.is_some_and(|act| act.act == Act::TookBack && self.is_of_second(act.at))
+                let is_known = |act: &Consent| found.consents.topics().any(|it| it == act.topic);
+                let is_it = |act: &Consent| {
+                    act.act == Act::TookBack && self.is_of_second(act.at) && is_known(act)
+                };
+                known.as_ref().is_some_and(is_it)
             }),
         };
         let everyone: Vec<_> = everyone.filter(|found| !is_recorded(found)).collect();
