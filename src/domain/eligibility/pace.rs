@@ -8,6 +8,7 @@ use crate::{
         contact::Contact,
         eligibility::{
             Hit, Hits, Known, MARKETING, Resolved, SessionPolicy, Verdict,
+            countries::closed_to,
             deadline::{Overdue, overdue},
             question::resolve_sender,
         },
@@ -52,7 +53,7 @@ pub(super) struct Pace {
     full: Full,
     /// Whether marketing is held back for its quality.
     brake: Full,
-    /// The countries WhatsApp said the sender may not write to.
+    /// The countries WhatsApp said the business may not write to.
     countries: Vec<(policy::Country, Mark)>,
 }
 
@@ -147,7 +148,12 @@ impl Pace {
             (Full::No, other) => other,
             (one @ Full::Until(_), _) => one,
         };
-        self.countries = registry.reported().countries(id).collect();
+        self.countries = closed_to(known, Some(&sender.portfolio));
+    }
+
+    /// Whoever the sender will be, what is closed to any is not promised.
+    pub(super) fn judge_any_sender(&mut self, known: &impl Known) {
+        self.countries = closed_to(known, None);
     }
 }
 

@@ -55,7 +55,7 @@ pub enum Action {
     RefuseForever,
     /// Suspend the person's consents until they register again; drop the stored hash.
     Identity,
-    /// Send nobody in this country anything.
+    /// Send nobody in this country anything, from no sender of the business.
     CountryBlocked,
     /// Send this message to a phone number rather than a user id.
     NeedsPhone,

@@ -109,9 +109,12 @@ pub const RULES: &[Rule] = &[
     code(
         130_497,
         (Subject::Contact, Action::CountryBlocked),
-        (Lasts::UntilLifted, "a permission for the country"),
+        (
+            Lasts::UntilLifted,
+            "a later message of any sender of the portfolio that arrives in the country",
+        ),
         CODES,
-        "the business may not write to people in this country",
+        "the business may not write to people in this country; holds for every sender of its portfolio",
     ),
     code(131_000, AGAIN, ONCE, CODES, "something went wrong at WhatsApp"),
     code(131_005, HALTED, RIGHTS, CODES, "a permission is missing or was taken back"),

@@ -337,9 +337,10 @@ impl Hearing<'_, '_> {
         }
     }
 
-    /// Whoever has a number of that country may not be written to by this sender; nothing is said
-    /// of the one it failed for. What is older than a message that arrived there is over. Also says
-    /// whether that is news; `None` where nobody knows the country or the sender.
+    /// Whoever has a number of that country may not be written to by the sender's business; nothing
+    /// is said of the one it failed for. What is older than a message of the sender that arrived
+    /// there is over. Also says whether that is news; `None` where nobody knows the country or the
+    /// sender.
     fn of_country(&self, failure: &Failure, sender: Option<&SenderId>) -> Option<(Event, bool)> {
         let sender = sender.filter(|id| self.draft.registry().sender(id).is_some())?;
         let country = Country::parse(failure.country.as_deref()?).ok()?;

@@ -3,6 +3,7 @@
 mod alike;
 mod barred;
 mod business;
+mod countries;
 mod days;
 mod early;
 mod follow;
