@@ -8,7 +8,7 @@
 mod page;
 mod table;
 
-use crate::domain::time::SECOND_MS;
+use crate::domain::{hearing::held_back_ms, time::SECOND_MS};
 
 pub use page::document;
 pub use table::RULES;
@@ -90,9 +90,15 @@ pub enum Lasts {
     Once,
     /// At least so many milliseconds.
     AtLeastMs(i64),
-    /// At least so many milliseconds; for good where the country's pause holds (numbers with an
-    /// area code of the United States).
-    AtLeastMsOrLastingInUs(i64),
+    /// So many milliseconds the first time, and twice as many for each time within the longest
+    /// before it, up to the longest; for good where the country's pause holds (numbers with an area
+    /// code of the United States).
+    DoublingMsOrLastingInUs {
+        /// The first time.
+        first: i64,
+        /// The longest.
+        longest: i64,
+    },
     /// Four to the power of the failures before, in seconds: 1, 4, 16, …
     PowersOfFourS,
     /// Until what lifts it happens.
@@ -108,7 +114,9 @@ impl Lasts {
         match self {
             Self::Once => Some(0),
             Self::AtLeastMs(ms) => Some(ms),
-            Self::AtLeastMsOrLastingInUs(ms) => (!in_us).then_some(ms),
+            Self::DoublingMsOrLastingInUs { first, longest } => {
+                (!in_us).then(|| held_back_ms(first, earlier_failures).min(longest))
+            }
             Self::PowersOfFourS => {
                 let seconds = 4_i64.saturating_pow(earlier_failures.min(POWER_MAX));
                 Some(seconds * SECOND_MS)
@@ -238,7 +246,7 @@ mod tests {
     fn what_ends_only_when_lifted_says_by_what() {
         for row in RULES {
             let is_open =
-                matches!(row.lasts, Lasts::UntilLifted | Lasts::AtLeastMsOrLastingInUs(_));
+                matches!(row.lasts, Lasts::UntilLifted | Lasts::DoublingMsOrLastingInUs { .. });
             assert!(!is_open || !row.lifted_by.is_empty(), "{row:?}");
         }
     }
@@ -279,6 +287,8 @@ mod tests {
     fn pauses_are_as_long_as_their_source_says() {
         let pause = |code, before, in_us| rule(code).lasts.pause_ms(before, in_us);
         assert_eq!(pause(131_049, 0, false), Some(DAY_MS));
+        assert_eq!(pause(131_049, 3, false), Some(8 * DAY_MS));
+        assert_eq!(pause(131_049, u32::MAX, false), Some(30 * DAY_MS));
         assert_eq!(pause(131_049, 0, true), None);
         assert_eq!(pause(131_056, 0, false), Some(1_000));
         assert_eq!(pause(131_056, 3, false), Some(64_000));

@@ -1,7 +1,10 @@
 //! The rows: every error code of the Cloud API that is documented, and two of the On-Premises API.
 
 use crate::{
-    domain::time::{DAY_MS, HOUR_MS, MINUTE_MS},
+    domain::{
+        hearing::{HELD_BACK_MAX_MS, HELD_BACK_MS},
+        time::{DAY_MS, HOUR_MS, MINUTE_MS},
+    },
     whatsapp::errors::{Action, Codes, Lasts, Rule, Subject},
 };
 
@@ -169,7 +172,10 @@ pub const RULES: &[Rule] = &[
     code(
         131_049,
         (Subject::Contact, Action::MarketingCooldown),
-        (Lasts::AtLeastMsOrLastingInUs(DAY_MS), "time; in the United States, the end of the pause"),
+        (
+            Lasts::DoublingMsOrLastingInUs { first: HELD_BACK_MS, longest: HELD_BACK_MAX_MS },
+            "time; in the United States, the end of the pause",
+        ),
         CAPS,
         "held back by WhatsApp: the person got enough marketing, or the country gets none",
     ),

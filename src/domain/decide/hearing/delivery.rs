@@ -297,9 +297,10 @@ impl Hearing<'_, '_> {
                 .filter(|sender| told.window_ended(sender).is_none_or(|known| known < self.at))
                 .map(|sender| Event::WindowEnded { sender: sender.clone(), happened_at }),
             FailureEffect::MarketingCooldown => {
-                let until = failure.pause_ms.map(|ms| self.at.plus_ms(ms));
-                told.is_longer_hold(until.unwrap_or(Timestamp::NEVER), self.at)
-                    .then_some(Event::MarketingHeldBack { code, until, happened_at })
+                told.held_until(failure.pause_ms, self.at).map(|until| {
+                    let until = (until != Timestamp::NEVER).then_some(until);
+                    Event::MarketingHeldBack { code, until, happened_at }
+                })
             }
             FailureEffect::MarketingStopped => Preference::is_news(told.preference, true, self.at)
                 .then_some(Event::MarketingPreferenceSeen { is_stopped: true, happened_at }),

@@ -499,8 +499,9 @@ fn each_effect_of_a_failure_gives_its_reason_once_and_ends_as_it_says() {
         let events = fail(&mut desk, now, 131_000, effect, pause_ms);
         assert_eq!(events.len(), usize::from(reason.is_some()), "{effect:?}: {events:?}");
         assert!(fail(&mut desk, now, 131_000, effect, pause_ms).is_empty(), "{effect:?}");
-        // Refusals in a row make a rest longer, so that an older one is news.
-        if effect != E::PairBackoff {
+        // Those in a row make a rest or a hold longer, so that an older one is news.
+        let grows = matches!(effect, E::PairBackoff | E::MarketingCooldown) && pause_ms.is_some();
+        if !grows {
             assert!(fail(&mut desk, now - 5, 131_000, effect, pause_ms).is_empty(), "{effect:?}");
         }
         assert_eq!(desk.reserve(1, TEMPLATE).err(), reason.map(|reason| vec![reason]));
