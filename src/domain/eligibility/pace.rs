@@ -33,8 +33,8 @@ pub const PAIR_MS: i64 = 6 * SECOND_MS;
 pub const PAIR_BURST: i64 = 45;
 
 /// How long a word that somebody is in a group that gets no marketing is taken to hold: WhatsApp
-/// names no end, and tells again if it still is so.
-const EXPERIMENT_MS: i64 = 30 * DAY_MS;
+/// names no end, and tells again if it still is so. A choice of Izin's, in milliseconds.
+pub const EXPERIMENT_MS: i64 = 30 * DAY_MS;
 
 /// What a share of a limit is taken of where there is none.
 const UNLIMITED: u32 = 100_000;

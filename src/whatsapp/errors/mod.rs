@@ -101,6 +101,8 @@ pub enum Lasts {
     },
     /// Four to the power of the failures before, in seconds: 1, 4, 16, …
     PowersOfFourS,
+    /// Until what lifts it happens, and at most so many milliseconds.
+    UntilLiftedAtMostMs(i64),
     /// Until what lifts it happens.
     UntilLifted,
     /// For good.
@@ -113,7 +115,7 @@ impl Lasts {
     pub fn pause_ms(self, earlier_failures: u32, in_us: bool) -> Option<i64> {
         match self {
             Self::Once => Some(0),
-            Self::AtLeastMs(ms) => Some(ms),
+            Self::AtLeastMs(ms) | Self::UntilLiftedAtMostMs(ms) => Some(ms),
             Self::DoublingMsOrLastingInUs { first, longest } => {
                 (!in_us).then(|| held_back_ms(first, earlier_failures).min(longest))
             }
@@ -229,7 +231,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::time::{DAY_MS, MINUTE_MS};
+    use crate::domain::{
+        eligibility::EXPERIMENT_MS,
+        time::{DAY_MS, MINUTE_MS},
+    };
 
     #[test]
     fn rows_are_in_order_and_do_not_overlap() {
@@ -245,8 +250,12 @@ mod tests {
     #[test]
     fn what_ends_only_when_lifted_says_by_what() {
         for row in RULES {
-            let is_open =
-                matches!(row.lasts, Lasts::UntilLifted | Lasts::DoublingMsOrLastingInUs { .. });
+            let is_open = matches!(
+                row.lasts,
+                Lasts::UntilLifted
+                    | Lasts::UntilLiftedAtMostMs(_)
+                    | Lasts::DoublingMsOrLastingInUs { .. }
+            );
             assert!(!is_open || !row.lifted_by.is_empty(), "{row:?}");
         }
     }
@@ -294,6 +303,7 @@ mod tests {
         assert_eq!(pause(131_056, 3, false), Some(64_000));
         assert_eq!(pause(131_056, u32::MAX, false), pause(131_056, 10, false));
         assert_eq!(pause(131_057, 0, false), Some(MINUTE_MS));
+        assert_eq!(pause(130_472, 0, false), Some(EXPERIMENT_MS));
         assert_eq!(pause(131_050, 0, false), None);
         assert_eq!(pause(131_021, 0, false), None);
         assert_eq!(pause(131_062, 0, false), Some(0), "nothing is held");

@@ -88,6 +88,7 @@ fn holds(lasts: Lasts) -> String {
             span(longest),
         ),
         Lasts::PowersOfFourS => "4^n seconds, n = 0, 1, 2, …".into(),
+        Lasts::UntilLiftedAtMostMs(ms) => format!("until lifted, at most {}", span(ms)),
         Lasts::UntilLifted => "until lifted".into(),
         Lasts::Forever => "for good".into(),
     }
@@ -112,6 +113,7 @@ fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::eligibility::EXPERIMENT_MS;
 
     #[test]
     fn every_rule_is_on_the_page_once() {
@@ -121,6 +123,13 @@ mod tests {
             let code = if first == last { first.to_string() } else { format!("{first}–{last}") };
             assert_eq!(page.matches(&format!("\n| {code} | ")).count(), 1, "{code}");
         }
+    }
+
+    #[test]
+    fn the_page_says_for_how_long_a_group_that_gets_no_marketing_counts() {
+        let row = document().lines().find(|line| line.starts_with("| 130472 ")).map(str::to_owned);
+        let days = format!("| until lifted, at most {} days |", EXPERIMENT_MS / DAY_MS);
+        assert!(row.as_ref().is_some_and(|row| row.contains(&days)), "{row:?}");
     }
 
     #[test]

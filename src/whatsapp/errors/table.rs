@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        eligibility::EXPERIMENT_MS,
         hearing::{HELD_BACK_MAX_MS, HELD_BACK_MS},
         time::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
@@ -103,8 +104,8 @@ pub const RULES: &[Rule] = &[
         130_472,
         (Subject::Contact, Action::Experiment),
         (
-            Lasts::UntilLifted,
-            "an open service or free entry point window, for as long as it is open",
+            Lasts::UntilLiftedAtMostMs(EXPERIMENT_MS),
+            "time; before, an open service or free entry point window, for as long as it is open",
         ),
         EXPERIMENTS,
         "the person is in an experiment group that gets no marketing",

@@ -32,6 +32,7 @@ use crate::domain::{
 use crate::domain::{
     consent::ConsentStatus,
     decide::tests::{Desk, sender_id, topic_id},
+    eligibility::EXPERIMENT_MS,
     entry::Seq,
     event::Evidence,
     hearing::{
@@ -526,9 +527,36 @@ fn a_window_whatsapp_calls_closed_is_closed_until_the_person_writes_again() {
 }
 
 #[test]
-fn someone_in_an_experiment_group_gets_marketing_inside_the_window() {
+fn marketing_that_is_held_back_again_waits_longer_and_told_in_any_order_as_long() {
+    let hour = crate::domain::time::HOUR_MS;
+    let times = [0, 25, 50, 75].map(|hours| 1_000_000_000 + hours * hour);
+    let cooldown = FailureEffect::MarketingCooldown;
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.now = times[3] + 10;
+        for place in order {
+            fail(&mut desk, times[place], 131_049, cooldown, Some(24 * hour));
+            assert!(fail(&mut desk, times[place], 131_049, cooldown, Some(24 * hour)).is_empty());
+        }
+        desk.now = times[3] + 8 * 24 * hour - 1_000;
+        assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::MarketingCooldown]), "{order:?}");
+        assert!(desk.replayed() == desk.state);
+        desk.now += 1_000;
+        assert!(desk.reserve(1, TEMPLATE).is_ok(), "{order:?}");
+    }
+}
+
+#[test]
+fn someone_in_an_experiment_group_gets_marketing_inside_the_window_or_after_its_days() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
+    let now = desk.now;
+    fail(&mut desk, now, 130_472, FailureEffect::Experiment, None);
+    desk.now = now + EXPERIMENT_MS - 1_000;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::ExperimentGroup]));
+    desk.now = now + EXPERIMENT_MS;
+    assert!(desk.reserve(1, TEMPLATE).is_ok());
     let now = desk.now;
     fail(&mut desk, now, 130_472, FailureEffect::Experiment, None);
     desk.wrote(1, desk.now, None);
