@@ -18,7 +18,7 @@ pub use self::{
     deadline::stop_due,
     known::Known,
     lasting::{consent_ends, has_granted, seen_at_home, under_policy},
-    pace::{EXPERIMENT_MS, Grounds, PAIR_BURST, PAIR_MS, Spared, marketing_left, paced_until},
+    pace::{Grounds, PAIR_BURST, PAIR_MS, Spared, marketing_left, paced_until},
     question::{GENERAL, Question, QuestionError, general},
 };
 

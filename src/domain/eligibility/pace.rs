@@ -18,8 +18,9 @@ use crate::{
         pace::{COUNTED_MS, Counted, UsageKey, capped_until, is_counted, last_of},
         reason::Reason,
         registry::{Category, Quality, Sender},
+        spans::EXPERIMENT_MS,
         ticket::MessageKind,
-        time::{DAY_MS, SECOND_MS, Timestamp},
+        time::{SECOND_MS, Timestamp},
     },
     policy::{self, Policy, QuietRule, RuleRef, Rules},
     zones,
@@ -31,10 +32,6 @@ pub const PAIR_MS: i64 = 6 * SECOND_MS;
 
 /// So many messages at once are borrowed from what that pace allows later. Source: as above.
 pub const PAIR_BURST: i64 = 45;
-
-/// How long a word that somebody is in a group that gets no marketing is taken to hold: WhatsApp
-/// names no end, and tells again if it still is so. A choice of Izin's, in milliseconds.
-pub const EXPERIMENT_MS: i64 = 30 * DAY_MS;
 
 /// What a share of a limit is taken of where there is none.
 const UNLIMITED: u32 = 100_000;

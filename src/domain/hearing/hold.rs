@@ -9,23 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     absorbed::Mark,
     hearing::Told,
-    time::{DAY_MS, Timestamp},
+    spans::{HELD_BACK_DOUBLINGS_MAX, HELD_BACK_MAX_MS, held_back_ms},
+    time::Timestamp,
 };
 
-/// How long WhatsApp asks to send no marketing to a person at least, in milliseconds.
-/// Source: Meta, "Per-user marketing template message limits" (wait 24 hours after 131049).
-pub const HELD_BACK_MS: i64 = DAY_MS;
-
-/// The longest that is made of it by repeats, and how far they count, in milliseconds. WhatsApp asks
-/// for longer pauses and names none; this is a choice of Izin's: whoever gets one marketing message a
-/// month is not held back for what was before the last.
-pub const HELD_BACK_MAX_MS: i64 = 30 * DAY_MS;
-
-/// So many doublings of the first make the longest.
-const DOUBLINGS_MAX: u32 = 5;
-
 /// So many are remembered. Two times what makes the longest: see above.
-const HELD_MAX: usize = 10;
+const HELD_MAX: usize = 2 * HELD_BACK_DOUBLINGS_MAX as usize;
 
 /// WhatsApp holds marketing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +23,6 @@ pub struct HeldBack {
     pub until: Timestamp,
     /// When it last said so, and the entry that recorded it.
     pub mark: Mark,
-}
-
-/// Returns how long marketing is held back, in milliseconds, if the first time asks for `first_ms`
-/// and there were so many in the days before: twice as long for each of them, up to
-/// [`HELD_BACK_MAX_MS`].
-pub fn held_back_ms(first_ms: i64, earlier: u32) -> i64 {
-    let longer = first_ms.saturating_mul(1 << earlier.min(DOUBLINGS_MAX));
-    longer.min(HELD_BACK_MAX_MS.max(first_ms))
 }
 
 impl Told {
@@ -107,7 +88,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{entry::Seq, time::HOUR_MS};
+    use crate::domain::{
+        entry::Seq,
+        spans::HELD_BACK_MS,
+        time::{DAY_MS, HOUR_MS},
+    };
 
     /// Tells of holds, each as it is news, and returns what is left of them.
     fn told(all: &[i64]) -> Told {

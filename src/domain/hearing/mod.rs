@@ -14,5 +14,5 @@ pub use command::{
     About, AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect,
     Heard, HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
 };
-pub use hold::{HELD_BACK_MAX_MS, HELD_BACK_MS, HeldBack, held_back_ms};
+pub use hold::HeldBack;
 pub use told::{Closed, Followed, More, Preference, Rest, Review, Spared, Told, WindowEnd};

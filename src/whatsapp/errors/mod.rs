@@ -8,7 +8,7 @@
 mod page;
 mod table;
 
-use crate::domain::{hearing::held_back_ms, time::SECOND_MS};
+use crate::domain::{spans::held_back_ms, time::SECOND_MS};
 
 pub use page::document;
 pub use table::RULES;
@@ -232,7 +232,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        eligibility::EXPERIMENT_MS,
+        spans::EXPERIMENT_MS,
         time::{DAY_MS, MINUTE_MS},
     };
 

@@ -113,7 +113,7 @@ fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::eligibility::EXPERIMENT_MS;
+    use crate::domain::spans::EXPERIMENT_MS;
 
     #[test]
     fn every_rule_is_on_the_page_once() {

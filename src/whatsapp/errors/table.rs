@@ -2,8 +2,7 @@
 
 use crate::{
     domain::{
-        eligibility::EXPERIMENT_MS,
-        hearing::{HELD_BACK_MAX_MS, HELD_BACK_MS},
+        spans::{EXPERIMENT_MS, HELD_BACK_MAX_MS, HELD_BACK_MS},
         time::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
     whatsapp::errors::{Action, Codes, Lasts, Rule, Subject},

@@ -32,7 +32,6 @@ use crate::domain::{
 use crate::domain::{
     consent::ConsentStatus,
     decide::tests::{Desk, sender_id, topic_id},
-    eligibility::EXPERIMENT_MS,
     entry::Seq,
     event::Evidence,
     hearing::{
@@ -41,6 +40,7 @@ use crate::domain::{
     },
     key::{ContactKey, MessageKey},
     reason::Reason,
+    spans::EXPERIMENT_MS,
     ticket::MessageKind,
 };
 
