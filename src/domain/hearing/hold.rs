@@ -1,8 +1,9 @@
 //! How long marketing to a person is held back, and longer the more often WhatsApp had to.
 //!
 //! A hold is as long as the number of those in the days before it makes it, whenever they are told:
-//! of the latest ten, which is as many as can make a difference. Whoever is older than those is
-//! followed by six within the longest hold, or over before the last of them began.
+//! of the latest ten, which is as many as can make a difference. Whatever is older than the last six
+//! of those either has them all within the longest hold after it, so that the last is held as long as
+//! can be, or is over before the last begins.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,9 @@ use crate::domain::{
 };
 
 /// So many are remembered. Two times what makes the longest: see above.
-const HELD_MAX: usize = 2 * HELD_BACK_DOUBLINGS_MAX as usize;
+const HELD_MAX: usize = 10;
+
+const _: () = assert!(2 * HELD_BACK_DOUBLINGS_MAX <= 10, "what is forgotten makes no difference");
 
 /// WhatsApp holds marketing back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
