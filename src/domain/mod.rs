@@ -30,6 +30,7 @@ pub mod questions;
 pub mod reason;
 pub mod refusal;
 pub mod registry;
+pub mod spans;
 pub mod state;
 mod stored_event;
 pub mod ticket;

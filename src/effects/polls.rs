@@ -51,7 +51,7 @@ pub struct PollSettings {
     pub pace: Duration,
     /// After the first failure in a row, for half of it at least; doubled after each more.
     pub backoff: Duration,
-    /// The longest such pause. What WhatsApp itself orders may be longer.
+    /// The longest such pause. What WhatsApp itself orders may be longer, up to a day.
     pub backoff_max: Duration,
 }
 

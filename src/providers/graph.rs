@@ -87,7 +87,7 @@ pub enum GraphFailure {
 pub struct Told<T> {
     /// The answer, or why there is none.
     pub answer: Result<T, GraphFailure>,
-    /// How long WhatsApp wants to be left alone from now on.
+    /// How long WhatsApp wants to be left alone from now on: a day at most.
     pub pause: Option<Duration>,
 }
 
@@ -225,7 +225,8 @@ impl Graph {
                 return Told { answer, pause: None };
             }
         };
-        let pause = usage::pause(&headers).max(retry_after::read(&headers));
+        let ordered = retry_after::read(&headers).map(|pause| pause.min(usage::PAUSE_MAX));
+        let pause = usage::pause(&headers).max(ordered);
         let failed = match reader(&body) {
             Ok(read) if status.is_success() => return Told { answer: Ok(read), pause },
             Err(NotAnAnswer::Refused(fault)) => {

@@ -16,7 +16,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     let text = text_of(headers, &RETRY_AFTER)?;
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit is a very long pause, which the breaker bounds.
+        // More digits than fit is a very long pause, which whoever obeys it bounds.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = unix_seconds(text)?;

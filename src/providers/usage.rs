@@ -17,8 +17,9 @@ const NEARLY_ALL_PERCENT: u64 = 95;
 /// How long to leave it alone where it does not say how long. What counts is the last hour.
 const REST: Duration = Duration::from_mins(15);
 
-/// Longest a header can order to wait: a day.
-const MINUTES_MAX: u64 = 24 * 60;
+/// Longest a header can order to wait: a day. What is counted is over by then, and who would wait
+/// longer hears nothing of senders that are stopped meanwhile.
+pub(super) const PAUSE_MAX: Duration = Duration::from_hours(24);
 
 /// Returns how long to leave the API alone; nothing while enough is left.
 pub(super) fn pause(headers: &HeaderMap) -> Option<Duration> {
@@ -36,9 +37,9 @@ fn pause_of(usage: &Value) -> Option<Duration> {
 
 fn pause_of_one(usage: &Value) -> Option<Duration> {
     let minutes = usage.get("estimated_time_to_regain_access").and_then(Value::as_u64);
-    let minutes = minutes.unwrap_or(0).min(MINUTES_MAX);
-    if minutes > 0 {
-        return Some(Duration::from_secs(minutes * 60));
+    let seconds = minutes.unwrap_or(0).saturating_mul(60);
+    if seconds > 0 {
+        return Some(Duration::from_secs(seconds).min(PAUSE_MAX));
     }
     let used = ["call_count", "total_cputime", "total_time"];
     let used = used.iter().filter_map(|name| usage.get(name).and_then(Value::as_u64)).max();

@@ -1,6 +1,7 @@
 //! What a question is resolved against: the durable state, or a draft on top of it.
 
 use crate::domain::{
+    incident::Incidents,
     pace::{Counted, UsageKey},
     registry::Registry,
     state::{Draft, State},
@@ -11,6 +12,9 @@ pub trait Known {
     /// Returns what was put and reported.
     fn registry(&self) -> &Registry;
 
+    /// Returns what came of each sender's messages.
+    fn incidents(&self) -> &Incidents;
+
     /// Returns what was counted lately for a limit.
     fn counted(&self, key: &UsageKey) -> Counted<'_>;
 }
@@ -18,6 +22,10 @@ pub trait Known {
 impl Known for State {
     fn registry(&self) -> &Registry {
         self.registry()
+    }
+
+    fn incidents(&self) -> &Incidents {
+        self.incidents()
     }
 
     fn counted(&self, key: &UsageKey) -> Counted<'_> {
@@ -28,6 +36,10 @@ impl Known for State {
 impl Known for Draft<'_> {
     fn registry(&self) -> &Registry {
         self.registry()
+    }
+
+    fn incidents(&self) -> &Incidents {
+        self.incidents()
     }
 
     fn counted(&self, key: &UsageKey) -> Counted<'_> {

@@ -3,6 +3,7 @@
 //! A question is resolved once against the registry and then judged for any number of contacts.
 //! Pure: time is an argument, and every failing reason is given, not only the first.
 
+mod countries;
 mod deadline;
 mod ends;
 mod known;

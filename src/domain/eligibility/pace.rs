@@ -8,6 +8,7 @@ use crate::{
         contact::Contact,
         eligibility::{
             Hit, Hits, Known, MARKETING, Resolved, SessionPolicy, Verdict,
+            countries::closed_to,
             deadline::{Overdue, overdue},
             question::resolve_sender,
         },
@@ -17,8 +18,9 @@ use crate::{
         pace::{COUNTED_MS, Counted, UsageKey, capped_until, is_counted, last_of},
         reason::Reason,
         registry::{Category, Quality, Sender},
+        spans::EXPERIMENT_MS,
         ticket::MessageKind,
-        time::{DAY_MS, SECOND_MS, Timestamp},
+        time::{SECOND_MS, Timestamp},
     },
     policy::{self, Policy, QuietRule, RuleRef, Rules},
     zones,
@@ -30,10 +32,6 @@ pub const PAIR_MS: i64 = 6 * SECOND_MS;
 
 /// So many messages at once are borrowed from what that pace allows later. Source: as above.
 pub const PAIR_BURST: i64 = 45;
-
-/// How long a word that somebody is in a group that gets no marketing is taken to hold: WhatsApp
-/// names no end, and tells again if it still is so.
-const EXPERIMENT_MS: i64 = 30 * DAY_MS;
 
 /// What a share of a limit is taken of where there is none.
 const UNLIMITED: u32 = 100_000;
@@ -52,7 +50,7 @@ pub(super) struct Pace {
     full: Full,
     /// Whether marketing is held back for its quality.
     brake: Full,
-    /// The countries WhatsApp said the sender may not write to.
+    /// The countries WhatsApp said the business may not write to.
     countries: Vec<(policy::Country, Mark)>,
 }
 
@@ -147,7 +145,12 @@ impl Pace {
             (Full::No, other) => other,
             (one @ Full::Until(_), _) => one,
         };
-        self.countries = registry.reported().countries(id).collect();
+        self.countries = closed_to(known, Some(&sender.portfolio));
+    }
+
+    /// Whoever the sender will be, what is closed to any is not promised.
+    pub(super) fn judge_any_sender(&mut self, known: &impl Known) {
+        self.countries = closed_to(known, None);
     }
 }
 

@@ -120,6 +120,8 @@ impl Question {
             if let Some((_, put)) = registry.sender(sender) {
                 resolved.pace.judge_sender(known, (sender, &put.value), now);
             }
+        } else {
+            resolved.pace.judge_any_sender(known);
         }
         Ok(resolved)
     }

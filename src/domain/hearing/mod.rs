@@ -6,6 +6,7 @@
 mod barred;
 mod command;
 mod early;
+mod hold;
 mod told;
 
 pub use barred::{Barred, BarredBy};
@@ -13,6 +14,5 @@ pub use command::{
     About, AccountFact, AnswerHow, ConsentAnswer, DecideReview, Delivery, Failure, FailureEffect,
     Heard, HeardFact, RestrictionKind, ReviewDecision, SenderFact, Step, TemplateFact, Wrote,
 };
-pub use told::{
-    Closed, Followed, HeldBack, More, Preference, Rest, Review, Spared, Told, WindowEnd,
-};
+pub use hold::HeldBack;
+pub use told::{Closed, Followed, More, Preference, Rest, Review, Spared, Told, WindowEnd};

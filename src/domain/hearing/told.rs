@@ -8,7 +8,10 @@ use crate::domain::{
     absorbed::Mark,
     entry::{Seq, Subject},
     event::{AnswerKept, EarlyStatus},
-    hearing::barred::{Barred, BarredBy},
+    hearing::{
+        barred::{Barred, BarredBy},
+        hold::HeldBack,
+    },
     incident::IncidentKind,
     key::ContactKey,
     named::Named,
@@ -70,6 +73,9 @@ pub struct Told {
     /// Until when WhatsApp holds marketing to the person back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<HeldBack>,
+    /// When it held it back for a while, the latest times, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_at: Vec<Timestamp>,
     /// When WhatsApp last said that the person is in a group that gets no marketing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experiment: Option<Mark>,
@@ -128,15 +134,6 @@ pub struct Spared {
     /// How it failed.
     pub kind: IncidentKind,
     /// When, and the entry that recorded it.
-    pub mark: Mark,
-}
-
-/// WhatsApp holds marketing back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldBack {
-    /// Until when; [`Timestamp::NEVER`] where time alone does not end it.
-    pub until: Timestamp,
-    /// Since when, and the entry that recorded it.
     pub mark: Mark,
 }
 
@@ -313,6 +310,7 @@ impl Told {
         conflict: None,
         conflict_decided_at: None,
         held_back: None,
+        held_at: Vec::new(),
         experiment: None,
         barred: None,
         barred_by: Vec::new(),
@@ -406,18 +404,6 @@ impl Told {
         self.ended.iter().find(|end| end.sender == *sender).map(|end| end.at)
     }
 
-    /// Returns whether a hold would last longer than the known one.
-    pub fn is_longer_hold(&self, until: Timestamp, at: Timestamp) -> bool {
-        self.held_back.is_none_or(|known| (known.until, known.mark.at) < (until, at))
-    }
-
-    /// Folds a hold in.
-    pub(crate) fn fold_hold(&mut self, until: Timestamp, mark: Mark) {
-        if self.is_longer_hold(until, mark.at) {
-            self.held_back = Some(HeldBack { until, mark });
-        }
-    }
-
     /// Folds a rest in: the longest stays.
     pub(crate) fn fold_rest(
         &mut self,
@@ -481,9 +467,7 @@ impl Told {
         joined.stops.sort_unstable_by_key(|mark| mark.seq);
         joined.conflict = ours.conflict.or(theirs.conflict);
         joined.conflict_decided_at = ours.conflict_decided_at.max(theirs.conflict_decided_at);
-        if let Some(HeldBack { until, mark }) = theirs.held_back {
-            joined.fold_hold(until, mark);
-        }
+        joined.join_holds(theirs);
         joined.experiment = Mark::later(ours.experiment, theirs.experiment);
         joined.join_bars(theirs);
         joined.country_blocked = Mark::later(ours.country_blocked, theirs.country_blocked);

@@ -139,7 +139,8 @@ pub struct Reported {
     pub(super) templates: BTreeMap<TemplateRef, TemplateReport>,
     /// When the limit was put, and when it was reported.
     pub(super) limits: BTreeMap<PortfolioId, (Timestamp, Option<Timestamp>)>,
-    /// Countries senders may not write to, since when, and by which entry.
+    /// By messages of which senders WhatsApp said that their business may not write to a country,
+    /// when last, and by which entry.
     countries: BTreeMap<(SenderId, Country), Mark>,
 }
 
@@ -251,13 +252,13 @@ impl Reported {
         self.templates.get(id)
     }
 
-    /// Returns the countries WhatsApp said a sender may not write to, and since when.
-    pub fn countries(&self, id: &SenderId) -> impl Iterator<Item = (Country, Mark)> {
-        let of_sender = self.countries.iter().filter(move |((sender, _), _)| sender == id);
-        of_sender.map(|((_, country), mark)| (*country, *mark))
+    /// Returns by messages of which senders WhatsApp said which countries their business may not
+    /// write to, and when last.
+    pub fn all_countries(&self) -> impl Iterator<Item = (&SenderId, Country, Mark)> {
+        self.countries.iter().map(|((sender, country), mark)| (sender, *country, *mark))
     }
 
-    /// Returns since when a sender may not write to a country.
+    /// Returns when last that was said of a country by a message of a sender.
     pub fn country(&self, id: &SenderId, country: Country) -> Option<Mark> {
         self.countries.get(&(id.clone(), country)).copied()
     }
@@ -269,7 +270,7 @@ impl Reported {
         }
     }
 
-    /// A message that arrived there later shows that it may.
+    /// A message of the sender that arrived there later shows that it may.
     pub(super) fn fold_country_open(&mut self, id: &SenderId, country: Country, at: Timestamp) {
         let key = (id.clone(), country);
         if self.countries.get(&key).is_some_and(|known| known.at < at) {

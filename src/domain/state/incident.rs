@@ -103,7 +103,7 @@ impl Draft<'_> {
         self.count(sender, |incidents, sender| incidents.fold_reached(sender, at, message));
     }
 
-    /// A message that arrived shows that the sender may write to its country.
+    /// A message that arrived shows that the business may write to its country.
     fn fold_country_open(&mut self, subject: Subject, sender: &SenderId, at: Timestamp) {
         let Some(country) = self.contact(subject).and_then(|known| known.home.country) else {
             return;

@@ -8,7 +8,7 @@
 mod page;
 mod table;
 
-use crate::domain::time::SECOND_MS;
+use crate::domain::{spans::held_back_ms, time::SECOND_MS};
 
 pub use page::document;
 pub use table::RULES;
@@ -55,7 +55,7 @@ pub enum Action {
     RefuseForever,
     /// Suspend the person's consents until they register again; drop the stored hash.
     Identity,
-    /// Send nobody in this country anything.
+    /// Send nobody in this country anything, from no sender of the business.
     CountryBlocked,
     /// Send this message to a phone number rather than a user id.
     NeedsPhone,
@@ -90,11 +90,19 @@ pub enum Lasts {
     Once,
     /// At least so many milliseconds.
     AtLeastMs(i64),
-    /// At least so many milliseconds; for good where the country's pause holds (numbers with an
-    /// area code of the United States).
-    AtLeastMsOrLastingInUs(i64),
+    /// So many milliseconds the first time, and twice as many for each time within the longest
+    /// before it, up to the longest; for good where the country's pause holds (numbers with an area
+    /// code of the United States).
+    DoublingMsOrLastingInUs {
+        /// The first time.
+        first: i64,
+        /// The longest.
+        longest: i64,
+    },
     /// Four to the power of the failures before, in seconds: 1, 4, 16, …
     PowersOfFourS,
+    /// Until what lifts it happens, and at most so many milliseconds.
+    UntilLiftedAtMostMs(i64),
     /// Until what lifts it happens.
     UntilLifted,
     /// For good.
@@ -107,8 +115,10 @@ impl Lasts {
     pub fn pause_ms(self, earlier_failures: u32, in_us: bool) -> Option<i64> {
         match self {
             Self::Once => Some(0),
-            Self::AtLeastMs(ms) => Some(ms),
-            Self::AtLeastMsOrLastingInUs(ms) => (!in_us).then_some(ms),
+            Self::AtLeastMs(ms) | Self::UntilLiftedAtMostMs(ms) => Some(ms),
+            Self::DoublingMsOrLastingInUs { first, longest } => {
+                (!in_us).then(|| held_back_ms(first, earlier_failures).min(longest))
+            }
             Self::PowersOfFourS => {
                 let seconds = 4_i64.saturating_pow(earlier_failures.min(POWER_MAX));
                 Some(seconds * SECOND_MS)
@@ -221,7 +231,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::time::{DAY_MS, MINUTE_MS};
+    use crate::domain::{
+        spans::EXPERIMENT_MS,
+        time::{DAY_MS, MINUTE_MS},
+    };
 
     #[test]
     fn rows_are_in_order_and_do_not_overlap() {
@@ -237,8 +250,12 @@ mod tests {
     #[test]
     fn what_ends_only_when_lifted_says_by_what() {
         for row in RULES {
-            let is_open =
-                matches!(row.lasts, Lasts::UntilLifted | Lasts::AtLeastMsOrLastingInUs(_));
+            let is_open = matches!(
+                row.lasts,
+                Lasts::UntilLifted
+                    | Lasts::UntilLiftedAtMostMs(_)
+                    | Lasts::DoublingMsOrLastingInUs { .. }
+            );
             assert!(!is_open || !row.lifted_by.is_empty(), "{row:?}");
         }
     }
@@ -279,11 +296,14 @@ mod tests {
     fn pauses_are_as_long_as_their_source_says() {
         let pause = |code, before, in_us| rule(code).lasts.pause_ms(before, in_us);
         assert_eq!(pause(131_049, 0, false), Some(DAY_MS));
+        assert_eq!(pause(131_049, 3, false), Some(8 * DAY_MS));
+        assert_eq!(pause(131_049, u32::MAX, false), Some(30 * DAY_MS));
         assert_eq!(pause(131_049, 0, true), None);
         assert_eq!(pause(131_056, 0, false), Some(1_000));
         assert_eq!(pause(131_056, 3, false), Some(64_000));
         assert_eq!(pause(131_056, u32::MAX, false), pause(131_056, 10, false));
         assert_eq!(pause(131_057, 0, false), Some(MINUTE_MS));
+        assert_eq!(pause(130_472, 0, false), Some(EXPERIMENT_MS));
         assert_eq!(pause(131_050, 0, false), None);
         assert_eq!(pause(131_021, 0, false), None);
         assert_eq!(pause(131_062, 0, false), Some(0), "nothing is held");

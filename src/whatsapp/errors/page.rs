@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    domain::time::{HOUR_MS, MINUTE_MS},
+    domain::time::{DAY_MS, HOUR_MS, MINUTE_MS},
     whatsapp::errors::{Codes, Lasts, RULES, Rule, Subject, UNKNOWN_CODE},
 };
 
@@ -17,8 +17,9 @@ const HEAD: &str = "# WhatsApp's errors, and what Izin makes of each\n\n\
     senders, or the template.\nOf several errors of one message the one counts that only the person \
     or WhatsApp can take back. An error beside the\nmessages of a webhook has no time: it counts \
     once, and for an hour where the table names no span.\n\n\
-    The spans of 131049, 131056, 131057, 132069 and 134101 are WhatsApp's. For the others WhatsApp names \
-    none, and the one here is\na choice of Izin's: long enough not to make things worse.\n";
+    The spans of 131056, 131057, 132069 and 134101 are WhatsApp's, and so is the first of 131049. For the \
+    others WhatsApp names\nnone, and the one here is a choice of Izin's: long enough not to make things \
+    worse. After 131049 it asks for longer pauses\non repeats and does not say how much longer.\n";
 
 const SECTIONS: [(&str, &[Subject]); 4] = [
     ("About the person", &[Subject::Contact, Subject::Pair]),
@@ -79,17 +80,24 @@ fn holds(lasts: Lasts) -> String {
     match lasts {
         Lasts::Once => "this message".into(),
         Lasts::AtLeastMs(ms) => format!("at least {}", span(ms)),
-        Lasts::AtLeastMsOrLastingInUs(ms) => {
-            format!("at least {}; for United States numbers until lifted", span(ms))
-        }
+        Lasts::DoublingMsOrLastingInUs { first, longest } => format!(
+            "{}, twice as long for each time in the {} before, at most {}; for United States numbers \
+             until lifted",
+            span(first),
+            span(longest),
+            span(longest),
+        ),
         Lasts::PowersOfFourS => "4^n seconds, n = 0, 1, 2, …".into(),
+        Lasts::UntilLiftedAtMostMs(ms) => format!("until lifted, at most {}", span(ms)),
         Lasts::UntilLifted => "until lifted".into(),
         Lasts::Forever => "for good".into(),
     }
 }
 
 fn span(ms: i64) -> String {
-    if ms % HOUR_MS == 0 {
+    if ms % DAY_MS == 0 && ms > DAY_MS {
+        format!("{} days", ms / DAY_MS)
+    } else if ms % HOUR_MS == 0 {
         format!("{} h", ms / HOUR_MS)
     } else {
         format!("{} min", ms / MINUTE_MS)
@@ -105,7 +113,7 @@ fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::DAY_MS;
+    use crate::domain::spans::EXPERIMENT_MS;
 
     #[test]
     fn every_rule_is_on_the_page_once() {
@@ -118,7 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_in_hours_or_minutes() {
+    fn the_page_says_for_how_long_a_group_that_gets_no_marketing_counts() {
+        let row = document().lines().find(|line| line.starts_with("| 130472 ")).map(str::to_owned);
+        let days = format!("| until lifted, at most {} days |", EXPERIMENT_MS / DAY_MS);
+        assert!(row.as_ref().is_some_and(|row| row.contains(&days)), "{row:?}");
+    }
+
+    #[test]
+    fn spans_are_in_days_hours_or_minutes() {
+        assert_eq!(span(30 * DAY_MS), "30 days");
         assert_eq!(span(DAY_MS), "24 h");
         assert_eq!(span(HOUR_MS), "1 h");
         assert_eq!(span(10 * MINUTE_MS), "10 min");

@@ -1,7 +1,10 @@
 //! The rows: every error code of the Cloud API that is documented, and two of the On-Premises API.
 
 use crate::{
-    domain::time::{DAY_MS, HOUR_MS, MINUTE_MS},
+    domain::{
+        spans::{EXPERIMENT_MS, HELD_BACK_MAX_MS, HELD_BACK_MS},
+        time::{DAY_MS, HOUR_MS, MINUTE_MS},
+    },
     whatsapp::errors::{Action, Codes, Lasts, Rule, Subject},
 };
 
@@ -100,8 +103,8 @@ pub const RULES: &[Rule] = &[
         130_472,
         (Subject::Contact, Action::Experiment),
         (
-            Lasts::UntilLifted,
-            "an open service or free entry point window, for as long as it is open",
+            Lasts::UntilLiftedAtMostMs(EXPERIMENT_MS),
+            "time; before, an open service or free entry point window, for as long as it is open",
         ),
         EXPERIMENTS,
         "the person is in an experiment group that gets no marketing",
@@ -109,9 +112,12 @@ pub const RULES: &[Rule] = &[
     code(
         130_497,
         (Subject::Contact, Action::CountryBlocked),
-        (Lasts::UntilLifted, "a permission for the country"),
+        (
+            Lasts::UntilLifted,
+            "a later message of any sender of the portfolio that arrives in the country",
+        ),
         CODES,
-        "the business may not write to people in this country",
+        "the business may not write to people in this country; holds for every sender of its portfolio",
     ),
     code(131_000, AGAIN, ONCE, CODES, "something went wrong at WhatsApp"),
     code(131_005, HALTED, RIGHTS, CODES, "a permission is missing or was taken back"),
@@ -166,7 +172,10 @@ pub const RULES: &[Rule] = &[
     code(
         131_049,
         (Subject::Contact, Action::MarketingCooldown),
-        (Lasts::AtLeastMsOrLastingInUs(DAY_MS), "time; in the United States, the end of the pause"),
+        (
+            Lasts::DoublingMsOrLastingInUs { first: HELD_BACK_MS, longest: HELD_BACK_MAX_MS },
+            "time; in the United States, the end of the pause",
+        ),
         CAPS,
         "held back by WhatsApp: the person got enough marketing, or the country gets none",
     ),

@@ -288,6 +288,28 @@ fn too_many_questions_are_followed_by_longer_and_longer_silence() {
 }
 
 #[test]
+fn what_orders_a_silence_without_end_gets_one_of_a_day() {
+    let (day, date) = (Duration::from_hours(24), "Sun, 06 Nov 1994 08:49:00 GMT");
+    let forever = "9".repeat(30);
+    for (ordered, pause) in [
+        ("86399", Duration::from_secs(86_399)),
+        ("99999999999", day),
+        (forever.as_str(), day),
+        ("Sat, 06 Nov 2094 08:49:00 GMT", day),
+    ] {
+        asking(vec![put_sender(FIRST, ACCOUNT)], async |asking| {
+            let refused = Reply::status(429).header("retry-after", ordered).header("date", date);
+            asking.fake.then(refused);
+            assert_eq!(asking.poller.round().await, Next::In(pause), "{ordered}");
+            let answered = number(FIRST, "RED", "TIER_2K").header("retry-after", ordered);
+            asking.fake.then(answered.header("date", date));
+            assert_eq!(asking.poller.round().await, Next::In(pause), "{ordered}");
+            assert_eq!(asking.quality(FIRST), Quality::Red);
+        });
+    }
+}
+
+#[test]
 fn nothing_more_is_asked_when_nearly_all_that_is_granted_is_used() {
     let senders = vec![put_sender(FIRST, ACCOUNT), put_sender(SECOND, ACCOUNT)];
     asking(senders, async |asking| {

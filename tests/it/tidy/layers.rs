@@ -25,7 +25,7 @@ const LAYERS: &[Layer] = &[
     ("words", &[]),
     ("zones", &[]),
     ("policy", &["zones"]),
-    ("whatsapp", &["domain::names", "domain::registry", "domain::time"]),
+    ("whatsapp", &["domain::names", "domain::registry", "domain::spans", "domain::time"]),
     ("documents", &["domain", "policy::ConsentBasis"]),
     ("runtime", &["domain::ids", "domain::time"]),
     ("config", &["domain", "numbers", "runtime"]),

@@ -297,9 +297,10 @@ impl Hearing<'_, '_> {
                 .filter(|sender| told.window_ended(sender).is_none_or(|known| known < self.at))
                 .map(|sender| Event::WindowEnded { sender: sender.clone(), happened_at }),
             FailureEffect::MarketingCooldown => {
-                let until = failure.pause_ms.map(|ms| self.at.plus_ms(ms));
-                told.is_longer_hold(until.unwrap_or(Timestamp::NEVER), self.at)
-                    .then_some(Event::MarketingHeldBack { code, until, happened_at })
+                told.held_until(failure.pause_ms, self.at).map(|until| {
+                    let until = (until != Timestamp::NEVER).then_some(until);
+                    Event::MarketingHeldBack { code, until, happened_at }
+                })
             }
             FailureEffect::MarketingStopped => Preference::is_news(told.preference, true, self.at)
                 .then_some(Event::MarketingPreferenceSeen { is_stopped: true, happened_at }),
@@ -337,9 +338,10 @@ impl Hearing<'_, '_> {
         }
     }
 
-    /// Whoever has a number of that country may not be written to by this sender; nothing is said
-    /// of the one it failed for. What is older than a message that arrived there is over. Also says
-    /// whether that is news; `None` where nobody knows the country or the sender.
+    /// Whoever has a number of that country may not be written to by the sender's business; nothing
+    /// is said of the one it failed for. What is older than a message of the sender that arrived
+    /// there is over. Also says whether that is news; `None` where nobody knows the country or the
+    /// sender.
     fn of_country(&self, failure: &Failure, sender: Option<&SenderId>) -> Option<(Event, bool)> {
         let sender = sender.filter(|id| self.draft.registry().sender(id).is_some())?;
         let country = Country::parse(failure.country.as_deref()?).ok()?;

@@ -3,6 +3,7 @@
 mod alike;
 mod barred;
 mod business;
+mod countries;
 mod days;
 mod early;
 mod follow;
@@ -39,6 +40,7 @@ use crate::domain::{
     },
     key::{ContactKey, MessageKey},
     reason::Reason,
+    spans::EXPERIMENT_MS,
     ticket::MessageKind,
 };
 
@@ -498,8 +500,9 @@ fn each_effect_of_a_failure_gives_its_reason_once_and_ends_as_it_says() {
         let events = fail(&mut desk, now, 131_000, effect, pause_ms);
         assert_eq!(events.len(), usize::from(reason.is_some()), "{effect:?}: {events:?}");
         assert!(fail(&mut desk, now, 131_000, effect, pause_ms).is_empty(), "{effect:?}");
-        // Refusals in a row make a rest longer, so that an older one is news.
-        if effect != E::PairBackoff {
+        // Those in a row make a rest or a hold longer, so that an older one is news.
+        let grows = matches!(effect, E::PairBackoff | E::MarketingCooldown) && pause_ms.is_some();
+        if !grows {
             assert!(fail(&mut desk, now - 5, 131_000, effect, pause_ms).is_empty(), "{effect:?}");
         }
         assert_eq!(desk.reserve(1, TEMPLATE).err(), reason.map(|reason| vec![reason]));
@@ -524,9 +527,36 @@ fn a_window_whatsapp_calls_closed_is_closed_until_the_person_writes_again() {
 }
 
 #[test]
-fn someone_in_an_experiment_group_gets_marketing_inside_the_window() {
+fn marketing_that_is_held_back_again_waits_longer_and_told_in_any_order_as_long() {
+    let hour = crate::domain::time::HOUR_MS;
+    let times = [0, 25, 50, 75].map(|hours| 1_000_000_000 + hours * hour);
+    let cooldown = FailureEffect::MarketingCooldown;
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let mut desk = Desk::new();
+        desk.opt_in(1, "promotions", None).unwrap();
+        desk.now = times[3] + 10;
+        for place in order {
+            fail(&mut desk, times[place], 131_049, cooldown, Some(24 * hour));
+            assert!(fail(&mut desk, times[place], 131_049, cooldown, Some(24 * hour)).is_empty());
+        }
+        desk.now = times[3] + 8 * 24 * hour - 1_000;
+        assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::MarketingCooldown]), "{order:?}");
+        assert!(desk.replayed() == desk.state);
+        desk.now += 1_000;
+        assert!(desk.reserve(1, TEMPLATE).is_ok(), "{order:?}");
+    }
+}
+
+#[test]
+fn someone_in_an_experiment_group_gets_marketing_inside_the_window_or_after_its_days() {
     let mut desk = Desk::new();
     desk.opt_in(1, "promotions", None).unwrap();
+    let now = desk.now;
+    fail(&mut desk, now, 130_472, FailureEffect::Experiment, None);
+    desk.now = now + EXPERIMENT_MS - 1_000;
+    assert_eq!(desk.reserve(1, TEMPLATE), Err(vec![Reason::ExperimentGroup]));
+    desk.now = now + EXPERIMENT_MS;
+    assert!(desk.reserve(1, TEMPLATE).is_ok());
     let now = desk.now;
     fail(&mut desk, now, 130_472, FailureEffect::Experiment, None);
     desk.wrote(1, desk.now, None);
