@@ -1,13 +1,16 @@
 //! Finds opt-out words inside longer texts.
 //!
 //! Where a script puts spaces between words, only whole words count; where it does not, and in
-//! Korean, which glues endings on, any place counts.
+//! Korean, which glues endings on, any place counts. A word also ends where its script does.
+
+use std::borrow::Cow;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{
     fold::Folded,
     lists::Table,
+    scripts::apart,
     word::{Entry, Inside},
 };
 
@@ -86,7 +89,11 @@ impl InsideIndex {
         };
         let found = self
             .whole_words(&folded.spaced, keys, &is_sought)
-            .or_else(|| self.anywhere(&folded.joined, &is_sought))?;
+            .or_else(|| self.anywhere(&folded.joined, &is_sought))
+            .or_else(|| match apart(&folded.spaced) {
+                Cow::Owned(apart) => self.whole_words(&apart, keys, &is_sought),
+                Cow::Borrowed(_) => None,
+            })?;
         Some((sentence, found))
     }
 

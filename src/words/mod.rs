@@ -12,6 +12,7 @@ mod language;
 mod lists;
 mod page;
 mod reading;
+mod scripts;
 mod signs;
 #[cfg(test)]
 mod tests;

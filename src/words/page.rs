@@ -19,7 +19,8 @@ program: `izin words` prints it.
   invisible characters make no difference, and neither does saying an opt-out over and over. Diacritics make
   one, except in the lists that say so.
 - A message that only *may* be an opt-out goes to review, and changes nothing until a person has looked: an
-  opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics.
+  opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics. In a
+  sentence a word also ends where its script does (`STOPしてください`).
 - A yes or a no counts only where the sender has asked. An opt-out needs no question.
 - An opt-in word with a question mark or a sign of refusal goes to review, and so does an opt-out word with a
   question mark, unless it is one of those that send any text with it to review.

@@ -68,6 +68,68 @@ fn every_language_has_texts_of_every_kind() {
     }
 }
 
+/// Opt-outs from everything, glued to words of another script.
+pub(crate) const GLUED: &[&str] = &[
+    "STOPしてください",
+    "はもうSTOPしてください",
+    "stopしたい",
+    "ＳＴＯＰしてください",
+    "STOP해주세요",
+    "unsubscribe해주세요",
+    "STOPครับ",
+    "ขอSTOPครับ",
+    "拜托stop吧",
+    "STOPকরুন",
+    "STOPकरो",
+    "ستوبplease",
+    "توقفوا stopمن",
+    "СТОПpls",
+    "配信STOP2回",
+    "opt out해주세요",
+];
+
+#[test]
+fn an_opt_out_nobody_can_be_sure_of_is_looked_at_with_its_scope() {
+    let mut wrong = Vec::new();
+    for text in GLUED {
+        let found = Words::built_in().read(text);
+        if !matches!(found, Reading::NearMiss { scope: Some(Scope::Everything), .. }) {
+            wrong.push(format!("{text:?} is {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_only_begins_alike_is_left_alone() {
+    let mut wrong = Vec::new();
+    for text in [
+        "iPhoneケースはありますか",
+        "Tシャツの L サイズ",
+        "LINE通知",
+        "카톡ID 알려주세요",
+        "ราคา100บาท VIPครับ",
+        "STEAMください",
+        "сок, рот и нос",
+        "Хорошо, спасибо за тест",
+        "Где мой заказ? Это срочно",
+        "ΣΤΟ ΣΠΙΤΙ ΤΟ ΒΡΑΔΥ",
+        "Привет ОК",
+        "тор ток кот рота вата тара",
+        "a b c d",
+        "size s m l xl",
+        "e n c o d e me a w o r d",
+        "🅰️ or 🅱️ type",
+        "🇮🇩🇲🇾🇸🇬",
+    ] {
+        let found = Words::built_in().read(text);
+        if found != Reading::None {
+            wrong.push(format!("{text:?} is {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn the_published_page_is_that_of_the_lists() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/consent-words.md");

@@ -7,6 +7,7 @@ use crate::{
         ANA, NOON_S, SECRET, effect, hear, message, reasons, reviews, sent, start, text, webhook,
     },
     app::TestApp,
+    words::GLUED,
 };
 
 /// A service on which a code agrees to orders.
@@ -60,6 +61,24 @@ async fn a_refusal_beside_a_code_is_no_agreement() {
     let history = app.get(&format!("/v1/contacts/{ANA}/history")).expect(200).await.to_string();
     assert!(history.contains(r#""text":"k7wx2moa""#), "{history}");
     assert!(!history.contains("My name"), "only the code is evidence: {history}");
+}
+
+#[tokio::test]
+async fn a_refusal_beside_a_code_is_one_however_it_is_written() {
+    let app = start_with_code().await;
+    let mut agreed = Vec::new();
+    let refusals = GLUED.iter().chain(&["K7WX2M0A", "dontありがとう", "ありがとうNO"]);
+    for (at, refusal) in refusals.enumerate() {
+        for (side, words) in
+            [format!("K7WX2M0A {refusal}"), format!("{refusal} K7WX2M0A")].into_iter().enumerate()
+        {
+            let told = hear(&app, &text(&format!("no-{at}-{side}"), NOON_S, &words)).await;
+            if effect(&told, "inbound", "opted_in") > 0 {
+                agreed.push(*refusal);
+            }
+        }
+    }
+    assert_eq!(agreed, ["K7WX2M0A"], "only the code alone agrees");
 }
 
 #[tokio::test]
