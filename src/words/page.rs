@@ -15,12 +15,13 @@ const OPENING: &str = "\
 What a message from a person means for consent, by its text alone. This page is made from the lists in the
 program: `izin words` prints it.
 
-- **Only a message that is one of these words, and nothing else, counts.** Case, width, punctuation, signs and
-  invisible characters make no difference, and neither does saying an opt-out over and over. Diacritics make
+- **Only a message that is one of these words, and nothing else, counts.** Case, width, style, punctuation, signs
+  and invisible characters make no difference, and neither does saying an opt-out over and over. Diacritics make
   one, except in the lists that say so.
 - A message that only *may* be an opt-out goes to review, and changes nothing until a person has looked: an
   opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics. In a
-  sentence a word also ends where its script does (`STOPしてください`).
+  sentence a word also ends where its script does (`STOPしてください`), may be spelt out (`s t o p please`), and
+  may be in letters of another script that look like its own (`ЅТОР`, which is a doubt alone as well).
 - A yes or a no counts only where the sender has asked. An opt-out needs no question.
 - An opt-in word with a question mark or a sign of refusal goes to review, and so does an opt-out word with a
   question mark, unless it is one of those that send any text with it to review.

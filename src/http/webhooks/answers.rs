@@ -321,6 +321,7 @@ const fn doubt_name(doubt: Doubt) -> &'static str {
         Doubt::Typo => "typo",
         Doubt::InSentence => "in_sentence",
         Doubt::InText => "in_text",
+        Doubt::LookAlike => "look_alike",
         Doubt::Sign => "sign",
         Doubt::Contradicted => "contradicted",
     }

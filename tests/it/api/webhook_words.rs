@@ -7,7 +7,7 @@ use crate::{
         ANA, NOON_S, SECRET, effect, hear, message, reasons, reviews, sent, start, text, webhook,
     },
     app::TestApp,
-    words::GLUED,
+    words::{GLUED, LOOK_ALIKES, SPELT_OUT, STYLED},
 };
 
 /// A service on which a code agrees to orders.
@@ -67,7 +67,8 @@ async fn a_refusal_beside_a_code_is_no_agreement() {
 async fn a_refusal_beside_a_code_is_one_however_it_is_written() {
     let app = start_with_code().await;
     let mut agreed = Vec::new();
-    let refusals = GLUED.iter().chain(&["K7WX2M0A", "dontありがとう", "ありがとうNO"]);
+    let refusals = GLUED.iter().chain(LOOK_ALIKES).chain(SPELT_OUT).chain(STYLED);
+    let refusals = refusals.chain(&["K7WX2M0A", "dontありがとう", "ありがとうNO"]);
     for (at, refusal) in refusals.enumerate() {
         for (side, words) in
             [format!("K7WX2M0A {refusal}"), format!("{refusal} K7WX2M0A")].into_iter().enumerate()
