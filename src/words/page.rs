@@ -28,8 +28,8 @@ program: `izin words` prints it.
 - A text with the code of an entry point goes to review if what is left without the code refuses, or may: an
   opt-out, a no, or one of the negations listed with each language.
 - A tap on a button or a list row that nobody registered was worded by the business. It is an opt-out only if
-  its label or payload is an opt-out word that sends any text with it to review; another opt-out word goes to
-  review, and nothing else counts.
+  its label or payload is an opt-out word that sends any text with it to review; what else is or may be an
+  opt-out goes to review as if it had been typed, unless one letter differs (`Shop now`). Nothing else counts.
 - Where one language's opt-out is another's everyday word, the end of this page says what was decided, and why.
   A mistake that cannot be avoided falls on the silent side.
 

@@ -147,6 +147,59 @@ async fn a_button_nobody_registered_stops_by_plain_words_alone_and_agrees_to_not
     assert_eq!(effect(&told, "inbound", "opted_out"), 1, "{told}");
 }
 
+/// Labels of buttons that say more than an opt-out word.
+const LABELS: &[&str] = &[
+    "Unsubscribe from Promos",
+    "Unsubscribe from All",
+    "Stop these messages",
+    "Stop receiving messages",
+    "Opt out of offers",
+    "Yes, unsubscribe",
+    "退订所有消息",
+    "配信を停止する",
+    "수신거부하기",
+    "Tüm mesajları durdur",
+    "Ya, berhenti langganan",
+    "Отписаться от всех рассылок",
+    "ЅТОР",
+    "STOPする",
+];
+
+#[tokio::test]
+async fn a_button_that_may_say_stop_is_looked_at_as_if_it_were_typed() {
+    let app = start().await;
+    app.opt_in(ANA, "orders").await;
+    app.clock.advance_ms(60_000);
+    let mut silent = Vec::new();
+    for (at, label) in LABELS.iter().enumerate() {
+        for (kind, body) in [
+            ("tap", tap(&format!("b-{at}"), label)),
+            ("row", row(&format!("r-{at}"), label)),
+            ("typed", text(&format!("t-{at}"), NOON_S + 30, label)),
+        ] {
+            let told = hear(&app, &body).await;
+            assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{label}: {told}");
+            let seen = ["review_opened", "review_repeated", "opted_out"];
+            if seen.iter().all(|seen| effect(&told, "inbound", seen) == 0) {
+                silent.push(format!("{kind}: {label}"));
+            }
+        }
+        for review in reviews(&app).await {
+            let decision = json!({"decision": "nothing"});
+            app.post(&format!("/v1/reviews/{}", review["id"])).json(&decision).expect(200).await;
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+    // What may only be a yes, is a letter away or has no one meaning stays talk on a button.
+    for label in ["Subscribe?", "取消", "Shop now", "Yes please"] {
+        let told = hear(&app, &tap(label, label)).await;
+        assert_eq!(effect(&told, "inbound", "review_opened"), 0, "{label}: {told}");
+    }
+    let button = json!({"type": "button", "button": {"payload": "STOP", "text": "Stop all of it"}});
+    let told = hear(&app, &webhook(&[message("sure", NOON_S + 30, &button)])).await;
+    assert_eq!(effect(&told, "inbound", "opted_out"), 1, "the payload is certain: {told}");
+}
+
 #[tokio::test]
 async fn a_stop_in_a_group_or_put_in_place_of_other_words_is_looked_at() {
     let app = start().await;
