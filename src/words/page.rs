@@ -30,6 +30,7 @@ program: `izin words` prints it.
 - A tap on a button or a list row that nobody registered was worded by the business. It is an opt-out only if
   its label or payload is an opt-out word that sends any text with it to review; what else is or may be an
   opt-out goes to review as if it had been typed, unless one letter differs (`Shop now`). Nothing else counts.
+- A tap on a button that is registered for agreeing goes to review if its label refuses, or may, as beside a code.
 - Where one language's opt-out is another's everyday word, the end of this page says what was decided, and why.
   A mistake that cannot be avoided falls on the silent side.
 

@@ -131,7 +131,7 @@ impl Reader<'_> {
         let (payload, label) = (payload.map(Spoken::read), label.map(Spoken::read));
         if let Some(payload) = payload {
             if let Some(answer) = self.registered(kind, payload) {
-                return Some(answer);
+                return Some(self.unless_refused(answer, label));
             }
             if let Some(answer) = self.code(payload, label, kind) {
                 return Some(answer);
@@ -165,6 +165,17 @@ impl Reader<'_> {
             | Reading::NearMiss { scope: Some(scope), word, why: _, languages: _ } => {
                 Some(doubt("unregistered", Some(word), Some(scope)))
             }
+        }
+    }
+
+    /// An agreement that a payload is registered for, unless what the person saw on the button
+    /// refuses: then the two contradict each other.
+    fn unless_refused(&self, answer: ConsentAnswer, label: Option<&str>) -> ConsentAnswer {
+        match label.and_then(|label| self.refusal(label)) {
+            Some((word, scope)) if matches!(answer, ConsentAnswer::OptIn { .. }) => {
+                doubt("payload_and_refusal", word, scope)
+            }
+            Some(_) | None => answer,
         }
     }
 

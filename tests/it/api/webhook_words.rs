@@ -201,6 +201,34 @@ async fn a_button_that_may_say_stop_is_looked_at_as_if_it_were_typed() {
 }
 
 #[tokio::test]
+async fn a_registered_button_whose_label_refuses_agrees_to_nothing() {
+    let app = start().await;
+    let body = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED",
+        "answers": {"OK-2": {"act": "opt_in", "topics": ["promotions"]}}});
+    app.put("/v1/templates/sale/en").json(&body).expect(201).await;
+    let tap = |id: &str, label: Value, at_s: i64| {
+        let button = json!({"type": "button", "button": {"payload": "OK-2", "text": label}});
+        webhook(&[message(id, at_s, &button)])
+    };
+    for label in
+        ["STOP", "Stop these messages", "No thanks", "I don't want this", "いりません STOPして"]
+    {
+        let told = hear(&app, &tap(label, label.into(), NOON_S + 30)).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{label}: {told}");
+        assert_eq!(effect(&told, "inbound", "review_opened"), 1, "{label}: {told}");
+        assert_eq!(last_review(&app).await["why"], "payload_and_refusal", "{label}");
+    }
+    let stop = reviews(&app).await.into_iter().find(|review| review["word"] == "stop").unwrap();
+    assert_eq!(stop["scope"], "everything");
+    assert_eq!(reasons(&app, "topic=promotions").await, ["never_asked"]);
+    app.clock.advance_ms(60_000);
+    for (at_s, label) in [(40, json!("Yes, please")), (41, json!("OK")), (42, Value::Null)] {
+        let told = hear(&app, &tap(&format!("yes {label}"), label, NOON_S + at_s)).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 1, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_in_a_group_or_put_in_place_of_other_words_is_looked_at() {
     let app = start().await;
     app.opt_in(ANA, "orders").await;
