@@ -1,13 +1,16 @@
 //! Finds opt-out words inside longer texts.
 //!
 //! Where a script puts spaces between words, only whole words count; where it does not, and in
-//! Korean, which glues endings on, any place counts.
+//! Korean, which glues endings on, any place counts. A word also ends where its script does.
+
+use std::borrow::Cow;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::{
     fold::Folded,
     lists::Table,
+    scripts::apart,
     word::{Entry, Inside},
 };
 
@@ -16,6 +19,12 @@ const SENTENCE_WORDS_MAX: usize = 8;
 
 /// Most characters of a short sentence in a script without spaces: about as much as eight words.
 const SENTENCE_CHARS_MAX: usize = 24;
+
+/// Fewest single letters in a row that may spell a word: two are an answer to something else.
+pub(super) const LETTERS_MIN: usize = 3;
+
+/// How many letters at the ends of a row may be words themselves: `I s t o p a`.
+const RUN_ENDS: [(usize, usize); 4] = [(0, 0), (1, 0), (0, 1), (1, 1)];
 
 /// How long a text is that holds a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +95,16 @@ impl InsideIndex {
         };
         let found = self
             .whole_words(&folded.spaced, keys, &is_sought)
-            .or_else(|| self.anywhere(&folded.joined, &is_sought))?;
+            .or_else(|| self.anywhere(&folded.joined, &is_sought))
+            .or_else(|| {
+                let apart = apart(&folded.spaced);
+                let glued = match &apart {
+                    Cow::Owned(apart) => self.whole_words(apart, keys, &is_sought),
+                    Cow::Borrowed(_) => None,
+                };
+                let mut spelt = RUN_ENDS.iter().map_while(|ends| spelt(&apart, *ends));
+                glued.or_else(|| spelt.find_map(|spelt| self.whole_words(&spelt, keys, &is_sought)))
+            })?;
         Some((sentence, found))
     }
 
@@ -129,6 +147,34 @@ impl InsideIndex {
     }
 }
 
+/// Returns a text with its single letters in a row as one word each, so many of them left out
+/// before and behind; nothing if it has no such row. Two letters are no row.
+fn spelt(spaced: &str, (before, behind): (usize, usize)) -> Option<String> {
+    let is_letter = |word: &&str| word.chars().nth(1).is_none();
+    let words = || spaced.split(' ');
+    let mut row = 0;
+    let is_spelt = |word: &str| {
+        row = if is_letter(&word) { row + 1 } else { 0 };
+        row >= LETTERS_MIN
+    };
+    if !words().any(is_spelt) {
+        return None;
+    }
+    let words: Vec<&str> = words().collect();
+    let mut spelt = String::with_capacity(spaced.len());
+    for row in words.chunk_by(|one, next| is_letter(one) && is_letter(next)) {
+        let joined = before + 1..row.len().saturating_sub(behind);
+        for (at, word) in row.iter().enumerate() {
+            let is_joined = row.len() >= LETTERS_MIN && joined.contains(&at);
+            if !spelt.is_empty() && !is_joined {
+                spelt.push(' ');
+            }
+            spelt.push_str(word);
+        }
+    }
+    Some(spelt)
+}
+
 fn length(folded: &Folded) -> Sentence {
     let words = folded.spaced.split(' ').take(SENTENCE_WORDS_MAX + 1).count();
     let is_long = words > SENTENCE_WORDS_MAX
@@ -149,4 +195,26 @@ pub(super) fn is_unspaced(c: char) -> bool {
         | '\u{AC00}'..='\u{D7FF}'
         | '\u{F900}'..='\u{FAFF}'
         | '\u{20000}'..='\u{3FFFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_letters_in_a_row_are_put_together() {
+        for (text, ends, expected) in [
+            ("s t o p please", (0, 0), Some("stop please")),
+            ("now s t o p", (0, 0), Some("now stop")),
+            ("i s t o p a bus a b c", (0, 0), Some("istopa bus abc")),
+            ("i s t o p a bus", (1, 0), Some("i stopa bus")),
+            ("i s t o p a bus", (0, 1), Some("istop a bus")),
+            ("i s t o p a bus", (1, 1), Some("i stop a bus")),
+            ("a b c", (1, 1), Some("a b c")),
+            ("a b size c d", (0, 0), None),
+            ("", (0, 0), None),
+        ] {
+            assert_eq!(spelt(text, ends).as_deref(), expected, "{text} {ends:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::{
     fold::{Folded, bare},
     inside::{InsideIndex, is_unspaced},
     language::Language,
+    scripts::apart,
     typo::TypoIndex,
     word::{Entry, Inside, Meaning},
 };
@@ -141,7 +142,7 @@ impl Words {
     pub fn negates(&self, text: &str) -> bool {
         let folded = Folded::of(text);
         let joined = format!(" {} ", folded.joined);
-        let spaced = format!(" {} ", folded.spaced);
+        let spaced = format!(" {} ", apart(&folded.spaced));
         self.negations.iter().any(|one| joined.contains(&**one) || spaced.contains(&**one))
     }
 

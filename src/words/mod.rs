@@ -10,9 +10,12 @@ mod fold;
 mod inside;
 mod language;
 mod lists;
+mod look_alike;
 mod page;
 mod reading;
+mod scripts;
 mod signs;
+mod styled;
 #[cfg(test)]
 mod tests;
 mod typo;

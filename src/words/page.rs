@@ -15,19 +15,22 @@ const OPENING: &str = "\
 What a message from a person means for consent, by its text alone. This page is made from the lists in the
 program: `izin words` prints it.
 
-- **Only a message that is one of these words, and nothing else, counts.** Case, width, punctuation, signs and
-  invisible characters make no difference, and neither does saying an opt-out over and over. Diacritics make
+- **Only a message that is one of these words, and nothing else, counts.** Case, width, style, punctuation, signs
+  and invisible characters make no difference, and neither does saying an opt-out over and over. Diacritics make
   one, except in the lists that say so.
 - A message that only *may* be an opt-out goes to review, and changes nothing until a person has looked: an
-  opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics.
+  opt-out word in a sentence, with courtesies around it, with one letter mistyped or with other diacritics. In a
+  sentence a word also ends where its script does (`STOPしてください`), may be spelt out (`s t o p please`), and
+  may be in letters of another script that look like its own (`ЅТОР`, which is a doubt alone as well).
 - A yes or a no counts only where the sender has asked. An opt-out needs no question.
 - An opt-in word with a question mark or a sign of refusal goes to review, and so does an opt-out word with a
   question mark, unless it is one of those that send any text with it to review.
 - A text with the code of an entry point goes to review if what is left without the code refuses, or may: an
   opt-out, a no, or one of the negations listed with each language.
 - A tap on a button or a list row that nobody registered was worded by the business. It is an opt-out only if
-  its label or payload is an opt-out word that sends any text with it to review; another opt-out word goes to
-  review, and nothing else counts.
+  its label or payload is an opt-out word that sends any text with it to review; what else is or may be an
+  opt-out goes to review as if it had been typed, unless one letter differs (`Shop now`). Nothing else counts.
+- A tap on a button that is registered for agreeing goes to review if its label refuses, or may, as beside a code.
 - Where one language's opt-out is another's everyday word, the end of this page says what was decided, and why.
   A mistake that cannot be avoided falls on the silent side.
 

@@ -1,10 +1,11 @@
 //! What a text means: the answer, and how it is reached.
 
 use super::{
-    fold::{Folded, bare},
-    inside::Sentence,
+    fold::{Folded, bare, visible},
+    inside::{LETTERS_MIN, Sentence},
     language::Language,
     lists::Words,
+    look_alike::read_as_latin,
     word::{Entry, Inside, Meaning, Scope},
 };
 use crate::limits::{CONSENT_TEXT_BYTES_MAX, CONSENT_WORD_BYTES_MAX};
@@ -69,6 +70,8 @@ pub enum Doubt {
     InSentence,
     /// A longer text with the word in it.
     InText,
+    /// The word, alone or in a text, in letters of other scripts that look like its own.
+    LookAlike,
     /// A sign of refusal and no word.
     Sign,
     /// An opt-in word with a question mark or a sign that contradicts it, or an opt-out word that
@@ -103,7 +106,7 @@ impl Words {
             }
             return certain(entry, &folded);
         }
-        self.near(&folded)
+        self.near(text, &folded)
     }
 
     /// Returns the word that the whole text is, also if it is an opt-out said over and over, or
@@ -136,7 +139,7 @@ impl Words {
         Reading::None
     }
 
-    fn near(&self, folded: &Folded) -> Reading<'_> {
+    fn near(&self, text: &str, folded: &Folded) -> Reading<'_> {
         if folded.joined.len() <= CONSENT_WORD_BYTES_MAX {
             let misaccented = self.find_bare(&bare(&folded.joined));
             let doubt = misaccented
@@ -150,8 +153,18 @@ impl Words {
         match self.inside(folded) {
             Some((Sentence::Short, entry)) => doubtful(Doubt::InSentence, entry),
             Some((Sentence::Long, entry)) => doubtful(Doubt::InText, entry),
-            None => Reading::None,
+            None => self.look_alike(text),
         }
+    }
+
+    /// What a text is in the Latin letters that its letters look like: never more than a doubt.
+    fn look_alike(&self, text: &str) -> Reading<'_> {
+        let is_listed = |word: &str| self.exact(&Folded::of(word)).is_some();
+        let Some(latin) = read_as_latin(&visible(text), is_listed) else { return Reading::None };
+        let latin = Folded::of(&latin);
+        let whole = self.exact(&latin).filter(|entry| entry.meaning.opt_out().is_some());
+        let found = whole.or_else(|| Some(self.inside(&latin)?.1));
+        found.map_or(Reading::None, |entry| doubtful(Doubt::LookAlike, entry))
     }
 
     /// Returns the word that is left when courtesies are taken away, if there were any.
@@ -210,10 +223,8 @@ fn once(spaced: &str) -> Option<&str> {
     rest.split(' ').all(|word| word == first).then_some(first)
 }
 
-/// Returns the word whose letters a text has one by one: `s t o p`. Two letters are an answer to
-/// something else.
+/// Returns the word whose letters a text has one by one: `s t o p`.
 fn spelt_out(spaced: &str) -> Option<String> {
-    const LETTERS_MIN: usize = 3;
     let letters: Option<Vec<char>> = spaced
         .split(' ')
         .map(|word| {

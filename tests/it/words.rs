@@ -68,6 +68,118 @@ fn every_language_has_texts_of_every_kind() {
     }
 }
 
+/// Opt-outs from everything, glued to words of another script.
+pub(crate) const GLUED: &[&str] = &[
+    "STOPしてください",
+    "はもうSTOPしてください",
+    "stopしたい",
+    "ＳＴＯＰしてください",
+    "STOP해주세요",
+    "unsubscribe해주세요",
+    "STOPครับ",
+    "ขอSTOPครับ",
+    "拜托stop吧",
+    "STOPকরুন",
+    "STOPकरो",
+    "ستوبplease",
+    "توقفوا stopمن",
+    "СТОПpls",
+    "S.T.O.P.してください",
+    "配信STOP2回",
+    "opt out해주세요",
+];
+
+/// The word STOP in letters of other scripts.
+pub(crate) const LOOK_ALIKES: &[&str] =
+    &["ЅТОР", "ѕтор", "ЅТОР please", "Please ЅТОР!", "SТΟР", "ᏚᎢΟᏢ", "UΝЅUВЅСRІВЕ me", "ОРТ ОUТ"];
+
+/// The word STOP letter by letter, before or behind something else.
+pub(crate) const SPELT_OUT: &[&str] = &[
+    "s t o p please",
+    "S T O P sending me messages",
+    "please s.t.o.p. now",
+    "I s t o p this",
+    "s t o p a spammer like you",
+    "I want to s-t-o-p a spammer",
+    "с т о п пожалуйста вам",
+    "S T O Pしてください",
+    "ｓ ｔ ｏ ｐ sending",
+];
+
+/// The word STOP in letters that are Latin ones in another style.
+pub(crate) const STYLED: &[&str] = &[
+    "🆂🆃🅾🅿",
+    "🆂 🆃 🅾\u{FE0F} 🅿\u{FE0F}",
+    "🅢🅣🅞🅟",
+    "🅂🅃🄾🄿",
+    "🇸🇹🇴🇵",
+    "🇸 🇹 🇴 🇵",
+    "🇸🇹🇴🇵 🇸🇹🇴🇵 🇮🇩🇲🇾",
+    "ꜱᴛᴏᴘ",
+    "Sᴛᴏᴘ!",
+    "ˢᵗᵒᵖ",
+];
+
+#[test]
+fn an_opt_out_nobody_can_be_sure_of_is_looked_at_with_its_scope() {
+    let mut wrong = Vec::new();
+    for text in GLUED.iter().chain(LOOK_ALIKES).chain(SPELT_OUT) {
+        let found = Words::built_in().read(text);
+        if !matches!(found, Reading::NearMiss { scope: Some(Scope::Everything), .. }) {
+            wrong.push(format!("{text:?} is {found:?}"));
+        }
+    }
+    let promo = Words::built_in().read("s t o p promo ya");
+    if !matches!(promo, Reading::NearMiss { scope: Some(Scope::Marketing), .. }) {
+        wrong.push(format!("the longest word counts, not {promo:?}"));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn styled_letters_are_the_letters() {
+    let mut wrong = Vec::new();
+    let more = ["ᴜɴꜱᴜʙꜱᴄʀɪʙᴇ", "🅤🅝🅢🅤🅑🅢🅒🅡🅘🅑🅔", "🇺🇳🇸🇺🇧", "STOP 🇮🇩", "STOP 🇮🇩🇲🇾🇸🇬"];
+    for text in STYLED.iter().chain(&more) {
+        let found = name(Words::built_in().read(text));
+        if found != "opt_out_everything" {
+            wrong.push(format!("{text:?} is {found}"));
+        }
+    }
+    assert_eq!(name(Words::built_in().read("ya 🇮🇩🇮🇩")), "answer_yes", "flags are no letters");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_only_begins_alike_is_left_alone() {
+    let mut wrong = Vec::new();
+    for text in [
+        "iPhoneケースはありますか",
+        "Tシャツの L サイズ",
+        "LINE通知",
+        "카톡ID 알려주세요",
+        "ราคา100บาท VIPครับ",
+        "STEAMください",
+        "сок, рот и нос",
+        "Хорошо, спасибо за тест",
+        "Где мой заказ? Это срочно",
+        "ΣΤΟ ΣΠΙΤΙ ΤΟ ΒΡΑΔΥ",
+        "Привет ОК",
+        "тор ток кот рота вата тара",
+        "a b c d",
+        "size s m l xl",
+        "e n c o d e me a w o r d",
+        "🅰️ or 🅱️ type",
+        "🇮🇩🇲🇾🇸🇬",
+    ] {
+        let found = Words::built_in().read(text);
+        if found != Reading::None {
+            wrong.push(format!("{text:?} is {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn the_published_page_is_that_of_the_lists() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/consent-words.md");

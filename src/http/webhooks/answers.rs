@@ -131,28 +131,51 @@ impl Reader<'_> {
         let (payload, label) = (payload.map(Spoken::read), label.map(Spoken::read));
         if let Some(payload) = payload {
             if let Some(answer) = self.registered(kind, payload) {
-                return Some(answer);
+                return Some(self.unless_refused(answer, label));
             }
             if let Some(answer) = self.code(payload, label, kind) {
                 return Some(answer);
             }
         }
-        [label, payload].into_iter().flatten().find_map(|text| self.tapped(kind, text))
+        let said = [label, payload].into_iter().flatten();
+        let mut answers = said.filter_map(|text| self.tapped(kind, text));
+        let first = answers.next()?;
+        // One of the two is enough to be certain.
+        let certain = answers.find(|answer| matches!(answer, ConsentAnswer::OptOut { .. }));
+        if matches!(first, ConsentAnswer::OptOut { .. }) {
+            Some(first)
+        } else {
+            certain.or(Some(first))
+        }
     }
 
     /// What the words of an unregistered button mean. The business wrote them, perhaps about an
-    /// appointment or an order: only words that are said of nothing else act, other words for
-    /// leaving are looked at by people, and the rest says nothing.
+    /// appointment or an order: only words that are said of nothing else act, what else may be for
+    /// leaving is looked at by people, and the rest says nothing. Nor does what is a letter away
+    /// from such a word: nobody mistypes a button, and "Shop now" means what it says.
     fn tapped(&self, kind: &str, text: &str) -> Option<ConsentAnswer> {
         match self.reading(text) {
             reading @ Reading::OptOut { unmistakable: true, .. } => self.said(reading, kind, text),
-            Reading::OptOut { scope, word, unmistakable: false, languages: _ } => {
-                Some(doubt("unregistered", Some(word), Some(scope)))
-            }
             Reading::OptIn { .. }
             | Reading::Decline { .. }
-            | Reading::NearMiss { .. }
+            | Reading::NearMiss { why: Doubt::Typo, .. }
+            | Reading::NearMiss { scope: None, .. }
             | Reading::None => None,
+            Reading::OptOut { scope, word, unmistakable: false, languages: _ }
+            | Reading::NearMiss { scope: Some(scope), word, why: _, languages: _ } => {
+                Some(doubt("unregistered", Some(word), Some(scope)))
+            }
+        }
+    }
+
+    /// An agreement that a payload is registered for, unless what the person saw on the button
+    /// refuses: then the two contradict each other.
+    fn unless_refused(&self, answer: ConsentAnswer, label: Option<&str>) -> ConsentAnswer {
+        match label.and_then(|label| self.refusal(label)) {
+            Some((word, scope)) if matches!(answer, ConsentAnswer::OptIn { .. }) => {
+                doubt("payload_and_refusal", word, scope)
+            }
+            Some(_) | None => answer,
         }
     }
 
@@ -321,6 +344,7 @@ const fn doubt_name(doubt: Doubt) -> &'static str {
         Doubt::Typo => "typo",
         Doubt::InSentence => "in_sentence",
         Doubt::InText => "in_text",
+        Doubt::LookAlike => "look_alike",
         Doubt::Sign => "sign",
         Doubt::Contradicted => "contradicted",
     }

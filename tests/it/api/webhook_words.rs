@@ -7,6 +7,7 @@ use crate::{
         ANA, NOON_S, SECRET, effect, hear, message, reasons, reviews, sent, start, text, webhook,
     },
     app::TestApp,
+    words::{GLUED, LOOK_ALIKES, SPELT_OUT, STYLED},
 };
 
 /// A service on which a code agrees to orders.
@@ -60,6 +61,25 @@ async fn a_refusal_beside_a_code_is_no_agreement() {
     let history = app.get(&format!("/v1/contacts/{ANA}/history")).expect(200).await.to_string();
     assert!(history.contains(r#""text":"k7wx2moa""#), "{history}");
     assert!(!history.contains("My name"), "only the code is evidence: {history}");
+}
+
+#[tokio::test]
+async fn a_refusal_beside_a_code_is_one_however_it_is_written() {
+    let app = start_with_code().await;
+    let mut agreed = Vec::new();
+    let refusals = GLUED.iter().chain(LOOK_ALIKES).chain(SPELT_OUT).chain(STYLED);
+    let refusals = refusals.chain(&["K7WX2M0A", "dontありがとう", "ありがとうNO"]);
+    for (at, refusal) in refusals.enumerate() {
+        for (side, words) in
+            [format!("K7WX2M0A {refusal}"), format!("{refusal} K7WX2M0A")].into_iter().enumerate()
+        {
+            let told = hear(&app, &text(&format!("no-{at}-{side}"), NOON_S, &words)).await;
+            if effect(&told, "inbound", "opted_in") > 0 {
+                agreed.push(*refusal);
+            }
+        }
+    }
+    assert_eq!(agreed, ["K7WX2M0A"], "only the code alone agrees");
 }
 
 #[tokio::test]
@@ -125,6 +145,87 @@ async fn a_button_nobody_registered_stops_by_plain_words_alone_and_agrees_to_not
     assert!(reasons(&app, "topic=orders").await.is_empty());
     let told = hear(&app, &row("stop", "Berhenti langganan")).await;
     assert_eq!(effect(&told, "inbound", "opted_out"), 1, "{told}");
+}
+
+/// Labels of buttons that say more than an opt-out word.
+const LABELS: &[&str] = &[
+    "Unsubscribe from Promos",
+    "Unsubscribe from All",
+    "Stop these messages",
+    "Stop receiving messages",
+    "Opt out of offers",
+    "Yes, unsubscribe",
+    "退订所有消息",
+    "配信を停止する",
+    "수신거부하기",
+    "Tüm mesajları durdur",
+    "Ya, berhenti langganan",
+    "Отписаться от всех рассылок",
+    "ЅТОР",
+    "STOPする",
+];
+
+#[tokio::test]
+async fn a_button_that_may_say_stop_is_looked_at_as_if_it_were_typed() {
+    let app = start().await;
+    app.opt_in(ANA, "orders").await;
+    app.clock.advance_ms(60_000);
+    let mut silent = Vec::new();
+    for (at, label) in LABELS.iter().enumerate() {
+        for (kind, body) in [
+            ("tap", tap(&format!("b-{at}"), label)),
+            ("row", row(&format!("r-{at}"), label)),
+            ("typed", text(&format!("t-{at}"), NOON_S + 30, label)),
+        ] {
+            let told = hear(&app, &body).await;
+            assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{label}: {told}");
+            let seen = ["review_opened", "review_repeated", "opted_out"];
+            if seen.iter().all(|seen| effect(&told, "inbound", seen) == 0) {
+                silent.push(format!("{kind}: {label}"));
+            }
+        }
+        for review in reviews(&app).await {
+            let decision = json!({"decision": "nothing"});
+            app.post(&format!("/v1/reviews/{}", review["id"])).json(&decision).expect(200).await;
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+    // What may only be a yes, is a letter away or has no one meaning stays talk on a button.
+    for label in ["Subscribe?", "取消", "Shop now", "Yes please"] {
+        let told = hear(&app, &tap(label, label)).await;
+        assert_eq!(effect(&told, "inbound", "review_opened"), 0, "{label}: {told}");
+    }
+    let button = json!({"type": "button", "button": {"payload": "STOP", "text": "Stop all of it"}});
+    let told = hear(&app, &webhook(&[message("sure", NOON_S + 30, &button)])).await;
+    assert_eq!(effect(&told, "inbound", "opted_out"), 1, "the payload is certain: {told}");
+}
+
+#[tokio::test]
+async fn a_registered_button_whose_label_refuses_agrees_to_nothing() {
+    let app = start().await;
+    let body = json!({"topic": "promotions", "category": "marketing", "status": "APPROVED",
+        "answers": {"OK-2": {"act": "opt_in", "topics": ["promotions"]}}});
+    app.put("/v1/templates/sale/en").json(&body).expect(201).await;
+    let tap = |id: &str, label: Value, at_s: i64| {
+        let button = json!({"type": "button", "button": {"payload": "OK-2", "text": label}});
+        webhook(&[message(id, at_s, &button)])
+    };
+    for label in
+        ["STOP", "Stop these messages", "No thanks", "I don't want this", "いりません STOPして"]
+    {
+        let told = hear(&app, &tap(label, label.into(), NOON_S + 30)).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 0, "{label}: {told}");
+        assert_eq!(effect(&told, "inbound", "review_opened"), 1, "{label}: {told}");
+        assert_eq!(last_review(&app).await["why"], "payload_and_refusal", "{label}");
+    }
+    let stop = reviews(&app).await.into_iter().find(|review| review["word"] == "stop").unwrap();
+    assert_eq!(stop["scope"], "everything");
+    assert_eq!(reasons(&app, "topic=promotions").await, ["never_asked"]);
+    app.clock.advance_ms(60_000);
+    for (at_s, label) in [(40, json!("Yes, please")), (41, json!("OK")), (42, Value::Null)] {
+        let told = hear(&app, &tap(&format!("yes {label}"), label, NOON_S + at_s)).await;
+        assert_eq!(effect(&told, "inbound", "opted_in"), 1, "{told}");
+    }
 }
 
 #[tokio::test]

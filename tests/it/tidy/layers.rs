@@ -115,6 +115,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sled", &["src/store/"]),
     ("toml", &["src/config/", "src/policy/", "src/words/"]),
     ("tracing_subscriber", &["src/runtime/telemetry"]),
+    ("unicode_security", &["src/words/"]),
     ("utoipa", &["src/http/"]),
     ("utoipa_swagger_ui", &["src/http/"]),
 ];
@@ -137,6 +138,7 @@ const PURE: &[(&str, &[&str])] = &[
             "smallvec",
             "thiserror",
             "toml",
+            "unicode_security",
         ],
     ),
     ("whatsapp", &["chrono", "hex", "hmac", "serde", "serde_json", "sha2", "thiserror"]),
