@@ -78,13 +78,13 @@ impl Witness {
         self.kill(from, |_| true, at);
         self.kill(into, |_| true, at);
         let Some(lost) = self.people.get_mut(place(from)) else { return };
-        let lost = Person { moved_at: lost.moved_at, ..std::mem::take(lost) };
-        let moved_at = lost.moved_at;
+        let lost = std::mem::take(lost);
+        let (moved_at, agreed_here) = (lost.moved_at, lost.agreed_here.clone());
         if let Some(kept) = self.people.get_mut(place(into)) {
             kept.absorb(lost, at);
         }
         if let Some(left) = self.people.get_mut(place(from)) {
-            left.moved_at = moved_at;
+            (left.moved_at, left.agreed_here) = (moved_at, agreed_here);
         }
         if let Some(known) = self.merged_into.get_mut(place(from)) {
             *known = Some(into);

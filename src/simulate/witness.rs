@@ -53,6 +53,9 @@ pub(super) struct Person {
     pub(super) confirmed_at: Option<i64>,
     /// When this number was given up.
     pub(super) moved_at: Option<i64>,
+    /// When somebody at this number last agreed, by topic: a later word at another number of theirs
+    /// does not undo that it was said here.
+    pub(super) agreed_here: BTreeMap<usize, i64>,
     pub(super) is_blocked: bool,
     /// The last word on marketing, and whether it was to stop it.
     pub(super) marketing_stopped: (i64, bool),
@@ -150,6 +153,10 @@ impl Witness {
     pub(super) fn agreed(&mut self, person: u32, topic: usize, at: i64, days: Option<u32>) {
         let ends_at = days.map_or(i64::MAX, |days| at.saturating_add(i64::from(days) * DAY_MS));
         let act = Act { at, agrees: true, topic: Some(topic), ends_at, named: person };
+        if let Some(here) = usize::try_from(person).ok().and_then(|it| self.people.get_mut(it)) {
+            let known = here.agreed_here.entry(topic).or_insert(at);
+            *known = at.max(*known);
+        }
         if let Some(person) = self.person(person) {
             person.acts.push(act);
         }
@@ -350,9 +357,10 @@ impl Witness {
     fn look_at_person(&self, ticket: &Ticket, window: bool, broken: &mut Vec<Broken>) {
         let place = |person: u32| usize::try_from(person).unwrap_or(usize::MAX);
         let Some(person) = self.people.get(place(self.root(ticket.person))) else { return };
-        let moved_at = self.people.get(place(ticket.person)).and_then(|named| named.moved_at);
+        let named = self.people.get(place(ticket.person));
+        let moved_at = named.and_then(|named| named.moved_at);
         // Who has a number that was given up is known by what is said under it alone.
-        let is_by_number = |act: &&Act| act.agrees && act.named == ticket.person;
+        let agreed_here = named.map(|named| &named.agreed_here);
         if person.is_blocked {
             broken.push(("blocked", String::new()));
         }
@@ -362,8 +370,8 @@ impl Witness {
             if left.is_some() && back <= left {
                 broken.push(("session after a stop", format!("{left:?}")));
             }
-            let by_number = person.acts.iter().filter(|act| is_by_number(act));
-            if moved_at.is_some() && by_number.map(|act| act.at).max() <= moved_at {
+            let by_number = agreed_here.and_then(|here| here.values().max().copied());
+            if moved_at.is_some() && by_number <= moved_at {
                 broken.push(("number changed", format!("{moved_at:?}")));
             }
             if !window {
@@ -377,8 +385,8 @@ impl Witness {
         if !last.is_some_and(|act| act.agrees && ticket.at < act.ends_at) {
             broken.push(("no consent", format!("{last:?}")));
         }
-        let agreed = about.clone().filter(|act| act.agrees).map(|act| act.at).max();
-        let by_number = about.filter(|act| is_by_number(act)).map(|act| act.at).max();
+        let agreed = about.filter(|act| act.agrees).map(|act| act.at).max();
+        let by_number = agreed_here.and_then(|here| here.get(&topic).copied());
         if person.changed_at.is_some() && person.confirmed_at.max(agreed) <= person.changed_at {
             broken.push(("identity changed", format!("{:?}", person.changed_at)));
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     absorbed::Mark,
     hearing::Told,
-    spans::{HELD_BACK_DOUBLINGS_MAX, HELD_BACK_MAX_MS, held_back_ms},
+    spans::{HELD_BACK_DOUBLINGS_MAX, HELD_BACK_MAX_MS, HELD_BACK_MS, held_back_ms},
     time::Timestamp,
 };
 
@@ -43,13 +43,7 @@ impl Told {
         }
         let mut all = self.held_at.clone();
         insert(&mut all, at);
-        let ends = all.iter().enumerate().map(|(place, one)| {
-            let before = all.iter().take(place);
-            let earlier = before.filter(|before| one.ms_since(**before) <= HELD_BACK_MAX_MS);
-            let earlier = u32::try_from(earlier.count()).unwrap_or(u32::MAX);
-            one.plus_ms(held_back_ms(first_ms, earlier))
-        });
-        ends.max()
+        grown_until(&all, first_ms)
     }
 
     /// Folds a hold in: the longest stays, and when the last was.
@@ -64,7 +58,8 @@ impl Told {
         }
     }
 
-    /// Folds in what was told of another contact that is this person.
+    /// Folds in what was told of another contact that is this person: what was held back of either is
+    /// as long as if it had been told of one.
     pub(super) fn join_holds(&mut self, theirs: &Self) {
         for at in &theirs.held_at {
             insert(&mut self.held_at, *at);
@@ -74,7 +69,22 @@ impl Told {
             known.until = known.until.max(until);
             known.mark = Mark::later(Some(known.mark), Some(mark)).unwrap_or(mark);
         }
+        let grown = grown_until(&self.held_at, HELD_BACK_MS);
+        if let (Some(known), Some(until)) = (&mut self.held_back, grown) {
+            known.until = known.until.max(until);
+        }
     }
+}
+
+/// Returns until when marketing is held back that was at all of these times.
+fn grown_until(all: &[Timestamp], first_ms: i64) -> Option<Timestamp> {
+    let ends = all.iter().enumerate().map(|(place, one)| {
+        let before = all.iter().take(place);
+        let earlier = before.filter(|before| one.ms_since(**before) <= HELD_BACK_MAX_MS);
+        let earlier = u32::try_from(earlier.count()).unwrap_or(u32::MAX);
+        one.plus_ms(held_back_ms(first_ms, earlier))
+    });
+    ends.max()
 }
 
 fn insert(all: &mut Vec<Timestamp>, at: Timestamp) {
@@ -93,7 +103,6 @@ mod tests {
     use super::*;
     use crate::domain::{
         entry::Seq,
-        spans::HELD_BACK_MS,
         time::{DAY_MS, HOUR_MS},
     };
 
@@ -161,7 +170,13 @@ mod tests {
         ) {
             let (one, other) = (told(&all), told(&mixed));
             prop_assert_eq!(one.held_back, other.held_back);
-            prop_assert_eq!(one.held_at, other.held_at);
+            prop_assert_eq!(&one.held_at, &other.held_at);
+            // Told of two that are one person, each of the half.
+            let (even, odd): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|it| it.0 % 2 == 0);
+            let of = |half: Vec<(usize, &i64)>| told(&half.iter().map(|it| *it.1).collect::<Vec<_>>());
+            let mut joined = of(even);
+            joined.join_holds(&of(odd));
+            prop_assert_eq!(one.held_back.map(|it| it.until), joined.held_back.map(|it| it.until));
         }
     }
 }

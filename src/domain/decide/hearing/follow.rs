@@ -127,9 +127,7 @@ impl Hearing<'_, '_> {
         let mut found = self.find_or_add(&holder, events)?;
         let former = found.known.filter(|_| is_known);
         let is_doubted = former.is_some_and(|known| known.has_before(self.as_of(self.at)));
-        // Whoever is known by their user id alone had no number that was another's.
-        let has_number = is_known || found.known.is_none();
-        if has_number && (is_doubted || !follows) {
+        if is_doubted || !follows {
             self.take(&found, events);
         }
         if !follows {

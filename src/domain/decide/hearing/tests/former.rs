@@ -288,3 +288,42 @@ fn whoever_has_the_number_has_agreed_whatever_is_put_under_the_former_id_in_any_
         assert!(desk.replayed() == desk.state, "{order:?}");
     }
 }
+
+#[test]
+fn what_a_number_agreed_to_before_somebody_moved_there_is_in_doubt_whoever_was_known_first() {
+    #[derive(Debug, Clone, Copy)]
+    enum Said {
+        Agreed,
+        Moved,
+        Wrote,
+        Both,
+    }
+    for order in orders(&[Said::Agreed, Said::Moved, Said::Wrote, Said::Both]) {
+        let mut desk = Desk::new();
+        desk.now += 100;
+        let start = desk.now - 90;
+        for said in &order {
+            match said {
+                Said::Agreed => drop(desk.opt_in(2, "promotions", Some(start)).unwrap()),
+                Said::Moved => {
+                    let (old, new) = (desk.person(1), Some(desk.both(2, 92)));
+                    desk.hear(start + 10, HeardFact::MovedNumber { old, new });
+                }
+                Said::Wrote => {
+                    let user = user_only(&mut desk, 92);
+                    desk.write(user, start + 20, None);
+                }
+                Said::Both => {
+                    let both = desk.both(2, 92);
+                    desk.write(both, start + 30, None);
+                }
+            }
+        }
+        for key in [2, 92] {
+            assert_eq!(desk.may(key, TEMPLATE), Err(vec![Reason::IdentityChanged]), "{order:?}");
+        }
+        desk.opt_in(2, "promotions", Some(start + 40)).unwrap();
+        assert_eq!(desk.may(2, TEMPLATE), Ok(()), "{order:?}");
+        assert!(desk.replayed() == desk.state, "{order:?}");
+    }
+}
