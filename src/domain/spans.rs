@@ -20,7 +20,7 @@ pub const HELD_BACK_MAX_MS: i64 = 30 * DAY_MS;
 pub const HELD_BACK_DOUBLINGS_MAX: u32 = 5;
 
 /// Returns how long marketing is held back, in milliseconds, if the first time asks for `first_ms`
-/// and there were so many in the days before: twice as long for each of them, up to
+/// and on so many days before it was as well: twice as long for each of them, up to
 /// [`HELD_BACK_MAX_MS`].
 pub fn held_back_ms(first_ms: i64, earlier: u32) -> i64 {
     let longer = first_ms.saturating_mul(1 << earlier.min(HELD_BACK_DOUBLINGS_MAX));

@@ -1,9 +1,10 @@
 //! How long marketing to a person is held back, and longer the more often WhatsApp had to.
 //!
-//! A hold is as long as the number of those in the days before it makes it, whenever they are told:
-//! of the latest ten, which is as many as can make a difference. Whatever is older than the last six
-//! of those either has them all within the longest hold after it, so that the last is held as long as
-//! can be, or is over before the last begins.
+//! A hold is as long as the number of days before it on which there was one makes it, whenever they are
+//! told: several of one day were on their way together and are one, the last. The latest ten days are
+//! kept, which is as many as can make a difference. Whatever is older than the last six of those either
+//! has them all within the longest hold after it, so that the last is held as long as can be, or is
+//! over before the last begins.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +12,10 @@ use crate::domain::{
     absorbed::Mark,
     hearing::Told,
     spans::{HELD_BACK_DOUBLINGS_MAX, HELD_BACK_MAX_MS, HELD_BACK_MS, held_back_ms},
-    time::Timestamp,
+    time::{DAY_MS, Timestamp},
 };
 
-/// So many are remembered. Two times what makes the longest: see above.
+/// So many days are remembered. Two times what makes the longest: see above.
 const HELD_MAX: usize = 10;
 
 const _: () = assert!(2 * HELD_BACK_DOUBLINGS_MAX <= 10, "what is forgotten makes no difference");
@@ -37,8 +38,9 @@ impl Told {
             return (!self.held_back.is_some_and(is_known)).then_some(Timestamp::NEVER);
         };
         let is_full = self.held_at.len() >= HELD_MAX;
-        let is_older = self.held_at.first().is_some_and(|first| at < *first);
-        if self.held_at.contains(&at) || (is_full && is_older) {
+        let is_older = self.held_at.first().is_some_and(|first| day(at) < day(*first));
+        let is_known = self.held_at.iter().any(|known| day(at) == day(*known) && at <= *known);
+        if is_known || (is_full && is_older) {
             return None;
         }
         let mut all = self.held_at.clone();
@@ -80,20 +82,34 @@ impl Told {
 fn grown_until(all: &[Timestamp], first_ms: i64) -> Option<Timestamp> {
     let ends = all.iter().enumerate().map(|(place, one)| {
         let before = all.iter().take(place);
-        let earlier = before.filter(|before| one.ms_since(**before) <= HELD_BACK_MAX_MS);
+        let days = |before: &Timestamp| day(*one).saturating_sub(day(*before));
+        let earlier = before.filter(|before| days(before) <= HELD_BACK_MAX_MS / DAY_MS);
         let earlier = u32::try_from(earlier.count()).unwrap_or(u32::MAX);
         one.plus_ms(held_back_ms(first_ms, earlier))
     });
     ends.max()
 }
 
+/// Keeps the last of each of the latest days, in order.
 fn insert(all: &mut Vec<Timestamp>, at: Timestamp) {
-    if let Err(place) = all.binary_search(&at) {
-        all.insert(place, at);
-        if all.len() > HELD_MAX {
-            all.remove(0);
+    match all.binary_search_by_key(&day(at), |known| day(*known)) {
+        Ok(place) => {
+            if let Some(known) = all.get_mut(place) {
+                *known = at.max(*known);
+            }
+        }
+        Err(place) => {
+            all.insert(place, at);
+            if all.len() > HELD_MAX {
+                all.remove(0);
+            }
         }
     }
+}
+
+/// Returns the day of UTC a moment lies in, counted from 1970.
+const fn day(at: Timestamp) -> i64 {
+    at.unix_ms().div_euclid(DAY_MS)
 }
 
 #[cfg(test)]
@@ -101,10 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{
-        entry::Seq,
-        time::{DAY_MS, HOUR_MS},
-    };
+    use crate::domain::{entry::Seq, time::HOUR_MS};
 
     /// Tells of holds, each as it is news, and returns what is left of them.
     fn told(all: &[i64]) -> Told {
@@ -131,7 +144,8 @@ mod tests {
         let days: Vec<i64> = (1..=8).map(|count| days_after_last(&daily[..count])).collect();
         assert_eq!(days, [1, 2, 4, 8, 16, 30, 30, 30]);
         assert_eq!(days_after_last(&[0, 30 * DAY_MS]), 2);
-        assert_eq!(days_after_last(&[0, 30 * DAY_MS + 1]), 1, "too long ago");
+        assert_eq!(days_after_last(&[0, 31 * DAY_MS]), 1, "too long ago");
+        assert_eq!(days_after_last(&[0, 1, 2, 23 * HOUR_MS]), 1, "on their way together");
     }
 
     #[test]
@@ -161,8 +175,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_end_is_the_same_in_any_order_and_however_often_it_is_told(
-            (all, mixed) in prop::collection::vec(0_i64..200, 1..40).prop_flat_map(|days| {
-                let mut all: Vec<i64> = days.iter().map(|day| day * DAY_MS / 2).collect();
+            (all, mixed) in prop::collection::vec(0_i64..400, 1..60).prop_flat_map(|days| {
+                let mut all: Vec<i64> = days.iter().map(|day| day * DAY_MS / 4).collect();
                 let twice = all.iter().chain(&all).copied().collect::<Vec<_>>();
                 all.sort_unstable();
                 (Just(all), Just(twice).prop_shuffle())

@@ -90,7 +90,7 @@ pub enum Lasts {
     Once,
     /// At least so many milliseconds.
     AtLeastMs(i64),
-    /// So many milliseconds the first time, and twice as many for each time within the longest
+    /// So many milliseconds the first time, and twice as many for each day with one within the longest
     /// before it, up to the longest; for good where the country's pause holds (numbers with an area
     /// code of the United States).
     DoublingMsOrLastingInUs {

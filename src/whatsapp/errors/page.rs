@@ -81,7 +81,7 @@ fn holds(lasts: Lasts) -> String {
         Lasts::Once => "this message".into(),
         Lasts::AtLeastMs(ms) => format!("at least {}", span(ms)),
         Lasts::DoublingMsOrLastingInUs { first, longest } => format!(
-            "{}, twice as long for each time in the {} before, at most {}; for United States numbers \
+            "{}, twice as long for each day with one in the {} before, at most {}; for United States numbers \
              until lifted",
             span(first),
             span(longest),
