@@ -5,11 +5,31 @@ use crate::domain::{
     consent::{Act, Consent, TopicIx},
     contact::Contact,
     hearing::Preference,
+    key::ContactKey,
     named::{KeyTag, NameTags},
     time::Timestamp,
 };
 
 impl Contact {
+    /// Returns since when a user id is that of somebody who had the number before whoever has it: what
+    /// is said under it alone from then on is said by somebody else.
+    pub fn former_since(&self, key: ContactKey) -> Option<Timestamp> {
+        if [self.number_key, self.user_key].contains(&Some(key)) {
+            return None;
+        }
+        let told = self.details().told();
+        let pair = self.details().pair.as_ref().filter(|_| self.former_user() == Some(key));
+        let replaced = pair.map(|pair| pair.since);
+        let first = [told.closed(key), replaced].into_iter().flatten().min_by_key(|mark| mark.at);
+        first.or(told.moved).map(|mark| mark.at)
+    }
+
+    /// Returns whether somebody had a user id before whoever has the number now, and had the number no
+    /// more at a moment.
+    pub fn is_former(&self, key: ContactKey, at: Timestamp) -> bool {
+        self.former_since(key).is_some_and(|since| since <= at)
+    }
+
     /// Returns whether what was said under nothing but these identifiers at a moment was said by
     /// somebody who had given the number up by then.
     pub fn is_of_former(&self, under: NameTags, at: Timestamp) -> bool {

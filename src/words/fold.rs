@@ -1,8 +1,8 @@
 //! Makes texts comparable: what people see as the same word becomes the same bytes.
 //!
 //! Order: invisible characters go, styled letters become plain, NFKC (width, ligatures, more
-//! styles), full case folding, NFKC again, then what one script needs. Diacritics stay; [`bare`] takes them off where a word
-//! list asks for it.
+//! styles), full case folding, NFKC again, then what one script needs. Diacritics stay; [`bare`]
+//! takes them off where a word list asks for it.
 
 use std::borrow::Cow;
 

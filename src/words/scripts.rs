@@ -12,7 +12,8 @@ use super::inside::is_unspaced;
 /// Returns a folded text with a space at each change of script; borrowed if there is none.
 ///
 /// Marks and other characters of no one script go with what is before them, digits between two
-/// scripts with what is behind, and all scripts that put no spaces between words count as one. Costs time in proportion to the text.
+/// scripts with what is behind, and all scripts that put no spaces between words count as one. Costs
+/// time in proportion to the text.
 pub(super) fn apart(spaced: &str) -> Cow<'_, str> {
     if spaced.is_ascii() {
         return Cow::Borrowed(spaced);

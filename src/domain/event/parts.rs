@@ -294,6 +294,9 @@ pub struct AnswerKept {
     pub happened_at: Timestamp,
     /// The message, as WhatsApp named it.
     pub message_id: Box<str>,
+    /// To whom it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderId>,
     /// How it was said: `keyword`, `button`, …
     pub kind: Box<str>,
     /// The word of the lists.

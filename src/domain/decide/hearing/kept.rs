@@ -13,7 +13,7 @@ use crate::domain::{
     },
     entry::Subject,
     event::{AnswerKept, Event},
-    hearing::{AnswerHow, ConsentAnswer, Wrote},
+    hearing::{AnswerHow, ConsentAnswer, Heard, Wrote},
     key::MessageKey,
     named::Named,
     refusal::Refusal,
@@ -55,6 +55,7 @@ impl Hearing<'_, '_> {
             answer_only,
             happened_at: self.at,
             message_id: wrote.message_id.clone(),
+            sender: self.heard.sender.clone(),
             kind: how.kind.clone(),
             word: how.word.clone(),
             question: how.question,
@@ -78,7 +79,8 @@ impl Hearing<'_, '_> {
             let draft = self.draft.foresee(events, self.now);
             let Some(contact) = draft.contact(place) else { continue };
             let (at, past) = (answer.happened_at, answer.happened_at.min(self.now));
-            let hearing = Hearing { draft: &draft, at, past, ..*self };
+            let heard = Heard { sender: answer.sender.clone(), ..self.heard.clone() };
+            let hearing = Hearing { draft: &draft, heard: &heard, at, past, ..*self };
             let found = Found { named: answer.under, ..Found::known(place, contact) };
             let wrote = written(nobody(contact.id), &answer);
             let Named { number_key, user_key } = answer.under;

@@ -2,11 +2,11 @@
 //! be theirs.
 
 use super::{
-    ConsentAnswer, Desk, Event, TEMPLATE, how,
+    ConsentAnswer, Desk, Event, HeardFact, TEMPLATE, how,
     pair::{Heard, orders, tell},
-    user_only, yes,
+    user_only, wrote, yes,
 };
-use crate::domain::{consent::ConsentStatus, key::ContactKey};
+use crate::domain::{consent::ConsentStatus, key::ContactKey, names::SenderId};
 
 #[test]
 fn an_answer_under_the_user_id_is_one_to_what_the_number_was_asked_once_they_are_one() {
@@ -99,4 +99,22 @@ fn an_answer_of_whoever_had_the_number_before_permits_nothing_in_any_order() {
         }
         assert!(desk.replayed() == desk.state, "{order:?}");
     }
+}
+
+#[test]
+fn a_review_of_an_answer_that_waited_names_whom_it_was_written_to() {
+    let mut desk = Desk::new();
+    desk.now += 100;
+    let start = desk.now - 90;
+    desk.ask_at(1, "promotions", start + 40);
+    tell(&mut desk, Heard::Next, start + 30);
+    let other = Some(SenderId::parse("700100200300502").unwrap());
+    let answer = HeardFact::Wrote(wrote(user_only(&mut desk, 91), yes()));
+    desk.told(start + 50, ("a1", other.clone()), answer);
+    let joined = tell(&mut desk, Heard::Both, start + 10);
+    let opened = joined.into_iter().find_map(|event| {
+        let Event::ReviewOpened(opened) = event else { return None };
+        Some(opened.sender)
+    });
+    assert_eq!(opened, Some(other));
 }
